@@ -1,0 +1,95 @@
+"""What can be wrong, where it stands, and the exit code it ends with. The bottom layer: imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A token of a source text; lines and columns count from one."""
+
+    file: str
+    line: int
+    column: int
+    length: int
+    text: str
+    """The whole line that the token stands in."""
+
+    def order(self) -> tuple[int, int]:
+        return (self.line, self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake: a code for scripts, a sentence for people, a place and a way out."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        lines = [f"{self._location()}error[{self.code}]: {self.message}"]
+        if self.span is not None:
+            lines += excerpt(self.span)
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    def _location(self) -> str:
+        return f"{self.span.file}:{self.span.line}:{self.span.column}: " if self.span else ""
+
+
+def excerpt(span: Span, width: int = 120) -> list[str]:
+    """The line of a span and a caret under each character of its token, cut to `width`."""
+    start = max(0, span.column - 1 - width // 2)
+    text = span.text[start : start + width].replace("\t", " ")
+    column = span.column - 1 - start
+    carets = "^" * max(1, min(span.length, len(text) - column))
+    return [f"  {span.line} | {text}".rstrip(), " " * (len(f"  {span.line} | ") + column) + carets]
+
+
+class ArchbuilderError(Exception):
+    """Everything archbuilder reports on purpose; a traceback of anything else is a bug of ours."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SpecError(ArchbuilderError):
+    """All the mistakes of a spec, in the order in which they stand in it."""
+
+    exit_code = 3
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(map(str, self.diagnostics)))
+
+
+class MissingError(ArchbuilderError):
+    """Something a command needs is not there: data, a file, a package."""
+
+    exit_code = 4
+
+
+class DivergedError(ArchbuilderError):
+    """Training came to a loss that is not a finite number."""
+
+    exit_code = 5
+
+
+class UsageError(ArchbuilderError):
+    """What was asked for contradicts itself or what is on disk."""
+
+    exit_code = 2
+
+
+def suggest(wrong: str, known: Iterable[str], plural: str) -> str:
+    """A hint that names the nearest known word, if one is near, and lists the rest."""
+    words = sorted(set(known))
+    near = get_close_matches(wrong, words, n=1, cutoff=0.6)
+    listing = f"{plural}: {', '.join(words)}" if words else f"there are no {plural} here"
+    return f"did you mean '{near[0]}'? {listing}" if near else listing

@@ -1,0 +1,81 @@
+"""The graph of a network: immutable nodes in topological order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from archbuilder.errors import Span
+from archbuilder.graph.ops import Op, Shape, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One op in its place. `name` is its path, such as `stage2/unit1/residual/conv1`."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    shape: Shape
+    """What it returns."""
+    weights: tuple[Weight, ...]
+    macs: int
+    span: Span | None = field(default=None, compare=False)
+    """Where in the YAML it came from."""
+
+    @property
+    def scope(self) -> str:
+        return self.name.rpartition("/")[0]
+
+    @property
+    def trainable(self) -> int:
+        """The number of trainable parameters."""
+        return sum(weight.size for weight in self.weights if weight.trainable)
+
+    @property
+    def parameters(self) -> int:
+        """The number of all parameters, moving statistics included."""
+        return sum(weight.size for weight in self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A network: its nodes, every one after its inputs, and the names of those that are its outputs."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    _index: dict[str, Node] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", {node.name: node for node in self.nodes})
+
+    def __getitem__(self, name: str) -> Node:
+        return self._index[name]
+
+    @property
+    def input(self) -> Node:
+        return self.nodes[0]
+
+    @property
+    def trainable(self) -> int:
+        return sum(node.trainable for node in self.nodes)
+
+    @property
+    def parameters(self) -> int:
+        return sum(node.parameters for node in self.nodes)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of convolutions and dense layers for one image."""
+        return sum(node.macs for node in self.nodes)
+
+
+def node(name: str, op: Op, inputs: Iterable[Node] = (), span: Span | None = None) -> Node:
+    """The node of an op behind its inputs; raises ShapeError where they do not fit."""
+    sources = tuple(inputs)
+    shapes = [source.shape for source in sources]
+    return Node(
+        name=name, op=op, inputs=tuple(source.name for source in sources), shape=op.output_shape(*shapes),
+        weights=op.weights(*shapes), macs=op.macs(*shapes), span=span,
+    )  # fmt: skip
