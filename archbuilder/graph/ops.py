@@ -21,9 +21,8 @@ Initializer = Literal[
     "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "zeros"
 ]
 Function = Literal[
-    "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "hard_sigmoid", "hard_silu",
-    "sigmoid", "softplus", "softmax", "tanh",
-]  # fmt: skip
+    "relu", "relu6", "elu", "gelu", "silu", "hard_sigmoid", "hard_silu", "sigmoid", "softplus", "softmax", "tanh"
+]
 
 
 class ShapeError(ValueError):
