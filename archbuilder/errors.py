@@ -33,12 +33,13 @@ class Diagnostic:
     hint: str | None = None
 
     def __str__(self) -> str:
+        """As a person reads it; characters that a terminal would act on are shown as `?`."""
         lines = [f"{self._location()}error[{self.code}]: {self.message}"]
         if self.span is not None:
             lines += excerpt(self.span)
         if self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
 
     def _location(self) -> str:
         return f"{self.span.file}:{self.span.line}:{self.span.column}: " if self.span else ""

@@ -1,0 +1,237 @@
+"""YAML text -> plain data and the place of every key and value. Knows YAML, and nothing of what it means.
+
+YAML 1.2 scalars (`1e-4` is a number, `no` is text); no anchors, aliases, tags, merge keys or duplicate keys; bounded.
+The loader is pure Python on purpose: the C loader's marks carry no text, and great depth crashes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from archbuilder.errors import Diagnostic, Span, SpecError
+
+Data = Any
+"""What a document holds: dict, list, str, int, float, bool or None."""
+Path = tuple[str | int | float, ...]
+"""Keys and indices from the root of a document to a value."""
+
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 60
+MAX_NODES = 100_000
+
+
+@dataclass(frozen=True)
+class Document:
+    """Data with the place of each of its values, and of each key of its mappings."""
+
+    data: Data
+    values: Mapping[Path, Span] = field(repr=False)
+    keys: Mapping[Path, Span] = field(repr=False)
+
+    def span(self, path: Path) -> Span | None:
+        """The place of a value, or of the nearest value around it."""
+        return self._nearest(self.values, path)
+
+    def key_span(self, path: Path) -> Span | None:
+        """The place of the key that a value stands under, or of the value itself where it is in a list."""
+        return self.keys.get(path) or self._nearest(self.values, path)
+
+    def get(self, path: Path) -> Data:
+        """The value at a path, None where there is none."""
+        data = self.data
+        for part in path:
+            try:
+                data = data[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return data
+
+    @staticmethod
+    def _nearest(spans: Mapping[Path, Span], path: Path) -> Span | None:
+        return next((spans[path[:end]] for end in range(len(path), -1, -1) if path[:end] in spans), None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value in a document."""
+
+    document: Document
+    path: Path = ()
+
+    def at(self, *parts: str | int) -> Place:
+        return Place(self.document, self.path + parts)
+
+    @property
+    def span(self) -> Span | None:
+        return self.document.span(self.path)
+
+    @property
+    def key_span(self) -> Span | None:
+        return self.document.key_span(self.path)
+
+
+def parse(text: str, name: str) -> Document:
+    """The document of a YAML text; raises SpecError with what YAML, or its bounds, do not allow."""
+    if len(text) > MAX_CHARACTERS:
+        raise SpecError([Diagnostic("too-large", f"{name} has more than {MAX_CHARACTERS:,} characters")])
+    try:
+        root = _Loader(text, name).get_single_node()
+    except yaml.MarkedYAMLError as error:
+        raise SpecError([_syntax_error(error, text, name)]) from None
+    except yaml.reader.ReaderError as error:
+        raise SpecError([_character_error(error, text, name)]) from None
+    reader = _Reader(text.splitlines(), name)
+    data = {} if root is None else reader.read(root, ())
+    if reader.problems:
+        raise SpecError(reader.problems)
+    reader.values.setdefault((), Span(name, 1, 1, 1, text.split("\n", 1)[0]))
+    return Document(data, reader.values, reader.keys)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with the scalars of YAML 1.2's core schema, and without anchors, aliases and tags."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own interface)
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self.name = name
+        self._depth = self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            raise yaml.MarkedYAMLError(problem="anchors and aliases are not part of the language", problem_mark=mark)
+        if event.tag:
+            raise yaml.MarkedYAMLError(problem="tags are not part of the language", problem_mark=mark)
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > MAX_DEPTH or self._nodes > MAX_NODES:
+            bound = f"{MAX_DEPTH} levels deep" if self._depth > MAX_DEPTH else f"{MAX_NODES:,} values"
+            raise yaml.MarkedYAMLError(problem=f"more than {bound}", problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+_SCALARS = (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+     "-+.0123456789"),
+)  # fmt: skip
+for _tag, _pattern, _first in _SCALARS:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes exactly the text that `_Loader` would read as something else."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def dump(data: Data) -> str:
+    """YAML text that `parse` reads back as the same data; the innermost collections stand on one line."""
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+    return text
+
+
+class _Reader:
+    """Walks the nodes of a document once."""
+
+    def __init__(self, lines: list[str], name: str) -> None:
+        self.lines, self.name = lines, name
+        self.values: dict[Path, Span] = {}
+        self.keys: dict[Path, Span] = {}
+        self.problems: list[Diagnostic] = []
+
+    def read(self, node: yaml.Node, path: Path) -> Data:
+        self.values[path] = self._span(node)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str | int | float, Data]:
+        data: dict[str | int | float, Data] = {}
+        for key_node, value_node in node.value:
+            key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            if isinstance(key, bool) or not isinstance(key, str | int | float):
+                self._problem("bad-key", "a key must be text or a number", key_node)
+            elif key in data:
+                first = self.keys[*path, key].line
+                self._problem("duplicate-key", f"the key '{key}' stands here for the second time", key_node,
+                              f"it was first given in line {first}")  # fmt: skip
+            else:
+                self.keys[*path, key] = self._span(key_node)
+                data[key] = self.read(value_node, (*path, key))
+        return data
+
+    def _scalar(self, node: yaml.Node) -> Data:
+        text = node.value
+        match node.tag.rpartition(":")[2]:
+            case "bool":
+                return text.lower() == "true"
+            case "null":
+                return None
+            case "int" if len(text) > 18:
+                self._problem("too-large", "a number of more than 18 digits", node)
+                return 0
+            case "int":
+                return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            case "float":
+                return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+            case _:
+                return text
+
+    def _problem(self, code: str, message: str, node: yaml.Node, hint: str | None = None) -> None:
+        self.problems.append(Diagnostic(code, message, self._span(node), hint))
+
+    def _span(self, node: yaml.Node) -> Span:
+        start, end = node.start_mark, node.end_mark
+        text = self.lines[start.line] if start.line < len(self.lines) else ""
+        stop = end.column if end.line == start.line else len(text.rstrip())
+        return Span(self.name, start.line + 1, start.column + 1, max(1, stop - start.column), text)
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
+    mark = error.problem_mark or error.context_mark
+    message = error.problem or error.context or "this is not YAML"
+    hint = f"{error.context}, in line {error.context_mark.line + 1}" if error.context and error.context_mark else None
+    if "\\t" in message:
+        message, hint = "a tab cannot begin a token", "indent with spaces"
+    if "single document" in (error.context or ""):
+        message, hint = "a file holds one spec, and here a second document begins", None
+    lines = text.splitlines() or [""]
+    line = min(mark.line, len(lines) - 1) if mark else 0
+    column = mark.column if mark and mark.line == line else len(lines[line])
+    return Diagnostic("yaml-syntax", message, Span(name, line + 1, column + 1, 1, lines[line]), hint)
+
+
+def _character_error(error: yaml.reader.ReaderError, text: str, name: str) -> Diagnostic:
+    before = text[: error.position]
+    line, column = before.count("\n"), len(before) - (before.rfind("\n") + 1)
+    whole = "".join(c if c.isprintable() else "?" for c in text.split("\n")[line])
+    return Diagnostic(
+        "bad-character", f"the character U+{ord(text[error.position]):04X} cannot stand in YAML",
+        Span(name, line + 1, column + 1, 1, whole),
+    )  # fmt: skip
+
+
+def walk(data: Data, path: Path = ()) -> Iterator[tuple[Path, Data]]:
+    """Every value of a document with its path, parents first."""
+    yield path, data
+    children = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, child in children:
+        yield from walk(child, (*path, key))
