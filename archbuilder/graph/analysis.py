@@ -1,0 +1,175 @@
+"""What can be read off a graph: its depth, its stages and units, and its paths between fork and merge."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from math import prod
+from typing import Literal, TypeAlias
+
+from archbuilder.graph.network import Graph, Node
+from archbuilder.graph.ops import Add, Concat, Conv, Dense, Gate, Input, Merge, Multiply, StochasticDepth
+
+ShortcutKind = Literal["identity", "projection", "parameter-free"]
+Series: TypeAlias = "tuple[Node | Parallel, ...]"
+"""Ops one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Paths that leave one node, the fork, and come together in a merge; an empty path is the identity."""
+
+    merge: Node
+    fork: str
+    """The name of the node that all paths start from."""
+    paths: tuple[Series, ...]
+
+    @property
+    def name(self) -> str:
+        return self.merge.name
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a network that has a name of its own (the stem, a stage, a unit) and what stands in it."""
+
+    name: str
+    series: Series
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return tuple(flatten(self.series))
+
+
+def depth(graph: Graph) -> int:
+    """The number of weighted layers (convolutions and dense layers) as the papers count them.
+
+    That is the most on any way from the input to an output, where what stands on a shortcut does not count (no
+    projections), and neither does what only weighs other paths (squeeze-and-excitation, the gate of a gated merge).
+    """
+    depths: dict[str, int] = {}
+    for node in graph.nodes:
+        before = max((depths[name] for name in _counted_inputs(node)), default=0)
+        depths[node.name] = before + isinstance(node.op, Conv | Dense)
+    return max(depths[name] for name in graph.outputs)
+
+
+def _counted_inputs(node: Node) -> Sequence[str]:
+    match node.op:
+        case Multiply() | Gate():
+            return node.inputs[:1]
+        case Add() | Concat():
+            pairs = zip(node.inputs, node.op.paths, strict=True)
+            return [name for name, path in pairs if path != "shortcut"] or node.inputs
+        case _:
+            return node.inputs
+
+
+def activation_bytes(node: Node) -> int:
+    """The memory of a node's output for one image in float32; the image itself is not an activation."""
+    return 0 if isinstance(node.op, Input) else 4 * prod(node.shape)
+
+
+def stages(graph: Graph) -> tuple[Section, ...]:
+    """The stem, each stage and the head, in order; a node outside of these (the input) is a section of its own."""
+    groups = groupby(graph.nodes, key=lambda node: node.name.partition("/")[0])
+    return tuple(Section(name, series(tuple(nodes))) for name, nodes in groups)
+
+
+def units(stage: Section) -> tuple[Section, ...]:
+    """The units of a stage, in order; what stands in no unit is a section with the stage's own name."""
+    groups = groupby(stage.series, key=lambda element: _unit_name(element.name))
+    return tuple(Section(name, tuple(elements)) for name, elements in groups)
+
+
+def _unit_name(name: str) -> str:
+    parts = name.split("/")
+    return "/".join(parts[: min(2, len(parts) - 1)]) or name
+
+
+def series(nodes: Sequence[Node]) -> Series:
+    """Nodes in topological order as ops one after the other, with all that lies between a fork and a merge in one."""
+    elements: list[Node | Parallel] = []
+    done: set[str] = set()
+    for index in reversed(range(len(nodes))):
+        node = nodes[index]
+        if node.name in done:
+            continue
+        if isinstance(node.op, Merge):
+            fork, paths = _paths(nodes[:index], node)
+            done.update(inner.name for path in paths for inner in path)
+            elements.append(Parallel(node, fork, tuple(map(series, paths))))
+        else:
+            elements.append(node)
+    return tuple(reversed(elements))
+
+
+def _paths(before: Sequence[Node], merge: Node) -> tuple[str, list[list[Node]]]:
+    """The fork of a merge, and the nodes of each of its paths.
+
+    Walks back from the merge along all paths at once, the latest node first: the fork is the node at which nothing
+    else is left to visit.
+    """
+    owners: dict[str, int] = {}
+    for index, name in enumerate(merge.inputs):
+        owners.setdefault(name, index)
+    paths: list[list[Node]] = [[] for _ in merge.inputs]
+    for node in reversed(before):
+        if len(owners) == 1:
+            break
+        if node.name in owners:
+            index = owners.pop(node.name)
+            paths[index].insert(0, node)
+            for name in node.inputs:
+                owners.setdefault(name, index)
+    return next(iter(owners)), paths
+
+
+def flatten(elements: Series) -> Iterator[Node]:
+    """The nodes of a series, merges behind their paths."""
+    for element in elements:
+        if isinstance(element, Parallel):
+            for path in element.paths:
+                yield from flatten(path)
+            yield element.merge
+        else:
+            yield element
+
+
+def shortcut(parallel: Parallel) -> int | None:
+    """Which path of a merge is its shortcut: the one called so, a gate's carry, or the only identity of a sum."""
+    op = parallel.merge.op
+    if isinstance(op, Merge) and "shortcut" in op.paths:
+        return op.paths.index("shortcut")
+    if isinstance(op, Gate):
+        return 1
+    if isinstance(op, Add | Concat) and sum(not path for path in parallel.paths) == 1:
+        return parallel.paths.index(())
+    return None
+
+
+def shortcut_kind(parallel: Parallel) -> ShortcutKind | None:
+    """Whether a merge's shortcut is the identity, holds weights, or has layers without any; None without a shortcut."""
+    index = shortcut(parallel)
+    if index is None:
+        return None
+    if not parallel.paths[index]:
+        return "identity"
+    return "projection" if any(node.weights for node in flatten(parallel.paths[index])) else "parameter-free"
+
+
+def signature(graph: Graph, nodes: Iterable[Node]) -> Hashable:
+    """A value that two units share if and only if they are the same but for names.
+
+    The rates of stochastic depth, which grow from unit to unit, are left out.
+    """
+    places: dict[str, int] = {}
+    rows = []
+    for position, node in enumerate(nodes):
+        op = replace(node.op, rate=0.0) if isinstance(node.op, StochasticDepth) else node.op
+        for name in node.inputs:
+            places.setdefault(name, -1 - len(places))
+        rows.append((op, tuple((places[name], graph[name].shape) for name in node.inputs), node.shape))
+        places[node.name] = position
+    return tuple(rows)

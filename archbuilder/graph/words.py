@@ -1,0 +1,67 @@
+"""What ops are called: their name in the language, and the few words that papers use for them."""
+
+from __future__ import annotations
+
+import re
+from typing import assert_never
+
+from archbuilder.graph import ops
+from archbuilder.graph.ops import Op, Pair
+
+
+def op_name(op: Op) -> str:
+    """The name of an op in the language, such as `max_pool`; an activation's is its function."""
+    if isinstance(op, ops.Activation):
+        return op.function
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(op).__name__).lower()
+
+
+def words(op: Op) -> str:
+    """What an op does in the words of papers' figures, such as `3x3 conv, 64, /2`."""
+    match op:
+        case ops.Conv():
+            return _conv(op)
+        case ops.MaxPool() | ops.AveragePool():
+            return f"{_square(op.size)} {_plain(op)}{_stride(op.stride)}"
+        case ops.Subsample():
+            return f"subsample{_stride(op.stride)}"
+        case ops.Pad():
+            return f"pad, {_pads(op.amount)}"
+        case (
+            ops.Dense(units=number) | ops.PadChannels(channels=number) | ops.Scale(factor=number)
+            | ops.Dropout(rate=number) | ops.StochasticDepth(rate=number)
+        ):  # fmt: skip
+            return f"{_plain(op)}, {number}"
+        case (
+            ops.Input() | ops.Norm() | ops.Activation() | ops.GlobalAveragePool() | ops.Flatten()
+            | ops.LocalResponseNorm() | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
+        ):  # fmt: skip
+            return _plain(op)
+        case _:
+            assert_never(op)
+
+
+def _plain(op: Op) -> str:
+    return op_name(op).replace("_", " ")
+
+
+def _conv(op: ops.Conv) -> str:
+    groups = f", {op.groups} groups" if op.groups > 1 else ""
+    dilation = f", dilation {_square(op.dilation)}" if op.dilation != (1, 1) else ""
+    return f"{_square(op.kernel)} conv, {op.filters}{_stride(op.stride)}{groups}{dilation}"
+
+
+def _square(size: Pair) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _stride(stride: Pair) -> str:
+    if stride == (1, 1):
+        return ""
+    return f", /{stride[0]}" if stride[0] == stride[1] else f", /{_square(stride)}"
+
+
+def _pads(amount: ops.Pads) -> str:
+    """`3` where all sides are alike, else rows before and after, columns before and after."""
+    sides = [*amount[0], *amount[1]]
+    return str(sides[0]) if len(set(sides)) == 1 else " ".join(map(str, sides))
