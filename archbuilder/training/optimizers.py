@@ -1,0 +1,95 @@
+"""Optimizers: one fused TensorFlow op for each variable, with the papers' rules of weight decay around it.
+
+Velocity holds the rate inside (`v = momentum * v - rate * g; w += v`), as Caffe, the papers and Keras have it; PyTorch
+keeps the rate outside, which differs from the first drop of the rate on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+Tensor = Any
+Variable = Any
+
+
+class Optimizer(Protocol):
+    """What the training step asks of an optimizer."""
+
+    def variables(self) -> Mapping[str, Variable]:
+        """Its own state by name, for a checkpoint."""
+
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        """Updates the variables that it was made for, in their order; called inside a compiled function."""
+
+
+class Sgd:
+    """Stochastic gradient descent with momentum, plain or Nesterov's."""
+
+    def __init__(self, variables: Sequence[Variable], momentum: float, nesterov: bool) -> None:
+        self.targets, self.momentum, self.nesterov = variables, momentum, nesterov
+        self.velocities = [_zeros(variable) for variable in variables]
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {f"velocity/{index}": slot for index, slot in enumerate(self.velocities)}
+
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        for target, velocity, gradient in zip(self.targets, self.velocities, gradients, strict=True):
+            tf.raw_ops.ResourceApplyKerasMomentum(
+                var=target.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=self.momentum,
+                use_nesterov=self.nesterov,
+            )  # fmt: skip
+
+
+class Adam:
+    """Adam (arXiv:1412.6980), with epsilon beside the uncorrected root, as at the end of its section 2 and in Keras."""
+
+    def __init__(self, variables: Sequence[Variable], beta_1: float, beta_2: float, epsilon: float) -> None:
+        self.targets, self.beta_1, self.beta_2, self.epsilon = variables, beta_1, beta_2, epsilon
+        self.means = [_zeros(variable) for variable in variables]
+        self.squares = [_zeros(variable) for variable in variables]
+        self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def variables(self) -> Mapping[str, Variable]:
+        means = {f"mean/{index}": slot for index, slot in enumerate(self.means)}
+        squares = {f"square/{index}": slot for index, slot in enumerate(self.squares)}
+        return {**means, **squares, "count": self.count}
+
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        exponent = tf.cast(self.count.assign_add(1), tf.float32)
+        powers = tf.pow(self.beta_1, exponent), tf.pow(self.beta_2, exponent)
+        for target, mean, square, gradient in zip(self.targets, self.means, self.squares, gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=target.handle, m=mean.handle, v=square.handle, beta1_power=powers[0], beta2_power=powers[1],
+                lr=rate, beta1=self.beta_1, beta2=self.beta_2, epsilon=self.epsilon, grad=gradient,
+            )  # fmt: skip
+
+
+class CoupledDecay:
+    """Adds `factor * w` to the gradients of some variables, as the papers and PyTorch's SGD do."""
+
+    def __init__(self, inner: Optimizer, variables: Sequence[Variable], decays: Sequence[float]) -> None:
+        self.inner, self.targets, self.decays = inner, variables, decays
+
+    def variables(self) -> Mapping[str, Variable]:
+        return self.inner.variables()
+
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        triples = zip(gradients, self.targets, self.decays, strict=True)
+        self.inner.apply([g + decay * w if decay else g for g, w, decay in triples], rate)
+
+
+class DecoupledDecay(CoupledDecay):
+    """Takes `rate * factor * w` off some variables before each update (arXiv:1711.05101), the momentum not knowing."""
+
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        for target, decay in zip(self.targets, self.decays, strict=True):
+            if decay:
+                target.assign_sub(rate * decay * target)
+        self.inner.apply(gradients, rate)
+
+
+def _zeros(variable: Variable) -> Variable:
+    return tf.Variable(tf.zeros_like(variable), trainable=False)

@@ -1,0 +1,208 @@
+"""What a training shows while it goes on: a bar on a terminal, a line an epoch elsewhere, JSON lines for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is known before the first iteration."""
+
+    network: str
+    parameters: int
+    data: str
+    origin: str
+    train_images: int
+    validation_images: int
+    test_images: int
+    precision: str
+    folder: str
+    epochs: int
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Where an epoch stands; loss and accuracy are means over it so far."""
+
+    iteration: int
+    """Of this epoch, from one on."""
+    loss: float
+    accuracy: float
+    learning_rate: float
+    images_per_second: float
+    seconds_left: float
+    """Of the whole run, validation left out."""
+
+
+class Reporter:
+    """Shows nothing; the others show some of these."""
+
+    def open(self, opening: Opening) -> None:
+        """The run is about to begin."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+
+    def begin_epoch(self, epoch: int, iterations: int, done: int) -> None:
+        """An epoch begins, or goes on after `done` of its iterations."""
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Called a few times a second at most."""
+
+    def end_epoch(self, metrics: Json, best: bool) -> None:
+        """An epoch was measured; `metrics` is its line of `metrics.jsonl`."""
+
+    def close(self, result: Json) -> None:
+        """The run is finished."""
+
+    def stop(self) -> None:
+        """Training ends, in whatever way; called last, always."""
+
+
+class LineReporter(Reporter):
+    """Plain lines, one an epoch."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        # A width of its own: what is piped into a file must not be folded at 80 columns.
+        self.console = Console(file=stream or sys.stdout, width=200, highlight=False)
+        self.epochs = 0
+
+    def open(self, opening: Opening) -> None:
+        self.epochs = opening.epochs
+        self.console.print(
+            f"{opening.network}: {opening.parameters:,} parameters, {opening.precision}; data {opening.data}: "
+            f"{opening.train_images:,} train, {opening.validation_images:,} validation, {opening.test_images:,} test "
+            f"images, from {opening.origin}",
+            markup=False,
+        )
+        self.console.print(
+            f"{opening.epochs} epochs, {opening.iterations:,} iterations, into {opening.folder}", markup=False
+        )
+
+    def note(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    def end_epoch(self, metrics: Json, best: bool) -> None:
+        self.console.print(epoch_line(metrics, self.epochs, best), markup=False)
+
+    def close(self, result: Json) -> None:
+        self.console.print(result_table(result))
+
+
+class BarReporter(LineReporter):
+    """A live bar for the epoch at hand, below a line for each epoch before it."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(24), MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"), console=console, transient=True,
+        )  # fmt: skip
+        self.task: TaskID | None = None
+
+    def begin_epoch(self, epoch: int, iterations: int, done: int) -> None:
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+        self.bar.start()
+        self.task = self.bar.add_task(
+            "", total=iterations, completed=done, epoch=epoch, epochs=self.epochs, state="compiling the first iteration"
+        )
+
+    def pulse(self, pulse: Pulse) -> None:
+        if self.task is not None:
+            self.bar.update(self.task, completed=pulse.iteration, state=pulse_line(pulse))
+
+    def note(self, text: str) -> None:
+        if text != COMPILING:  # the bar says so itself
+            super().note(text)
+
+    def close(self, result: Json) -> None:
+        self.stop()
+        super().close(result)
+
+    def stop(self) -> None:
+        self.bar.stop()
+
+
+class JsonReporter(Reporter):
+    """One JSON object a line, each with its `event`: start, note, epoch, result."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
+
+    def open(self, opening: Opening) -> None:
+        self._say("start", asdict(opening))
+
+    def note(self, text: str) -> None:
+        self._say("note", {"text": text})
+
+    def end_epoch(self, metrics: Json, best: bool) -> None:
+        self._say("epoch", {**metrics, "best": best})
+
+    def close(self, result: Json) -> None:
+        self._say("result", result)
+
+    def _say(self, event: str, content: Json) -> None:
+        print(json.dumps({"event": event, **content}), file=self.stream, flush=True)
+
+
+COMPILING = "compiling the first iteration"
+
+
+def reporter_for(as_json: bool) -> Reporter:
+    """The reporter that suits standard output."""
+    if as_json:
+        return JsonReporter()
+    console = Console(highlight=False)
+    return BarReporter(console) if console.is_terminal else LineReporter()
+
+
+def epoch_line(metrics: Json, epochs: int, best: bool) -> str:
+    width = len(str(epochs))
+    return (
+        f"epoch {metrics['epoch']:>{width}}/{epochs}  loss {metrics['loss']:.4f}  "
+        f"accuracy {percent(metrics['accuracy'])}  validation loss {metrics['validation_loss']:.4f}  "
+        f"accuracy {percent(metrics['validation_accuracy'])}  rate {metrics['learning_rate']:.3g}  "
+        f"{metrics['images_per_second']:,.0f} images/s  {duration(metrics['seconds'])}{'  best' if best else ''}"
+    )
+
+
+def pulse_line(pulse: Pulse) -> str:
+    return (
+        f"loss {pulse.loss:.4f}  accuracy {percent(pulse.accuracy)}  rate {pulse.learning_rate:.3g}  "
+        f"{pulse.images_per_second:,.0f} images/s  {duration(pulse.seconds_left)} left"
+    )
+
+
+def result_table(result: Json) -> Table:
+    """Final and best weights on the test set."""
+    table = Table("weights", "epoch", "test loss", "test accuracy")
+    for which in ("best", "final"):
+        one = result[which]
+        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
+    return table
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3:07` or `1:02:07`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
