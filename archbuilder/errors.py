@@ -89,8 +89,11 @@ class UsageError(ArchbuilderError):
 
 
 def suggest(wrong: str, known: Iterable[str], plural: str) -> str:
-    """A hint that names the nearest known word, if one is near, and lists the rest."""
+    """A hint that names the nearest known word, if one is near, and lists the others unless they are many."""
     words = sorted(set(known))
     near = get_close_matches(wrong, words, n=1, cutoff=0.6)
+    question = f"did you mean '{near[0]}'?" if near else ""
+    if near and len(words) > 12:
+        return question
     listing = f"{plural}: {', '.join(words)}" if words else f"there are no {plural} here"
-    return f"did you mean '{near[0]}'? {listing}" if near else listing
+    return f"{question} {listing}".strip()

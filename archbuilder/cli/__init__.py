@@ -1,0 +1,89 @@
+"""The command line: parse, call, print, exit code. Each command is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from archbuilder.errors import ArchbuilderError
+
+COMMANDS = {
+    "build": "Compile a network, or print what it costs.",
+    "draw": "Draw a network as SVG, PNG, PDF or DOT.",
+    "train": "Train a network by its own recipe.",
+    "evaluate": "Measure a trained network on its test set.",
+    "predict": "Classify images with a trained network.",
+    "list": "List the bundled specs.",
+    "show": "Print a spec.",
+    "validate": "Check specs, showing every mistake at its place.",
+    "schema": "Print the JSON schema of specs, for editors.",
+    "completion": "Print the script for shell completion.",
+}
+
+
+class _Commands(click.Group):
+    """Commands in the order of a first visit, their modules loaded on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"archbuilder.cli.{cmd_name}_specs" if cmd_name == "list" else f"archbuilder.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from archbuilder.errors import suggest
+
+            message = f"there is no command '{args[0]}'\n  hint: {suggest(args[0], COMMANDS, 'commands')}"
+            raise click.UsageError(message, ctx) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("archbuilder"), prog_name="archbuilder")
+def cli() -> None:
+    """Residual networks from declarative YAML specs.
+
+    \b
+    Examples:
+      archbuilder build resnet56_v2 --summary
+      archbuilder draw resnet20_v1 -o resnet20.svg
+      archbuilder train quickstart
+    """
+
+
+def main() -> None:
+    """Runs the command line; what archbuilder reports on purpose is one message and an exit code, never a traceback."""
+    try:
+        cli(prog_name="archbuilder")
+    except ArchbuilderError as error:
+        click.echo(_message(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"error: {error.filename or 'input or output'}: {error.strerror or error}", err=True)
+        sys.exit(1)
+
+
+def _message(error: ArchbuilderError) -> str:
+    """Diagnostics bring their own form; every other message begins with `error:`."""
+    from archbuilder.errors import SpecError
+
+    return str(error) if isinstance(error, SpecError) else f"error: {error}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_serializer
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler, StrictBool, StrictInt, StrictStr,
+    ValidationError, model_serializer, model_validator,
+)  # fmt: skip
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from archbuilder.errors import suggest
 
@@ -20,9 +23,42 @@ Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class Model(BaseModel):
-    """A frozen part of a spec that refuses keys it does not know."""
+    """A frozen part of a spec that refuses keys it does not know, and says which ones it knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_the_known_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            problems = error.errors(include_url=False)
+            if not any(_is_unknown_key(problem) for problem in problems):
+                raise
+            raise ValidationError.from_exception_data(cls.__name__, [cls._retold(one) for one in problems]) from None
+
+    @classmethod
+    def _retold(cls, problem: ErrorDetails) -> InitErrorDetails:
+        kind: str | PydanticCustomError = problem["type"]
+        if _is_unknown_key(problem):
+            kind = unknown_key(str(problem["loc"][0]), cls.known_keys())
+        elif "-" in problem["type"]:  # ours; Pydantic's own have underscores
+            kind = PydanticCustomError(problem["type"], "{message}", {"message": problem["msg"], **problem.get("ctx", {})})
+        return InitErrorDetails(type=kind, loc=problem["loc"], input=problem["input"], ctx=problem.get("ctx", {}))
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        return [field.alias or name for name, field in cls.model_fields.items() if name != "kind"]
+
+
+def _is_unknown_key(problem: ErrorDetails) -> bool:
+    return problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1
+
+
+def unknown_key(key: str, known: list[str]) -> PydanticCustomError:
+    context = {"message": f"there is no key '{key}' here", "hint": suggest(key, known, "keys")}
+    return PydanticCustomError("unknown-key", "{message}", context)
 
 
 class Kind(Model):
@@ -46,12 +82,19 @@ def one_of(union: Any, plural: str) -> Any:
     def flatten(value: object) -> object:
         name, fields = named(value, plural)
         if name not in kinds:
-            raise PydanticCustomError("unknown-kind", "there is no {name}", {
-                "name": f"'{name}' among the {plural}", "hint": suggest(name, kinds, plural), "at": name,
+            raise PydanticCustomError("unknown-kind", "{message}", {
+                "message": f"there is no '{name}' among the {plural}", "hint": suggest(name, kinds, plural), "at": name,
             })  # fmt: skip
-        return {"kind": name, **fields}
+        return tagged(name, fields)
 
     return Annotated[union, Field(discriminator="kind"), BeforeValidator(flatten)]
+
+
+def tagged(name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a `Kind` with its name among them."""
+    if "kind" in fields:
+        raise unknown_key("kind", [])
+    return {**fields, "kind": name}
 
 
 def named(value: object, plural: str) -> tuple[str, dict[str, Any]]:
@@ -67,6 +110,5 @@ def named(value: object, plural: str) -> tuple[str, dict[str, Any]]:
             return named(value.model_dump(), plural)
         case _:
             pass
-    raise PydanticCustomError("not-a-name", "one of the {plural} is expected: a name, or one name with its settings", {
-        "plural": plural,
-    })  # fmt: skip
+    message = f"one of the {plural} is expected: a name, or one name with its settings"
+    raise PydanticCustomError("not-a-name", "{message}", {"message": message})

@@ -1,0 +1,62 @@
+"""The verbs of the command line, for Python. TensorFlow is loaded by `build` and `train` alone, when they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archbuilder.spec import Spec, load
+
+if TYPE_CHECKING:
+    import keras
+
+    from archbuilder.graph.network import Graph
+    from archbuilder.summary import Level, Report
+
+SpecLike = str | Path | Spec
+"""A bundled spec's name, a YAML file's path (a name that ends in .yaml), or a loaded spec."""
+
+
+def graph(spec: SpecLike, edits: Sequence[str] = ()) -> Graph:
+    """The graph of a spec: every layer with its shape, weights and multiply-adds. Raises SpecError."""
+    from archbuilder.graph.expand import expand
+
+    return expand(_loaded(spec, edits))
+
+
+def build(spec: SpecLike, edits: Sequence[str] = (), *, seed: int | None = None) -> keras.Model:
+    """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights."""
+    from archbuilder.keras_backend import build_model
+
+    return build_model(graph(spec, edits), seed)
+
+
+def report(spec: SpecLike, edits: Sequence[str] = ()) -> Report:
+    """What the network of a spec costs: parameters, multiply-adds and activation memory, by stage, unit and layer."""
+    from archbuilder import summary
+
+    return summary.report(graph(spec, edits))
+
+
+def draw(spec: SpecLike, path: str | Path, *, level: Level = "stage", edits: Sequence[str] = ()) -> Path:
+    """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path."""
+    from archbuilder.diagram import diagram, render
+
+    render(diagram(graph(spec, edits), level), Path(path))
+    return Path(path)
+
+
+def train(spec: SpecLike, *, edits: Sequence[str] = (), **options: Any) -> Any:
+    """Trains the network of a spec by its own recipe; see `archbuilder.training.loop.train` for the options."""
+    from archbuilder.training.loop import train as run
+
+    return run(_loaded(spec, edits), **options)
+
+
+def _loaded(spec: SpecLike, edits: Sequence[str]) -> Spec:
+    if isinstance(spec, Spec):
+        if edits:
+            raise TypeError("edits apply to a spec that is loaded here, not to one that was loaded before")
+        return spec
+    return load(spec, edits)

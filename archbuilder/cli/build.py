@@ -1,0 +1,70 @@
+"""archbuilder build"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archbuilder.cli.options import edits_option, json_option, print_json, spec_argument
+
+if TYPE_CHECKING:
+    from archbuilder.graph.network import Graph
+    from archbuilder.summary import Level
+
+
+@click.command()
+@spec_argument
+@click.option("--summary", is_flag=True, help="Print what the network costs; the default unless -o or --check is given.")
+@click.option("--level", type=click.Choice(["stage", "unit", "layer"]), default="unit", show_default=True,
+              help="How fine the summary is.")  # fmt: skip
+@json_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="MODEL.keras", help="Save the Keras model.")
+@click.option("--check", is_flag=True, help="Compile with Keras and compare every layer's shape and parameters.")
+@edits_option
+def command(
+    spec: str, summary: bool, level: Level, as_json: bool, output: Path | None, check: bool, edits: tuple[str, ...]
+) -> None:
+    """Compile SPEC to a Keras model, or print what it costs.
+
+    The summary does not load TensorFlow. The keys of --json are documented in docs/report.md.
+
+    \b
+    Examples:
+      archbuilder build resnet56_v2 --summary
+      archbuilder build resnet20_v1 --level layer
+      archbuilder build my_network.yaml --check -o my_network.keras
+    """
+    from archbuilder.graph.expand import expand
+    from archbuilder.spec import load
+
+    graph = expand(load(spec, edits))
+    if summary or as_json or not (output or check):
+        from archbuilder.summary import render, report
+
+        costs = report(graph)
+        if as_json:
+            print_json(costs.to_json())
+        else:
+            click.echo(render(costs, level))
+    if check or output:
+        _compile(graph, output, check)
+
+
+def _compile(graph: Graph, output: Path | None, check: bool) -> None:
+    from archbuilder.keras_backend import build_model
+    from archbuilder.keras_export import differences, save_model
+
+    model = build_model(graph)
+    found = differences(graph, model) if check else []
+    for difference in found:
+        click.echo(f"error: {difference}", err=True)
+    if found:
+        sys.exit(1)
+    if check:
+        click.echo(f"{graph.name}: all {len(graph.nodes)} layers agree with Keras in shape and parameters", err=True)
+    if output:
+        save_model(model, output)
+        click.echo(f"wrote {output}", err=True)

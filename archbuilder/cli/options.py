@@ -1,0 +1,37 @@
+"""What several commands take alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class SpecType(click.ParamType):
+    """A bundled spec by its name, or a YAML file by its path; the shell completes both."""
+
+    name = "spec"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from archbuilder.spec import bundled
+
+        names = [CompletionItem(name) for name in bundled() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
+spec_argument = click.argument("spec", type=SpecType())
+edits_option = click.option(
+    "--set", "edits", multiple=True, metavar="KEY=VALUE",
+    help="Change the spec, such as --set stages.0.units=9; may be given several times.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def print_json(data: object) -> None:
+    import json
+
+    click.echo(json.dumps(data, indent=2))

@@ -1,0 +1,23 @@
+"""archbuilder schema"""
+
+from __future__ import annotations
+
+import click
+
+from archbuilder.cli.options import print_json
+
+
+@click.command()
+def command() -> None:
+    """Print the JSON schema of specs.
+
+    An editor that knows YAML schemas then completes keys and shows what they mean.
+
+    \b
+    Example:
+      archbuilder schema > archbuilder.schema.json
+      # first line of a spec: # yaml-language-server: $schema=archbuilder.schema.json
+    """
+    from archbuilder.spec.network import Network
+
+    print_json(Network.model_json_schema())

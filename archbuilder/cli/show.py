@@ -1,0 +1,31 @@
+"""archbuilder show"""
+
+from __future__ import annotations
+
+import click
+
+from archbuilder.cli.options import edits_option, spec_argument
+
+
+@click.command()
+@spec_argument
+@click.option("--resolved", is_flag=True, help="Write everything out: nothing inherited, templates and defaults included.")
+@edits_option
+def command(spec: str, resolved: bool, edits: tuple[str, ...]) -> None:
+    """Print SPEC as it stands in its file, or resolved.
+
+    A resolved spec depends on no other file and loads to the same network.
+
+    \b
+    Examples:
+      archbuilder show resnet32_v1
+      archbuilder show resnet32_v1 --resolved > mine.yaml
+      archbuilder show resnet20_v1 --resolved --set shortcut=projection
+    """
+    from archbuilder.spec import load
+    from archbuilder.spec.loading import locate
+
+    if resolved or edits:
+        click.echo(load(spec, edits).dump(), nl=False)
+    else:
+        click.echo(locate(spec).read_text(encoding="utf-8"), nl=False)

@@ -1,0 +1,53 @@
+"""Checks a Keras model against the graph that it was built from, and saves it so that no half-written file is left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archbuilder.errors import UsageError
+from archbuilder.graph.network import Graph, Node
+from archbuilder.graph.ops import show
+from archbuilder.keras_backend import layer_name
+
+if TYPE_CHECKING:
+    import keras
+
+
+def differences(graph: Graph, model: keras.Model) -> list[str]:
+    """Where Keras' shapes and parameter counts, layer by layer and in all, differ from the graph's; empty if nowhere."""
+    found = [difference for node in graph.nodes for difference in _layer_differences(node, model)]
+    trainable = sum(_size(weight) for weight in model.trainable_weights)
+    if (trainable, model.count_params()) != (graph.trainable, graph.parameters):
+        found.append(f"parameters: {graph.trainable:,} / {graph.parameters:,}, in Keras {trainable:,} / {model.count_params():,}")
+    return found
+
+
+def _layer_differences(node: Node, model: keras.Model) -> list[str]:
+    layer = model.get_layer(layer_name(node.name))
+    shape = tuple(layer.output.shape[1:])
+    weights = sorted((tuple(weight.shape), weight.trainable) for weight in layer.weights if weight.dtype == "float32")
+    expected = sorted((weight.shape, weight.trainable) for weight in node.weights)
+    found = [] if shape == node.shape else [f"{node.name}: {show(node.shape)}, in Keras {show(shape)}"]
+    return found if weights == expected else [*found, f"{node.name}: weights {expected}, in Keras {weights}"]
+
+
+def _size(weight: keras.Variable) -> int:
+    size = 1
+    for side in weight.shape:
+        size *= int(side)
+    return size
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Saves beside the target and renames; raises UsageError where the name does not end in .keras."""
+    if path.suffix != ".keras":
+        raise UsageError(f"a model is saved to a file that ends in .keras, not to {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    try:
+        model.save(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

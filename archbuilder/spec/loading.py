@@ -1,0 +1,238 @@
+"""From a name or a path to a checked spec: locate, read, extend, edit, validate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from archbuilder.errors import Diagnostic, MissingError, SpecError, suggest
+from archbuilder.source import MAX_CHARACTERS, Document, Place, dump, parse, walk
+from archbuilder.spec import library
+from archbuilder.spec.library import Definition, Plural
+from archbuilder.spec.merging import edited, merged
+from archbuilder.spec.network import Network, ShortcutTemplate, Template
+from archbuilder.spec.problems import diagnostics
+from archbuilder.spec.references import References
+from archbuilder.spec.training import Training
+
+SUFFIXES = (".yaml", ".yml")
+MAX_EXTENDS = 16
+CHOICES = frozenset({
+    ("unit",), ("shortcut",), ("training", "data", "source"), ("training", "data", "validation"), ("training", "stop"),
+    ("training", "loss"), ("training", "optimizer"), ("training", "learning_rate"),
+})  # fmt: skip
+"""Where a mapping names one of several kinds."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A checked spec: the network, and the document that each of its parts stands in."""
+
+    network: Network
+    document: Document
+
+    @property
+    def name(self) -> str:
+        return self.network.name
+
+    @property
+    def training(self) -> Training | None:
+        return self.network.training
+
+    @property
+    def place(self) -> Place:
+        return Place(self.document)
+
+    def names(self, plural: Plural) -> tuple[str, ...]:
+        """The units, or shortcuts, that there are for this spec."""
+        return tuple(sorted({*library.names(plural), *getattr(self.network.templates, plural)}))
+
+    def definition(self, plural: Plural, name: str) -> Definition:
+        """A template by its name: one of this spec, or else of the library."""
+        own: dict[str, Template] = dict(getattr(self.network.templates, plural))
+        if name in own:
+            return Definition(name, own[name], self.place.at("templates", plural, name))
+        return library.definition(plural, name)
+
+    def dump(self) -> str:
+        """YAML with everything written out and nothing inherited; it loads to the same graph."""
+        return dump(self.resolved)
+
+    @cached_property
+    def resolved(self) -> dict[str, Any]:
+        """What `dump` writes."""
+        data = self.network.model_dump(mode="json", exclude_none=True, by_alias=True)
+        used = _used_templates(self)
+        data["templates"] = {
+            plural: {name: _template_data(self.definition(plural, name).template) for name in sorted(used[plural])}
+            for plural in ("units", "shortcuts")
+        }
+        return {key: value for key, value in data.items() if value not in ([], {}, "")}
+
+
+def load(spec: str | Path, edits: Sequence[str] = ()) -> Spec:
+    """The spec of a bundled name or of a YAML file, after the edits (`stages.0.units=9`).
+
+    Raises SpecError with all mistakes, MissingError where there is no such spec.
+    """
+    return _checked(_edited(read(spec), edits))
+
+
+def load_text(text: str, name: str = "<text>", edits: Sequence[str] = ()) -> Spec:
+    """The spec of a YAML text; it may extend bundled specs only."""
+    return _checked(_edited(_extended(parse(text, name), folder=None, depth=0), edits))
+
+
+def read(spec: str | Path) -> Document:
+    """The document of a spec with everything it extends, unchecked."""
+    path = locate(spec)
+    return _extended(_parsed(path), folder=path.parent, depth=0)
+
+
+def bundled() -> tuple[str, ...]:
+    """The names of the specs that ship with archbuilder, top level first."""
+    root = _bundle()
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
+    return tuple(sorted(names, key=lambda name: (name.count("/"), _natural(name))))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Orders resnet20 before resnet110."""
+    digits = "".join(c if c.isdigit() else " " for c in name).split()
+    words = "".join(" " if c.isdigit() else c for c in name).split()
+    return [(0, word) for word in words] + [(int(digit), "") for digit in digits]
+
+
+def _bundle() -> Path:
+    """In an installed package the specs lie inside it, in a checkout beside it."""
+    package = Path(str(files("archbuilder")))
+    inside = package / "specs"
+    return inside if inside.is_dir() else package.parent / "specs"
+
+
+def locate(spec: str | Path) -> Path:
+    text = str(spec)
+    if isinstance(spec, Path) or text.endswith(SUFFIXES):
+        path = Path(spec)
+        if path.is_file():
+            return path
+        raise MissingError(f"there is no file {text}")
+    if (found := _bundled_path(text)) is not None:
+        return found
+    raise MissingError(f"there is no spec called '{text}'\n  hint: {_spec_hint(text)}")
+
+
+def _spec_hint(name: str) -> str:
+    hint = suggest(name, bundled(), "specs").partition("? ")
+    listing = "`archbuilder list` shows the bundled specs; a file's name ends in .yaml"
+    return f"{hint[0]}? {listing}" if hint[1] else listing
+
+
+def _bundled_path(name: str) -> Path | None:
+    return _bundle() / f"{name}.yaml" if name in bundled() else None
+
+
+def _parsed(path: Path) -> Document:
+    try:
+        with path.open("rb") as file:
+            content = file.read(4 * MAX_CHARACTERS + 1)
+        return parse(content.decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise SpecError([Diagnostic("bad-character", f"{path}, line {line}: this is not UTF-8 text")]) from None
+    except OSError as error:
+        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _extended(document: Document, folder: Path | None, depth: int) -> Document:
+    """A document over everything that it extends."""
+    data = document.data
+    if not isinstance(data, dict) or "extends" not in data:
+        return document
+    place = Place(document, ("extends",))
+    if depth >= MAX_EXTENDS:
+        raise SpecError([Diagnostic("extends-cycle", f"more than {MAX_EXTENDS} specs extend each other", place.span)])
+    path = _base_path(data["extends"], folder, place)
+    base = _extended(_parsed(path), path.parent, depth + 1)
+    own = Document({key: value for key, value in data.items() if key != "extends"}, document.values, document.keys)
+    return merged(base, own, CHOICES.__contains__)
+
+
+def _base_path(name: object, folder: Path | None, place: Place) -> Path:
+    """A bundled spec by name, or a file in the folder of the spec (or below); nothing outside it can be reached."""
+
+    def problem(message: str, hint: str | None = None) -> SpecError:
+        return SpecError([Diagnostic("bad-extends", message, place.span, hint)])
+
+    if not isinstance(name, str):
+        raise problem("the name of a spec is expected")
+    if not name.endswith(SUFFIXES):
+        if (found := _bundled_path(name)) is None:
+            raise problem(f"there is no spec called '{name}'", _spec_hint(name))
+        return found
+    if folder is None:
+        raise problem("a spec that is not a file can extend bundled specs only")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise problem("a spec extends bundled specs, or files in its own folder or below")
+    if not path.is_file():
+        raise problem(f"there is no file {name} beside this spec")
+    return path
+
+
+def _edited(document: Document, edits: Iterable[str]) -> Document:
+    for edit in edits:
+        document = edited(document, edit, CHOICES.__contains__)
+    return document
+
+
+def _checked(document: Document) -> Spec:
+    """Validates form and references alike, so that all mistakes are shown at once and in order."""
+    root = Place(document)
+    if not isinstance(document.data, dict):
+        raise SpecError([Diagnostic("bad-value", "a spec is a mapping of keys to values", root.span)])
+    references = References(root)
+    context = {"units": references.names("units"), "shortcuts": references.names("shortcuts")}
+    problems = list(references.check())
+    try:
+        network = Network.model_validate(document.data, context=context)
+    except ValidationError as error:
+        problems += diagnostics(error, root)
+    if problems:
+        raise SpecError(in_order(problems))
+    return Spec(network, document)
+
+
+def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """By file, line and column."""
+    return sorted(problems, key=lambda one: (one.span.file, *one.span.order()) if one.span else ("", 0, 0))
+
+
+def _template_data(template: Template) -> dict[str, Any]:
+    data = template.model_dump(mode="json", by_alias=True)
+    return {key: value for key, value in data.items() if value not in ({}, "") or key == "layers"}
+
+
+def _used_templates(spec: Spec) -> dict[Plural, set[str]]:
+    """The names of the templates that appear in a network, or in the templates that it uses."""
+    used: dict[Plural, set[str]] = {"units": set(), "shortcuts": set()}
+    fresh: list[Any] = [spec.network.model_dump(mode="json", by_alias=True, exclude={"training", "templates"})]
+    while fresh:
+        words = _words(fresh.pop())
+        for plural, names in used.items():
+            for name in (words & set(spec.names(plural))) - names:
+                names.add(name)
+                fresh.append(_template_data(spec.definition(plural, name).template))
+    return used
+
+
+def _words(data: Any) -> set[str]:
+    """All keys and texts in some data."""
+    values = [value for _, value in walk(data)]
+    return {v for v in values if isinstance(v, str)} | {key for v in values if isinstance(v, dict) for key in v}

@@ -1,0 +1,86 @@
+"""How one spec extends another, and how `--set` edits one: documents in, a document out, every place kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from archbuilder.errors import Diagnostic, Span, SpecError
+from archbuilder.source import Data, Document, Path, parse
+
+IsChoice = Callable[[Path], bool]
+"""Whether a mapping at this path names one of several kinds, so that another kind replaces it whole."""
+
+
+def merged(base: Document, over: Document, is_choice: IsChoice) -> Document:
+    """`base` with the keys of `over`: mappings merge, everything else is replaced."""
+    replaced: set[Path] = set()
+    data = _merge(base.data, over.data, (), is_choice, replaced)
+
+    def stays(path: Path) -> bool:
+        return not any(path[:end] in replaced for end in range(len(path) + 1))
+
+    values = {path: span for path, span in base.values.items() if stays(path)} | dict(over.values)
+    keys = {path: span for path, span in base.keys.items() if stays(path)} | dict(over.keys)
+    return Document(data, values, keys)
+
+
+def _merge(base: Data, over: Data, path: Path, is_choice: IsChoice, replaced: set[Path]) -> Data:
+    both_mappings = isinstance(base, dict) and isinstance(over, dict)
+    if not both_mappings or (is_choice(path) and base.keys() != over.keys()):
+        replaced.add(path)
+        return over
+    return base | {
+        key: _merge(base[key], value, (*path, key), is_choice, replaced) if key in base else value
+        for key, value in over.items()
+    }
+
+
+def edited(document: Document, edit: str, is_choice: IsChoice) -> Document:
+    """A document after `stages.0.units=9`; the value is YAML. Raises SpecError where the path leads nowhere."""
+    path_text, separator, value_text = edit.partition("=")
+    span = Span("--set", 1, 1, len(edit), edit)
+    if not separator or not path_text:
+        raise SpecError([Diagnostic("bad-edit", "an edit has the form path=value", span, "such as stages.0.units=9")])
+    path = _path(document.data, path_text, lambda message: SpecError([Diagnostic("bad-edit", message, span)]))
+    change = parse(value_text, "--set")
+    value: Data = change.data if value_text.strip() else None
+    spans = {(*path, *inner): span for inner in change.values}
+    base = _without_other_kinds(document, path, is_choice)
+    return Document(_replaced(base.data, path, value), _cut(base.values, path) | spans, {**base.keys, path: span})
+
+
+def _path(data: Data, text: str, problem: Callable[[str], SpecError]) -> Path:
+    path: Path = ()
+    for part in text.split("."):
+        if isinstance(data, list):
+            if not part.isdigit() or int(part) >= len(data):
+                raise problem(f"'{part}' is no place in a list of {len(data)}; the first one is 0")
+            path, data = (*path, int(part)), data[int(part)]
+        elif isinstance(data, dict) or data is None:
+            path, data = (*path, part), (data or {}).get(part)
+        else:
+            raise problem(f"there is nothing under '{'.'.join(map(str, path))}' that '{part}' could be set in")
+    return path
+
+
+def _without_other_kinds(document: Document, path: Path, is_choice: IsChoice) -> Document:
+    """Drops another kind where the edit chooses one, such as `training.optimizer.adam.beta_1=0.8` over sgd."""
+    for end in range(1, len(path)):
+        kinds = document.get(path[:end])
+        if is_choice(path[:end]) and isinstance(kinds, dict) and path[end] not in kinds:
+            return Document(_replaced(document.data, path[:end], {}), document.values, document.keys)
+    return document
+
+
+def _replaced(data: Data, path: Path, value: Data) -> Data:
+    if not path:
+        return value
+    head, *rest = path
+    if isinstance(data, list):
+        return [_replaced(item, tuple(rest), value) if index == head else item for index, item in enumerate(data)]
+    base = data if isinstance(data, dict) else {}
+    return {**base, head: _replaced(base.get(head), tuple(rest), value)}
+
+
+def _cut(spans: Mapping[Path, Span], path: Path) -> dict[Path, Span]:
+    return {key: span for key, span in spans.items() if key[: len(path)] != path}

@@ -1,0 +1,144 @@
+"""The models of a spec: the network, its stages and its templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_serializer
+from pydantic_core import PydanticCustomError
+
+from archbuilder.spec.base import Model, Positive, Text
+from archbuilder.spec.layers import ConvDefaults, DenseDefaults, Layers, NormDefaults, Use, reference
+from archbuilder.spec.training import Training
+from archbuilder.spec.values import AnyValue, shown, written
+
+UnitReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "units"))]
+ShortcutReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "shortcuts"))]
+Side = Annotated[int, Field(strict=True, ge=1, le=16384)]
+
+
+class Parameter(Model):
+    """A parameter of a template: its default (none: it must be given), and the values it may take (none: any)."""
+
+    default: AnyValue = None
+    choices: tuple[Text, ...] = ()
+    required: bool = False
+
+
+def _parameter(value: object) -> object:
+    if value == "required":
+        return {"required": True}
+    is_long_form = isinstance(value, dict) and value.keys() <= {"default", "choices", "required"}
+    return value if is_long_form or isinstance(value, Parameter) else {"default": value}
+
+
+def _written(parameter: Parameter) -> Any:
+    if parameter.required and not parameter.choices:
+        return "required"
+    default = written(parameter.default)
+    if not parameter.choices:
+        return default
+    given = {"required": True} if parameter.required else {"default": default}
+    return {**given, "choices": list(parameter.choices)}
+
+
+class Template(Model):
+    """A residual unit, or any group of layers, with parameters."""
+
+    summary: Text = ""
+    source: Text = ""
+    parameters: dict[str, Annotated[Parameter, BeforeValidator(_parameter), PlainSerializer(_written)]] = Field({})
+    layers: Layers = Field(description="The layers; $name stands for a parameter, $channels for the channels arriving.")
+
+    @field_validator("parameters")
+    @classmethod
+    def _free_names(cls, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
+        for name in parameters:
+            if name in ("channels", "units", "unit", "first", "last", "after") or not name.isidentifier():
+                raise PydanticCustomError("bad-name", "{message}", {
+                    "message": f"'{name}' cannot be the name of a parameter", "at": name,
+                })  # fmt: skip
+        return parameters
+
+
+class ShortcutTemplate(Template):
+    """A shortcut: when it is more than the identity, and of which layers it then is."""
+
+    when: Literal["always", "shape_changes", "never"] = Field(
+        "always", description="When the layers are there; otherwise the shortcut is the identity."
+    )
+    layers: Layers | Literal["none"] = Field(  # type: ignore[assignment]  # wider on purpose
+        description="The layers, to $channels and by $stride; none: there is no shortcut, and the merge falls away."
+    )
+
+
+class Templates(Model):
+    """Templates that a spec brings along; they come before those of the library."""
+
+    units: dict[str, Template] = Field({}, description="Units by their names.")
+    shortcuts: dict[str, ShortcutTemplate] = Field({}, description="Shortcuts by their names.")
+
+
+class Defaults(Model):
+    """What papers leave unsaid, said once for the whole network."""
+
+    conv: ConvDefaults = Field(default_factory=ConvDefaults, description="For every convolution.")
+    norm: NormDefaults = Field(default_factory=NormDefaults, description="For every norm.")
+    dense: DenseDefaults = Field(default_factory=DenseDefaults, description="For every dense layer.")
+
+
+class UnitChanges(Model):
+    """What is different in the first or the last unit of a stage; further keys are parameters of the unit."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, AnyValue]
+
+    unit: UnitReference | None = Field(None, description="Another unit.")
+    shortcut: ShortcutReference | None = Field(None, description="Another shortcut.")
+
+    @model_serializer(mode="wrap")
+    def _what_it_says(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value not in (None, [], ())}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Stage(UnitChanges):
+    """Units of one resolution; further keys are parameters of the unit, `stride` of its first one."""
+
+    units: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(description="How many units there are.")
+    first: UnitChanges | None = Field(None, description="What is different in the first unit.")
+    last: UnitChanges | None = Field(None, description="What is different in the last unit.")
+    after: Layers = Field((), description="Layers behind the last unit.")
+
+
+class Network(Model):
+    """A spec: what a network is, and how it is trained."""
+
+    archbuilder: Literal[1] = Field(description="The version of the language.")
+    name: Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+/-]*$")] = Field(
+        description="The name of the network."
+    )
+    summary: Text = Field("", description="What it is, in a sentence.")
+    source: Text = Field("", description="Where it was published.")
+    input: tuple[Side, Side, Positive] = Field(description="Height, width and channels of an image.")
+    defaults: Defaults = Field(default_factory=Defaults, description="What layers use where they do not say.")
+    templates: Templates = Field(default_factory=Templates, description="Units and shortcuts of this spec's own.")
+    stem: Layers = Field((), description="The layers before the first stage.")
+    unit: UnitReference | None = Field(None, description="The unit of every stage that does not name its own.")
+    shortcut: ShortcutReference | None = Field(None, description="The shortcut of every unit that takes one.")
+    stages: tuple[Stage, ...] = Field((), description="The stages, each of units of one resolution.")
+    head: Layers = Field((), description="The layers after the last stage.")
+    outputs: tuple[Text, ...] = Field((), description="Stages (or stem, head) whose results are outputs; none: the end.")
+    training: Training | None = Field(None, description="How it is trained.")
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _three_sizes(cls, value: object) -> object:
+        if not isinstance(value, list | tuple) or len(value) != 3:
+            message = f"[height, width, channels] is expected, not {shown(value)}"
+            raise PydanticCustomError("bad-value", "{message}", {"message": message})
+        return value

@@ -1,0 +1,99 @@
+"""What Pydantic finds wrong, as diagnostics with their place in the YAML."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from archbuilder.errors import Diagnostic, suggest
+from archbuilder.source import Data, Place
+from archbuilder.spec.values import shown
+
+_EXPECTED = {
+    "int_type": "an integer is expected", "float_type": "a number is expected", "bool_type": "true or false is expected",
+    "string_type": "text is expected", "dict_type": "a mapping is expected", "model_type": "a mapping is expected",
+    "model_attributes_type": "a mapping is expected", "tuple_type": "a list is expected",
+    "list_type": "a list is expected", "finite_number": "a finite number is expected",
+    "union_tag_invalid": "this is not known here",
+}  # fmt: skip
+_BOUNDS = {
+    "greater_than": ("gt", "it must be greater than"), "greater_than_equal": ("ge", "it must be at least"),
+    "less_than": ("lt", "it must be less than"), "less_than_equal": ("le", "it must be at most"),
+}  # fmt: skip
+
+
+def diagnostics(error: ValidationError, root: Place) -> list[Diagnostic]:
+    """One diagnostic for each problem; `root` is the place of the data that was validated."""
+    found = [_diagnostic(problem, root) for problem in error.errors(include_url=False)]
+    return list({(one.code, one.span, one.message): one for one in found}.values())
+
+
+def _diagnostic(problem: ErrorDetails, root: Place) -> Diagnostic:
+    kind, context = problem["type"], problem.get("ctx", {})
+    place = locate(root, problem["loc"])
+    if kind == "missing":
+        key = str(problem["loc"][-1])
+        return Diagnostic("missing-key", f"'{key}' is missing here", place.key_span)
+    hint = context.get("hint")
+    if "at" in context and isinstance(place.document.get(place.path), dict):
+        place = place.at(context["at"])
+        return Diagnostic(kind, context["message"], place.key_span, hint)
+    if kind == "unknown-key":
+        return Diagnostic(kind, context["message"], place.key_span, hint)
+    code = kind if "-" in kind else "bad-value"
+    return Diagnostic(code, _message(problem), place.span, hint or _literal_hint(problem))
+
+
+def _message(problem: ErrorDetails) -> str:
+    kind, context = problem["type"], problem.get("ctx", {})
+    if "message" in context:
+        return str(context["message"])
+    value = shown(problem["input"])
+    if kind in _EXPECTED:
+        return f"{_EXPECTED[kind]}, not {value}"
+    if kind in _BOUNDS:
+        bound, phrase = _BOUNDS[kind]
+        return f"{phrase} {context[bound]}, not {value}"
+    if kind == "literal_error":
+        return f"{context['expected']} is expected, not {value}"
+    return f"{problem['msg'][:1].lower()}{problem['msg'][1:]}, not {value}"
+
+
+def _literal_hint(problem: ErrorDetails) -> str | None:
+    if problem["type"] != "literal_error" or not isinstance(problem["input"], str):
+        return None
+    known = problem.get("ctx", {})["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+    hint = suggest(problem["input"], known, "known")
+    return hint if hint.startswith("did") else None
+
+
+def locate(root: Place, location: tuple[int | str, ...]) -> Place:
+    """Follows Pydantic's location along the data; parts that are not there (such as union tags) are skipped."""
+    place = root
+    for part in location:
+        data = place.document.get(place.path)
+        if _has(data, part):
+            place = place.at(part)
+        elif (only := _only_value(data)) and _has(only[1], part):
+            place = place.at(only[0], part)
+        elif (number := _as_key(data, part)) is not None:
+            place = place.at(number)
+    return place
+
+
+def _has(data: Data, part: int | str) -> bool:
+    if isinstance(data, dict):
+        return part in data
+    return isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data)
+
+
+def _only_value(data: Data) -> tuple[str, Data] | None:
+    """The one entry of a mapping such as `{conv: {...}}`, whose name Pydantic's location may leave out."""
+    return next(iter(data.items())) if isinstance(data, dict) and len(data) == 1 else None
+
+
+def _as_key(data: Data, part: int | str) -> int | None:
+    """A numeric key, which Pydantic may report as text."""
+    if isinstance(data, dict) and isinstance(part, str):
+        return next((key for key in data if str(key) == part), None)
+    return None

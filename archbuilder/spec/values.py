@@ -1,0 +1,154 @@
+"""Values of the language that may also be written as an expression, `$name` or `${...}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from archbuilder.errors import suggest
+from archbuilder.expressions import Expression, ExpressionError, parse
+from archbuilder.graph import ops
+
+Check = Callable[[Any], Any]
+"""Returns the value as the graph holds it; raises ValueError saying what is expected."""
+MAX_SIZE = 1_000_000
+
+
+def written(value: Any) -> Any:
+    """A value as it is written in YAML: an expression as its text, two equal sizes as one."""
+    if isinstance(value, tuple):
+        values = [written(item) for item in value]
+        return values[0] if len(values) == 2 and values[0] == values[1] else values
+    return value.text if isinstance(value, Expression) else value
+
+
+def expressible(check: Check, schema: dict[str, Any]) -> Any:
+    """The type of a field that holds what `check` accepts, or an expression for it."""
+
+    def validate(value: object) -> object:
+        if isinstance(value, Expression):
+            return value
+        if isinstance(value, str) and value.startswith("$"):
+            return expression(value)
+        try:
+            return check(value)
+        except ValueError as error:
+            raise PydanticCustomError("bad-value", "{message}", {"message": str(error)}) from None
+
+    alternatives = {"anyOf": [schema, {"type": "string", "pattern": r"^\$"}]}
+    return Annotated[Any, PlainValidator(validate), PlainSerializer(written), WithJsonSchema(alternatives)]
+
+
+def expression(text: str) -> Expression:
+    try:
+        return parse(text)
+    except ExpressionError as error:
+        raise PydanticCustomError("bad-expression", "{message}", {"message": str(error)}) from None
+
+
+def shown(value: object) -> str:
+    """A value the way it is written in YAML, for a message."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the text '{value}'"
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return str(value)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _positive(value: object) -> int:
+    if _is_integer(value) and isinstance(value, int) and 0 < value <= MAX_SIZE:
+        return value
+    raise ValueError(f"a positive integer up to {MAX_SIZE:,} is expected, not {shown(value)}")
+
+
+def _count(value: object) -> int:
+    if _is_integer(value) and isinstance(value, int) and 0 <= value <= MAX_SIZE:
+        return value
+    raise ValueError(f"an integer from 0 to {MAX_SIZE:,} is expected, not {shown(value)}")
+
+
+def _number(lowest: float, highest: float, including_highest: bool = True) -> Check:
+    def check(value: object) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and lowest <= value <= highest:
+            if including_highest or value < highest:
+                return float(value)
+        border = "up to" if including_highest else "and below"
+        scope = f"from {lowest:g} {border} {highest:g}" if highest < 1e30 else f"of at least {lowest:g}"
+        scope = "" if lowest < -1e30 else " " + scope
+        raise ValueError(f"a number{scope} is expected, not {shown(value)}")
+
+    return check
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"true or false is expected, not {shown(value)}")
+
+
+def _pair(value: object) -> ops.Pair:
+    """`3`, or `[height, width]`."""
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return (_positive(value[0]), _positive(value[1]))
+    if isinstance(value, list | tuple):
+        raise ValueError("one size, or [height, width], is expected")
+    return (_positive(value), _positive(value))
+
+
+def _pads(value: object) -> ops.Pads:
+    """`1`, `[rows, columns]`, or `[[top, bottom], [left, right]]`."""
+    both = [value, value] if _is_integer(value) else value
+    if not isinstance(both, list | tuple) or len(both) != 2:
+        raise ValueError("an amount, [rows, columns], or [[top, bottom], [left, right]] is expected")
+    sides = [side if isinstance(side, list | tuple) and len(side) == 2 else (side, side) for side in both]
+    (top, bottom), (left, right) = sides
+    return ((_count(top), _count(bottom)), (_count(left), _count(right)))
+
+
+def _padding(value: object) -> ops.Padding:
+    if isinstance(value, str):
+        if value in ("same", "valid", "symmetric"):
+            return value  # type: ignore[return-value]  # one of the three
+        raise ValueError(f"there is no padding '{value}'; known: same, symmetric, valid, or amounts of rows and columns")
+    return _pads(value)
+
+
+def _initializer(value: object) -> str:
+    known = get_args(ops.Initializer)
+    if value in known:
+        return str(value)
+    raise ValueError(f"there is no initializer '{value}'; {suggest(str(value), known, 'initializers')}")
+
+
+_SIZE = {"type": "integer", "minimum": 1}
+_AMOUNT = {"type": "integer", "minimum": 0}
+_PAIRS = {"anyOf": [_SIZE, {"type": "array", "items": _SIZE, "minItems": 2, "maxItems": 2}]}
+_PADS = {"anyOf": [_AMOUNT, {"type": "array", "minItems": 2, "maxItems": 2}]}
+
+PositiveValue = expressible(_positive, _SIZE)
+FlagValue = expressible(_flag, {"type": "boolean"})
+FactorValue = expressible(_number(-1e31, 1e31), {"type": "number"})
+WeightValue = expressible(_number(0, 1e31), {"type": "number", "minimum": 0})
+ShareValue = expressible(_number(0, 1), {"type": "number", "minimum": 0, "maximum": 1})
+RateValue = expressible(_number(0, 1, including_highest=False), {"type": "number", "minimum": 0, "exclusiveMaximum": 1})
+PairValue = expressible(_pair, _PAIRS)
+PadsValue = expressible(_pads, _PADS)
+PaddingValue = expressible(_padding, {"anyOf": [{"enum": ["same", "valid", "symmetric"]}, _PADS]})
+InitializerValue = expressible(_initializer, {"enum": list(get_args(ops.Initializer))})
+AnyValue = expressible(lambda value: value, {})
+"""An argument of a template: what its parameter may be is known to the template."""

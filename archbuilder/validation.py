@@ -1,0 +1,44 @@
+"""Whether a spec is right: everything that is wrong with it, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archbuilder.errors import ArchbuilderError, Diagnostic, SpecError
+from archbuilder.graph.expand import expand
+from archbuilder.spec import load
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is wrong with a spec; nothing where the exit code is 0."""
+
+    spec: str
+    exit_code: int
+    message: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+    def to_json(self) -> dict[str, object]:
+        problems = [_problem(diagnostic) for diagnostic in self.diagnostics]
+        missing = [{"code": "missing", "message": self.message}] if self.exit_code and not problems else []
+        return {"spec": self.spec, "valid": self.exit_code == 0, "problems": problems or missing}
+
+
+def validate(spec: str) -> Verdict:
+    """Loads and expands a spec, and says what came of it."""
+    try:
+        expand(load(spec))
+    except SpecError as error:
+        return Verdict(spec, error.exit_code, str(error), error.diagnostics)
+    except ArchbuilderError as error:
+        return Verdict(spec, error.exit_code, f"error: {error}")
+    return Verdict(spec, 0, f"{spec}: valid")
+
+
+def _problem(diagnostic: Diagnostic) -> dict[str, object]:
+    span = diagnostic.span
+    place = {"file": span.file, "line": span.line, "column": span.column, "length": span.length} if span else {}
+    return {"code": diagnostic.code, "message": diagnostic.message, "hint": diagnostic.hint, **place}
