@@ -1,0 +1,42 @@
+"""archbuilder draw"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archbuilder.cli.options import edits_option, spec_argument
+
+if TYPE_CHECKING:
+    from archbuilder.diagram import Level
+
+
+@click.command()
+@spec_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Where to: the extension svg, png, pdf or dot says the format.  [default: SPEC's name, as SVG]")  # fmt: skip
+@click.option("--level", type=click.Choice(["stage", "unit", "layer"]), default="stage", show_default=True,
+              help="Stages with equal units folded, every unit, or every layer.")  # fmt: skip
+@edits_option
+def command(spec: str, output: Path | None, level: Level, edits: tuple[str, ...]) -> None:
+    """Draw the network of SPEC.
+
+    Shortcuts are solid where they are the identity, dashed where they project, and dotted where they change the
+    shape without weights.
+
+    \b
+    Examples:
+      archbuilder draw resnet20_v1
+      archbuilder draw resnet56_v2 -o resnet56.pdf --level unit
+      archbuilder draw my_network.yaml -o wider.svg --set stages.2.filters=128
+    """
+    from archbuilder.diagram import diagram, render
+    from archbuilder.graph.expand import expand
+    from archbuilder.spec import load
+
+    graph = expand(load(spec, edits))
+    path = output or Path(f"{Path(graph.name).name}.svg")
+    render(diagram(graph, level), path)
+    click.echo(path)

@@ -1,0 +1,228 @@
+"""From a graph to what its diagram shows at one of three levels: stages, units or layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby, takewhile
+from typing import Literal
+
+from archbuilder.diagram.flow import Box, Flow, Fork, Kind, Line, Panel, Side, Stroke, Words
+from archbuilder.graph import ops
+from archbuilder.graph.analysis import (
+    Parallel,
+    Section,
+    Series,
+    ShortcutKind,
+    shortcut,
+    shortcut_kind,
+    signature,
+    stages,
+    units,
+)
+from archbuilder.graph.network import Graph, Node
+from archbuilder.graph.ops import Op, show
+from archbuilder.graph.words import words
+
+Level = Literal["stage", "unit", "layer"]
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+STROKES: dict[ShortcutKind | None, Stroke] = {
+    "identity": "solid", "projection": "dashed", "parameter-free": "dotted", None: "solid"
+}  # fmt: skip
+KINDS: dict[type, Kind] = {
+    ops.Conv: "conv", ops.Dense: "dense", ops.Norm: "norm", ops.LocalResponseNorm: "norm",
+    ops.Activation: "activation", ops.MaxPool: "pool", ops.AveragePool: "pool", ops.GlobalAveragePool: "pool",
+    ops.Add: "merge", ops.Multiply: "merge", ops.Concat: "merge", ops.Gate: "merge",
+}  # fmt: skip
+SYMBOLS: dict[type, str] = {ops.Add: "+", ops.Multiply: TIMES, ops.Concat: "concat", ops.Gate: "gate"}
+MINOR = (
+    ops.Norm,
+    ops.LocalResponseNorm,
+    ops.Activation,
+    ops.Dropout,
+    ops.StochasticDepth,
+    ops.Scale,
+    ops.Flatten,
+    ops.Pad,
+)
+"""Ops that are told beside a convolution, not in a line of their own."""
+
+
+def content(graph: Graph, level: Level) -> Flow:
+    """All that the diagram of a network shows, from the input down."""
+    return tuple(element for stage in stages(graph) for element in _stage(graph, stage, level))
+
+
+def _stage(graph: Graph, stage: Section, level: Level) -> Flow:
+    parts = units(stage)
+    if all(part.name == stage.name for part in parts):
+        return _elements(stage.series, level)
+    flow: list[Box | Fork | Panel] = []
+    for _, same in groupby(parts, key=lambda unit: signature(graph, unit.nodes)):
+        flow += _units(list(same), level)
+    nodes = stage.nodes
+    details = f"{times(show(nodes[-1].shape))} · {sum(node.trainable for node in nodes):,} parameters"
+    return (Panel(stage.name, _spaced(stage.name), details, tuple(flow)),)
+
+
+def _units(same: Sequence[Section], level: Level) -> Flow:
+    """Consecutive units that are alike: one for all at stage level, each for itself otherwise."""
+    if level == "stage" and len(same) > 1:
+        return (Panel(same[-1].name, f"{TIMES}{len(same)}", "", _elements(same[-1].series, level)),)
+    flows = [(unit, _elements(unit.series, level)) for unit in same]
+    if level == "layer":
+        return tuple(Panel(unit.name, _spaced(unit.name.rpartition("/")[2]), "", flow) for unit, flow in flows)
+    return tuple(element for _, flow in flows for element in flow)
+
+
+def _spaced(name: str) -> str:
+    """`stage 1` from `stage1`."""
+    return re.sub(r"(?<=[a-z])(?=\d+$)", " ", name)
+
+
+def times(text: str) -> str:
+    """Sizes with a proper multiplication sign."""
+    return re.sub(r"(?<=\d)x(?=\d)", TIMES, text)
+
+
+def _elements(series: Series, level: Level) -> Flow:
+    if level == "layer":
+        return tuple(_layer(element) for element in series)
+    return tuple(_summaries(series, level))
+
+
+def _layer(element: Node | Parallel) -> Box | Fork:
+    if isinstance(element, Node):
+        return Box(element.name, ((Words(_words(element)),),), _kind(element.op))
+    main, sides = _split(element)
+    flows = [Side(_elements(element.paths[index], "layer"), _stroke(element, index), ()) for index in sides]
+    return Fork(_elements(element.paths[main], "layer"), tuple(flows), _merge(element.merge, ()))
+
+
+def _split(parallel: Parallel) -> tuple[int, list[int]]:
+    """The path that is drawn on the spine, and those beside it, the shortcut last."""
+    aside = shortcut(parallel)
+    others = [index for index in range(len(parallel.paths)) if index != aside] or [0]
+    return others[0], others[1:] + ([aside] if aside not in (None, others[0]) else [])
+
+
+def _stroke(parallel: Parallel, index: int) -> Stroke:
+    return STROKES[shortcut_kind(parallel)] if index == shortcut(parallel) else "solid"
+
+
+def _merge(node: Node, after: Sequence[Node]) -> Box:
+    """A merge, with the norm and activation that follow it."""
+    line = (Words(SYMBOLS[type(node.op)]), *(Words(_words(minor), faint=True) for minor in after))
+    return Box([node, *after][-1].name, (line,), "merge")
+
+
+def _words(node: Node) -> str:
+    return times(f"input, {show(node.shape)}" if isinstance(node.op, ops.Input) else words(node.op))
+
+
+def _kind(op: Op) -> Kind:
+    return KINDS.get(type(op), "other")
+
+
+def _summaries(series: Series, level: Level) -> Iterator[Box | Fork]:
+    """A unit in few boxes: one for each run of alike layers, and one for each path to a merge."""
+    rest = series
+    while rest:
+        run = tuple(takewhile(lambda element: isinstance(element, Node), rest))
+        if run:
+            yield from _boxes(run, level)
+            rest = rest[len(run) :]
+        elif isinstance(rest[0], Parallel):
+            after = _told_with_merge(rest[1:])
+            yield _summary(rest[0], after, level)
+            rest = rest[1 + len(after) :]
+
+
+def _told_with_merge(behind: Series) -> tuple[Node, ...]:
+    """The norm and activation behind a merge, where no layer follows that they could belong to."""
+    run = tuple(element for element in takewhile(lambda element: isinstance(element, Node), behind))
+    nodes = tuple(element for element in run if isinstance(element, Node))
+    return nodes if all(isinstance(node.op, MINOR) for node in nodes) else ()
+
+
+def _summary(parallel: Parallel, after: Sequence[Node], level: Level) -> Fork:
+    main, sides = _split(parallel)
+    merge = _merge(parallel.merge, after)
+    return Fork(_boxes(parallel.paths[main], level), tuple(_side(parallel, index, level) for index in sides), merge)
+
+
+def _side(parallel: Parallel, index: int, level: Level) -> Side:
+    path = parallel.paths[index]
+    stroke = _stroke(parallel, index)
+    if index != shortcut(parallel):
+        return Side(_boxes(path, level), stroke, ())
+    lines = [_line(row, level) for row in _rows(path)]
+    return Side((), stroke, tuple(" · ".join(word.text for word in line) for line in lines))
+
+
+def _boxes(series: Series, level: Level) -> tuple[Box, ...]:
+    """Rows of one kind that follow each other share a box."""
+    rows = _rows(series)
+    kinds: list[Kind] = []
+    for row in rows:
+        kinds.append(_row_kind(row, kinds[-1] if kinds else "other"))
+    boxes = []
+    for kind, pairs in groupby(zip(kinds, rows, strict=True), key=lambda pair: pair[0]):
+        same = [row for _, row in pairs]
+        boxes.append(Box(same[-1][-1].name, tuple(_line(row, level) for row in same), kind))
+    return tuple(boxes)
+
+
+Row = list["Node | Parallel"]
+
+
+def _rows(series: Series) -> list[Row]:
+    """What is told in one line each: a layer with the norm and activation before it, or else behind it."""
+    elements = list(_inlined(series))
+    before = bool(elements) and not _major(elements[0])
+    rows: list[Row] = []
+    for element in elements:
+        if not rows or (_major(rows[-1][-1]) if before else _major(element)):
+            rows.append([])
+        rows[-1].append(element)
+    if len(rows) > 1 and not any(map(_major, rows[-1])):
+        rows[-2:] = [rows[-2] + rows[-1]]
+    return rows
+
+
+def _inlined(series: Series) -> Iterator[Node | Parallel]:
+    """A series with the main path of each inner merge before the merge."""
+    for element in series:
+        if isinstance(element, Parallel):
+            yield from _inlined(element.paths[_split(element)[0]])
+        yield element
+
+
+def _major(element: Node | Parallel) -> bool:
+    return isinstance(element, Parallel) or not isinstance(element.op, MINOR)
+
+
+def _row_kind(row: Row, previous: Kind) -> Kind:
+    """The kind of what a row is about; an inner merge goes with the row before."""
+    main = next(filter(_major, row), row[0])
+    return previous if isinstance(main, Parallel) else _kind(main.op)
+
+
+def _line(row: Row, level: Level) -> Line:
+    """All that a row holds; at stage level only its layers, as in the papers' tables."""
+    told = [element for element in row if level == "unit" or _major(element) or _is_softmax(element)] or row
+    return tuple(_told(element) for element in told)
+
+
+def _is_softmax(element: Node | Parallel) -> bool:
+    return isinstance(element, Node) and element.op == ops.Activation("softmax")
+
+
+def _told(element: Node | Parallel) -> Words:
+    if isinstance(element, Node):
+        return Words(_words(element), faint=not _major(element))
+    op = element.merge.op
+    assert isinstance(op, ops.Merge)
+    names = [op.paths[index] for index in _split(element)[1]]
+    return Words(f"{SYMBOLS[type(op)]} {', '.join(names)}")

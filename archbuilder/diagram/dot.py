@@ -1,0 +1,125 @@
+"""A placed diagram as a Graphviz graph: colours, fonts, and positions that Graphviz is told to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from graphviz import Digraph
+
+from archbuilder.diagram.flow import Kind
+from archbuilder.diagram.layout import PAD, Drawing, Edge, Frame, PlacedBox, Point
+from archbuilder.diagram.text import FONT, NORMAL, SMALL, box_label, heading, small_label
+
+COLOURS: dict[Kind, tuple[str, str]] = {
+    "conv": ("#d9e6f2", "#5b7fa3"),
+    "norm": ("#e2eddc", "#7d9a6c"),
+    "activation": ("#f8f0d3", "#b39b4b"),
+    "pool": ("#e7dff0", "#8a74a8"),
+    "dense": ("#f7e0cf", "#b9825a"),
+    "merge": ("#ffffff", "#555555"),
+    "other": ("#f0f0f0", "#888888"),
+}
+"""Fill and line of a box, by the kind of its ops."""
+PANELS = (("#f7f7f5", "#cfcfca"), ("#ffffff", "#bdbdb8"))
+"""Fill and line of a stage, and of a unit in it."""
+INK = "#4a4a4a"
+ARROW = 5.5
+ROUND = 7.0
+
+
+def digraph(name: str, drawing: Drawing) -> Digraph:
+    """The diagram in the DOT language; `layout=nop2` has Graphviz draw it as it is."""
+    graph = Digraph(
+        quote(name, safe=" "),
+        graph_attr={"layout": "nop2", "fontname": FONT, "fontsize": str(NORMAL), "pad": "0.1"},
+        node_attr={"fontname": FONT, "fontsize": str(NORMAL), "shape": "box", "margin": "0", "penwidth": "0.8"},
+        edge_attr={"fontname": FONT, "fontsize": str(SMALL), "arrowsize": "0.55", "color": INK, "penwidth": "0.9"},
+    )
+    _frame(graph, drawing.frame, 0)
+    for edge in drawing.edges:
+        graph.edge(_id(edge.tail), _id(edge.head), **_edge(edge))
+    return graph
+
+
+def _id(name: str) -> str:
+    """A name such that no character of it means anything to Graphviz."""
+    return quote(name, safe="/ ")
+
+
+def _frame(graph: Digraph, frame: Frame, depth: int) -> None:
+    for placed in frame.boxes:
+        graph.node(_id(placed.box.name), label=box_label(placed.box), **_box(placed))
+    for inner in frame.frames:
+        assert inner.panel is not None
+        with graph.subgraph(name=f"cluster_{_id(inner.panel.name)}") as cluster:
+            cluster.attr(**_panel(inner, depth))
+            _frame(cluster, inner, depth + 1)
+
+
+def _box(placed: PlacedBox) -> dict[str, str]:
+    fill, line = COLOURS[placed.box.kind]
+    return {
+        "pos": _points([placed.centre]),
+        "width": f"{placed.width / 72:.3f}",
+        "height": f"{placed.height / 72:.3f}",
+        "fillcolor": fill,
+        "color": line,
+        **({"shape": "circle", "style": "filled"} if placed.width == placed.height else {"style": "rounded,filled"}),
+    }
+
+
+def _panel(frame: Frame, depth: int) -> dict[str, str]:
+    assert frame.panel is not None
+    (left, top), (right, bottom) = frame.top_left, frame.bottom_right
+    fill, line = PANELS[depth % 2]
+    return {
+        "bb": _points([(left, bottom), (right, top)]).replace(" ", ","),
+        "label": heading(frame.panel.title, frame.panel.details, frame.spine - left - PAD, right - frame.spine - PAD),
+        "lp": _points([((left + right) / 2, top + 11)]),
+        "style": "rounded,filled",
+        "fillcolor": fill,
+        "color": line,
+    }
+
+
+def _edge(edge: Edge) -> dict[str, str]:
+    attributes = {"pos": _spline(edge.points)}
+    if edge.stroke != "solid":
+        attributes["style"] = edge.stroke
+    if edge.label:
+        attributes |= {"label": small_label(edge.label), "lp": _points([edge.label_centre])}
+    return attributes
+
+
+def _spline(points: Sequence[Point]) -> str:
+    """Straight lines with round corners, as the Bézier curves of Graphviz, and the tip of the arrow first."""
+    tip = points[-1]
+    base = _towards(tip, points[-2], ARROW)
+    curve = list(_rounded([*points[:-1], base]))
+    return f"e,{_points([tip])} {_points(curve)}"
+
+
+def _rounded(points: Sequence[Point]) -> Iterator[Point]:
+    yield points[0]
+    start = points[0]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        radius = min(ROUND, _distance(before, corner) / 2, _distance(corner, after) / 2)
+        enter, leave = _towards(corner, before, radius), _towards(corner, after, radius)
+        yield from (start, enter, enter, corner, corner, leave)
+        start = leave
+    yield from (start, points[-1], points[-1])
+
+
+def _towards(start: Point, end: Point, distance: float) -> Point:
+    share = distance / (_distance(start, end) or 1)
+    return (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
+
+
+def _distance(start: Point, end: Point) -> float:
+    return abs(end[0] - start[0]) + abs(end[1] - start[1])
+
+
+def _points(points: Sequence[Point]) -> str:
+    """Points as Graphviz counts them, upwards."""
+    return " ".join(f"{x:.1f},{-y + 0.0:.1f}" for x, y in points)

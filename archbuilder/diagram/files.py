@@ -1,0 +1,67 @@
+"""Writing a diagram as SVG, PNG, PDF or DOT, with the Graphviz that was installed along."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from graphviz import Digraph, ExecutableNotFound
+
+from archbuilder.errors import MissingError, UsageError
+
+FORMATS = ("svg", "png", "pdf", "dot")
+RESOLUTION = "150"
+"""Of a PNG, in dots per inch."""
+
+
+def render(digraph: Digraph, path: Path) -> None:
+    """Write a diagram in the format of the path's extension; the file is complete or not there at all.
+
+    Raises UsageError for another format and MissingError without any Graphviz.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise UsageError(f"cannot draw '{path}': the file's extension says the format, one of {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
+    data = digraph.source.encode() if kind == "dot" else _drawn(digraph, kind)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(data)
+    beside.replace(path)
+
+
+def _drawn(digraph: Digraph, kind: str) -> bytes:
+    if kind == "png":
+        digraph = digraph.copy()
+        digraph.attr(dpi=RESOLUTION)
+    try:
+        from pygraphviz import AGraph
+    except ImportError:
+        return _drawn_by_executable(digraph, kind)
+    with _quiet_stderr():
+        data: bytes = AGraph(string=digraph.source).draw(format=kind, prog="dot")
+    return data
+
+
+def _drawn_by_executable(digraph: Digraph, kind: str) -> bytes:
+    try:
+        data: bytes = digraph.pipe(format=kind, quiet=True)
+    except ExecutableNotFound:
+        raise MissingError("drawing needs Graphviz: pip install pygraphviz") from None
+    return data
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Graphviz and the font library under it write their remarks straight to file descriptor 2."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
