@@ -1,4 +1,4 @@
-"""The verbs of the command line, for Python. TensorFlow is loaded by `build` and `train` alone, when they are called."""
+"""The verbs of the command line, for Python. Only `build` and `train` load TensorFlow, when they are called."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ def render(entries: list[Entry]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("spec", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("spec", no_wrap=True)
     for heading in ("depth", "trainable", "total", "multiply-adds"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("summary", overflow="ellipsis", no_wrap=True)

@@ -155,8 +155,7 @@ class _Layers:
         if pads == ((0, 0), (0, 0)):
             return tensor
         if isinstance(op, ops.MaxPool):
-            lowest = keras.ops.pad(tensor, ((0, 0), *pads, (0, 0)), constant_values=float("-inf"))
-            return lowest
+            return keras.ops.pad(tensor, ((0, 0), *pads, (0, 0)), constant_values=float("-inf"))
         return layers.ZeroPadding2D(pads, name=f"{self.name}.pad")(tensor)
 
     def _local_response_norm(self, op: ops.LocalResponseNorm, tensor: Tensor) -> Tensor:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 
 def differences(graph: Graph, model: keras.Model) -> list[str]:
-    """Where Keras' shapes and parameter counts, layer by layer and in all, differ from the graph's; empty if nowhere."""
+    """Where Keras' shapes and parameter counts, layer by layer and in all, differ from the graph's."""
     found = [difference for node in graph.nodes for difference in _layer_differences(node, model)]
     trainable = sum(_size(weight) for weight in model.trainable_weights)
     if (trainable, model.count_params()) != (graph.trainable, graph.parameters):
-        found.append(f"parameters: {graph.trainable:,} / {graph.parameters:,}, in Keras {trainable:,} / {model.count_params():,}")
+        found.append(
+            f"parameters: {graph.trainable:,} / {graph.parameters:,}, in Keras {trainable:,} / {model.count_params():,}"
+        )
     return found
 
 

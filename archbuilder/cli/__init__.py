@@ -35,7 +35,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"archbuilder.cli.{cmd_name}_specs" if cmd_name == "list" else f"archbuilder.cli.{cmd_name}")
+        module = import_module(
+            f"archbuilder.cli.{cmd_name}_specs" if cmd_name == "list" else f"archbuilder.cli.{cmd_name}"
+        )
         command: click.Command = module.command
         return command
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @spec_argument
-@click.option("--summary", is_flag=True, help="Print what the network costs; the default unless -o or --check is given.")
+@click.option(
+    "--summary", is_flag=True, help="Print what the network costs; the default unless -o or --check is given."
+)
 @click.option("--level", type=click.Choice(["stage", "unit", "layer"]), default="unit", show_default=True,
               help="How fine the summary is.")  # fmt: skip
 @json_option

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class SpecType(click.ParamType):
+class SpecType(click.ParamType[str]):
     """A bundled spec by its name, or a YAML file by its path; the shell completes both."""
 
     name = "spec"

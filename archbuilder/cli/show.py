@@ -9,7 +9,9 @@ from archbuilder.cli.options import edits_option, spec_argument
 
 @click.command()
 @spec_argument
-@click.option("--resolved", is_flag=True, help="Write everything out: nothing inherited, templates and defaults included.")
+@click.option(
+    "--resolved", is_flag=True, help="Write everything out: nothing inherited, templates and defaults included."
+)
 @edits_option
 def command(spec: str, resolved: bool, edits: tuple[str, ...]) -> None:
     """Print SPEC as it stands in its file, or resolved.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,12 @@ from archbuilder.spec.problems import locate
 from archbuilder.spec.values import shown
 
 MAX_NODES = 50_000
-_MERGES = {"add": ops.Add, "concat": ops.Concat, "multiply": ops.Multiply, "gate": ops.Gate}
+_MERGES: dict[str, Callable[[tuple[str, ...]], ops.Merge]] = {
+    "add": ops.Add,
+    "concat": ops.Concat,
+    "multiply": ops.Multiply,
+    "gate": ops.Gate,
+}
 
 
 def expand(spec: Spec) -> Graph:
@@ -151,11 +156,10 @@ class _Expansion:
         if isinstance(value, tuple | Use):
             return value
         if isinstance(value, str):
-            name, arguments = value, {}
-        elif isinstance(value, dict) and len(value) == 1:
-            [(name, arguments)] = value.items()
-        else:
+            value = {value: {}}
+        if not isinstance(value, dict) or len(value) != 1:
             raise scope.problem("bad-value", f"the name of a shortcut is expected, not {shown(value)}")
+        [(name, arguments)] = value.items()
         known = self.spec.names("shortcuts")
         if name not in known:
             hint = suggest(str(name), known, "shortcuts")
@@ -177,7 +181,8 @@ class _Expansion:
 
     def _merged(self, merge: Merge, ends: Mapping[str, Node], shortcuts: Mapping[str, Use], scope: Scope) -> Node:
         """The merge of paths; where they do not fit, that is noted and the first one goes on."""
-        nodes, op = tuple(ends.values()), _MERGES[merge.kind](tuple(ends))
+        nodes = tuple(ends.values())
+        op: ops.Merge = _MERGES[merge.kind](tuple(ends))
         try:
             op.output_shape(*(one.shape for one in nodes))
         except ops.ShapeError as error:
@@ -212,4 +217,3 @@ def _stride(arriving: ops.Shape, leaving: ops.Shape) -> int | tuple[int, int]:
 def _stride_along(arriving: int, leaving: int) -> int:
     exact = (s for s in range(1, arriving + 1) if leaving in (-(-arriving // s), arriving // s))
     return next(exact, 1)
-

@@ -6,8 +6,17 @@ from collections.abc import Callable
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler, StrictBool, StrictInt, StrictStr,
-    ValidationError, model_serializer, model_validator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_serializer,
+    model_validator,
 )  # fmt: skip
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
@@ -44,7 +53,9 @@ class Model(BaseModel):
         if _is_unknown_key(problem):
             kind = unknown_key(str(problem["loc"][0]), cls.known_keys())
         elif "-" in problem["type"]:  # ours; Pydantic's own have underscores
-            kind = PydanticCustomError(problem["type"], "{message}", {"message": problem["msg"], **problem.get("ctx", {})})
+            kind = PydanticCustomError(
+                problem["type"], "{message}", {"message": problem["msg"], **problem.get("ctx", {})}
+            )
         return InitErrorDetails(type=kind, loc=problem["loc"], input=problem["input"], ctx=problem.get("ctx", {}))
 
     @classmethod
@@ -106,6 +117,8 @@ def named(value: object, plural: str) -> tuple[str, dict[str, Any]]:
             [(name, fields)] = value.items()
             if fields is None or isinstance(fields, dict):
                 return str(name), dict(fields or {})
+            message = f"the settings of '{name}' are a mapping of keys to values"
+            raise PydanticCustomError("bad-settings", "{message}", {"message": message})
         case Kind():
             return named(value.model_dump(), plural)
         case _:

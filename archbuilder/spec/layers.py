@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
-    BeforeValidator, Discriminator, Field, PlainSerializer, PlainValidator, Tag, ValidationInfo, model_serializer,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Tag,
+    ValidationInfo,
+    model_serializer,
 )  # fmt: skip
 from pydantic_core import PydanticCustomError
 
@@ -15,15 +22,28 @@ from archbuilder.expressions import Expression
 from archbuilder.graph import ops
 from archbuilder.spec.base import Kind, Model, named, tagged
 from archbuilder.spec.values import (
-    AnyValue, FactorValue, FlagValue, InitializerValue, PadsValue, PaddingValue, PairValue, PositiveValue, RateValue,
-    ShareValue, WeightValue, expression, written,
+    AnyValue,
+    FactorValue,
+    FlagValue,
+    InitializerValue,
+    PaddingValue,
+    PadsValue,
+    PairValue,
+    PositiveValue,
+    RateValue,
+    ShareValue,
+    WeightValue,
+    expression,
+    written,
 )  # fmt: skip
 
 
 class ConvDefaults(Model):
     """What convolutions use where the layer itself does not say."""
 
-    padding: PaddingValue = Field("same", description="same (as TensorFlow), symmetric (as PyTorch), valid, or amounts.")
+    padding: PaddingValue = Field(
+        "same", description="same (as TensorFlow), symmetric (as PyTorch), valid, or amounts."
+    )
     bias: FlagValue = Field(False, description="Whether a bias is added.")
     initializer: InitializerValue = Field("he_normal", description="How the kernel is drawn.")
     l2: WeightValue = Field(0.0, description="Adds l2 times the sum of the squared kernel to the loss (as Keras).")

@@ -16,7 +16,7 @@ from archbuilder.source import MAX_CHARACTERS, Document, Place, dump, parse, wal
 from archbuilder.spec import library
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edited, merged
-from archbuilder.spec.network import Network, ShortcutTemplate, Template
+from archbuilder.spec.network import Network, Template
 from archbuilder.spec.problems import diagnostics
 from archbuilder.spec.references import References
 from archbuilder.spec.training import Training
@@ -178,8 +178,8 @@ def _base_path(name: object, folder: Path | None, place: Place) -> Path:
         return found
     if folder is None:
         raise problem("a spec that is not a file can extend bundled specs only")
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
         raise problem("a spec extends bundled specs, or files in its own folder or below")
     if not path.is_file():
         raise problem(f"there is no file {name} beside this spec")

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_serializer
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_serializer,
+)
 from pydantic_core import PydanticCustomError
 
 from archbuilder.spec.base import Model, Positive, Text
-from archbuilder.spec.layers import ConvDefaults, DenseDefaults, Layers, NormDefaults, Use, reference
+from archbuilder.spec.layers import MERGES, OP_NAMES, ConvDefaults, DenseDefaults, Layers, NormDefaults, Use, reference
 from archbuilder.spec.training import Training
 from archbuilder.spec.values import AnyValue, shown, written
 
@@ -43,23 +51,34 @@ def _written(parameter: Parameter) -> Any:
     return {**given, "choices": list(parameter.choices)}
 
 
+def _checked_name(name: str, thing: str, reserved: frozenset[str]) -> str:
+    """Letters, digits and underscores, and not a word of the language."""
+    if name in reserved or not name.isidentifier():
+        raise PydanticCustomError("bad-name", "{message}", {"message": f"'{name}' cannot be the name of {thing}"})
+    return name
+
+
+def _parameter_name(name: str) -> str:
+    return _checked_name(name, "a parameter", frozenset({"channels", "units", "unit", "first", "last", "after"}))
+
+
+def _template_name(name: str) -> str:
+    return _checked_name(name, "a template", frozenset({*OP_NAMES, *MERGES, "if"}))
+
+
+ParameterName = Annotated[str, Field(strict=True), AfterValidator(_parameter_name)]
+TemplateName = Annotated[str, Field(strict=True), AfterValidator(_template_name)]
+
+
 class Template(Model):
     """A residual unit, or any group of layers, with parameters."""
 
     summary: Text = ""
     source: Text = ""
-    parameters: dict[str, Annotated[Parameter, BeforeValidator(_parameter), PlainSerializer(_written)]] = Field({})
+    parameters: dict[ParameterName, Annotated[Parameter, BeforeValidator(_parameter), PlainSerializer(_written)]] = (
+        Field({})
+    )
     layers: Layers = Field(description="The layers; $name stands for a parameter, $channels for the channels arriving.")
-
-    @field_validator("parameters")
-    @classmethod
-    def _free_names(cls, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
-        for name in parameters:
-            if name in ("channels", "units", "unit", "first", "last", "after") or not name.isidentifier():
-                raise PydanticCustomError("bad-name", "{message}", {
-                    "message": f"'{name}' cannot be the name of a parameter", "at": name,
-                })  # fmt: skip
-        return parameters
 
 
 class ShortcutTemplate(Template):
@@ -76,8 +95,8 @@ class ShortcutTemplate(Template):
 class Templates(Model):
     """Templates that a spec brings along; they come before those of the library."""
 
-    units: dict[str, Template] = Field({}, description="Units by their names.")
-    shortcuts: dict[str, ShortcutTemplate] = Field({}, description="Shortcuts by their names.")
+    units: dict[TemplateName, Template] = Field({}, description="Units by their names.")
+    shortcuts: dict[TemplateName, ShortcutTemplate] = Field({}, description="Shortcuts by their names.")
 
 
 class Defaults(Model):
@@ -132,7 +151,9 @@ class Network(Model):
     shortcut: ShortcutReference | None = Field(None, description="The shortcut of every unit that takes one.")
     stages: tuple[Stage, ...] = Field((), description="The stages, each of units of one resolution.")
     head: Layers = Field((), description="The layers after the last stage.")
-    outputs: tuple[Text, ...] = Field((), description="Stages (or stem, head) whose results are outputs; none: the end.")
+    outputs: tuple[Text, ...] = Field(
+        (), description="Stages (or stem, head) whose results are outputs; none: the end."
+    )
     training: Training | None = Field(None, description="How it is trained.")
 
     @field_validator("input", mode="before")

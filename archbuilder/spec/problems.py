@@ -10,8 +10,8 @@ from archbuilder.source import Data, Place
 from archbuilder.spec.values import shown
 
 _EXPECTED = {
-    "int_type": "an integer is expected", "float_type": "a number is expected", "bool_type": "true or false is expected",
-    "string_type": "text is expected", "dict_type": "a mapping is expected", "model_type": "a mapping is expected",
+    "int_type": "an integer is expected", "float_type": "a number is expected",
+    "bool_type": "true or false is expected", "string_type": "text is expected", "dict_type": "a mapping is expected", "model_type": "a mapping is expected",
     "model_attributes_type": "a mapping is expected", "tuple_type": "a list is expected",
     "list_type": "a list is expected", "finite_number": "a finite number is expected",
     "union_tag_invalid": "this is not known here",
@@ -38,7 +38,7 @@ def _diagnostic(problem: ErrorDetails, root: Place) -> Diagnostic:
     if "at" in context and isinstance(place.document.get(place.path), dict):
         place = place.at(context["at"])
         return Diagnostic(kind, context["message"], place.key_span, hint)
-    if kind == "unknown-key":
+    if kind in ("unknown-key", "bad-name"):
         return Diagnostic(kind, context["message"], place.key_span, hint)
     code = kind if "-" in kind else "bad-value"
     return Diagnostic(code, _message(problem), place.span, hint or _literal_hint(problem))

@@ -1,4 +1,4 @@
-"""Whether what a spec names is there: parameters of units and shortcuts, names in expressions, units of stages, outputs.
+"""Whether what a spec names is there: parameters of units and shortcuts, names in expressions, units, outputs.
 
 Works on the raw data and passes over what is not of the right form, so that these mistakes are shown together with
 those that Pydantic finds.
@@ -85,12 +85,14 @@ class References:
             return
         common = _unit_name(stage.get("unit", self.data.get("unit")))
         changes = {key: stage[key] for key in ("first", "last") if isinstance(stage.get(key), dict)}
-        units = {None: common, **{key: _unit_name(change.get("unit", common)) for key, change in changes.items()}}
+        units = {key: _unit_name(change.get("unit", common)) for key, change in changes.items()}
         if common is None and "unit" not in stage and "unit" not in self.data:
-            yield Diagnostic("missing-key", "no 'unit' is named, neither in this stage nor for the whole spec", place.span)
+            yield Diagnostic(
+                "missing-key", "no 'unit' is named, neither in this stage nor for the whole spec", place.span
+            )
         yield from self._reference(place.at("unit"), "units", partial=True)
         yield from self._reference(place.at("shortcut"), "shortcuts")
-        yield from self._keys(place, stage.keys() - STAGE_KEYS, [unit for unit in units.values() if unit])
+        yield from self._keys(place, stage.keys() - STAGE_KEYS, [unit for unit in (common, *units.values()) if unit])
         for key, change in changes.items():
             yield from self._reference(place.at(key, "unit"), "units", partial=True)
             yield from self._reference(place.at(key, "shortcut"), "shortcuts")
@@ -123,7 +125,9 @@ class References:
         for name in sorted(signature.required - given) if signature else ():
             yield Diagnostic("missing-parameter", f"the unit '{unit}' needs '{name}'", place.span)
 
-    def _reference(self, place: Place, plural: Plural, partial: bool = False, known: Set[str] = frozenset()) -> Iterator[Diagnostic]:
+    def _reference(
+        self, place: Place, plural: Plural, partial: bool = False, known: Set[str] = frozenset()
+    ) -> Iterator[Diagnostic]:
         """A unit or shortcut by name, with arguments or without; `partial`: some may still be given elsewhere."""
         value = place.document.get(place.path)
         name = _unit_name(value)

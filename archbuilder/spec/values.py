@@ -84,9 +84,9 @@ def _count(value: object) -> int:
 
 def _number(lowest: float, highest: float, including_highest: bool = True) -> Check:
     def check(value: object) -> float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and lowest <= value <= highest:
-            if including_highest or value < highest:
-                return float(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and lowest <= value <= highest and (including_highest or value < highest):  # type: ignore[operator]
+            return float(value)  # type: ignore[arg-type]
         border = "up to" if including_highest else "and below"
         scope = f"from {lowest:g} {border} {highest:g}" if highest < 1e30 else f"of at least {lowest:g}"
         scope = "" if lowest < -1e30 else " " + scope
@@ -124,7 +124,9 @@ def _padding(value: object) -> ops.Padding:
     if isinstance(value, str):
         if value in ("same", "valid", "symmetric"):
             return value  # type: ignore[return-value]  # one of the three
-        raise ValueError(f"there is no padding '{value}'; known: same, symmetric, valid, or amounts of rows and columns")
+        raise ValueError(
+            f"there is no padding '{value}'; known: same, symmetric, valid, or amounts of rows and columns"
+        )
     return _pads(value)
 
 
