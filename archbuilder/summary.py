@@ -195,7 +195,7 @@ def _lines(report: Report, level: Level) -> Iterator[Line]:
         yield f"{stage.name}{_unit_count(stage)}", "", stage.output_shape, stage.costs
         if level != "stage" and not only_layer:
             for unit in stage.units:
-                yield from _unit_lines(unit, level, nested=unit.name != stage.name)
+                yield from _unit_lines(stage, unit, level)
 
 
 def _unit_count(stage: Stage) -> str:
@@ -203,10 +203,12 @@ def _unit_count(stage: Stage) -> str:
     return f" ({count} unit{'s' if count > 1 else ''})" if count else ""
 
 
-def _unit_lines(unit: Unit, level: Level, nested: bool) -> Iterator[Line]:
-    """The lines of one unit; `nested` says whether it has one of its own, under that of its stage."""
+def _unit_lines(stage: Stage, unit: Unit, level: Level) -> Iterator[Line]:
+    """The lines of one unit; it has one of its own unless its stage has no units."""
+    nested = unit.name != stage.name or len(stage.units) > 1
     if nested:
-        yield f"  {unit.name.rpartition('/')[2]}", "", unit.output_shape, unit.costs
+        label = "after" if unit.name == stage.name else unit.name.rpartition("/")[2]
+        yield f"  {label}", "", unit.output_shape, unit.costs
     if level == "layer":
         margin = "    " if nested else "  "
         for layer in unit.layers:

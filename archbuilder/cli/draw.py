@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @spec_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
-              help="Where to: the extension svg, png, pdf or dot says the format.  [default: SPEC's name, as SVG]")  # fmt: skip
+              help="The file; its extension svg, png, pdf or dot says the format.  [default: SPEC.svg]")  # fmt: skip
 @click.option("--level", type=click.Choice(["stage", "unit", "layer"]), default="stage", show_default=True,
               help="Stages with equal units folded, every unit, or every layer.")  # fmt: skip
 @edits_option

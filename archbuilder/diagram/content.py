@@ -59,19 +59,19 @@ def _stage(graph: Graph, stage: Section, level: Level) -> Flow:
     if all(part.name == stage.name for part in parts):
         return _elements(stage.series, level)
     flow: list[Box | Fork | Panel] = []
-    for _, same in groupby(parts, key=lambda unit: signature(graph, unit.nodes)):
-        flow += _units(list(same), level)
+    for _, same in groupby(parts, key=lambda unit: (unit.name == stage.name, signature(graph, unit.nodes))):
+        flow += _units(stage, list(same), level)
     nodes = stage.nodes
     details = f"{times(show(nodes[-1].shape))} · {sum(node.trainable for node in nodes):,} parameters"
     return (Panel(stage.name, _spaced(stage.name), details, tuple(flow)),)
 
 
-def _units(same: Sequence[Section], level: Level) -> Flow:
+def _units(stage: Section, same: Sequence[Section], level: Level) -> Flow:
     """Consecutive units that are alike: one for all at stage level, each for itself otherwise."""
     if level == "stage" and len(same) > 1:
         return (Panel(same[-1].name, f"{TIMES}{len(same)}", "", _elements(same[-1].series, level)),)
     flows = [(unit, _elements(unit.series, level)) for unit in same]
-    if level == "layer":
+    if level == "layer" and same[0].name != stage.name:
         return tuple(Panel(unit.name, _spaced(unit.name.rpartition("/")[2]), "", flow) for unit, flow in flows)
     return tuple(element for _, flow in flows for element in flow)
 
@@ -139,11 +139,14 @@ def _summaries(series: Series, level: Level) -> Iterator[Box | Fork]:
             rest = rest[1 + len(after) :]
 
 
-def _told_with_merge(behind: Series) -> tuple[Node, ...]:
+def _told_with_merge(behind: Series) -> list[Node]:
     """The norm and activation behind a merge, where no layer follows that they could belong to."""
-    run = tuple(element for element in takewhile(lambda element: isinstance(element, Node), behind))
-    nodes = tuple(element for element in run if isinstance(element, Node))
-    return nodes if all(isinstance(node.op, MINOR) for node in nodes) else ()
+    nodes: list[Node] = []
+    for element in behind:
+        if isinstance(element, Parallel):
+            break
+        nodes.append(element)
+    return [] if any(map(_major, nodes)) else nodes
 
 
 def _summary(parallel: Parallel, after: Sequence[Node], level: Level) -> Fork:
@@ -211,12 +214,13 @@ def _row_kind(row: Row, previous: Kind) -> Kind:
 
 def _line(row: Row, level: Level) -> Line:
     """All that a row holds; at stage level only its layers, as in the papers' tables."""
-    told = [element for element in row if level == "unit" or _major(element) or _is_softmax(element)] or row
+    told = [element for element in row if level == "unit" or _major(element) or _telling(element)] or row
     return tuple(_told(element) for element in told)
 
 
-def _is_softmax(element: Node | Parallel) -> bool:
-    return isinstance(element, Node) and element.op == ops.Activation("softmax")
+def _telling(element: Node | Parallel) -> bool:
+    """Whether an activation says what a path is for: an output or a gate."""
+    return isinstance(element, Node) and element.op in (ops.Activation("softmax"), ops.Activation("sigmoid"))
 
 
 def _told(element: Node | Parallel) -> Words:

@@ -31,7 +31,7 @@ ROUND = 7.0
 def digraph(name: str, drawing: Drawing) -> Digraph:
     """The diagram in the DOT language; `layout=nop2` has Graphviz draw it as it is."""
     graph = Digraph(
-        quote(name, safe=" "),
+        _id(name),
         graph_attr={"layout": "nop2", "fontname": FONT, "fontsize": str(NORMAL), "pad": "0.1"},
         node_attr={"fontname": FONT, "fontsize": str(NORMAL), "shape": "box", "margin": "0", "penwidth": "0.8"},
         edge_attr={"fontname": FONT, "fontsize": str(SMALL), "arrowsize": "0.55", "color": INK, "penwidth": "0.9"},
