@@ -107,13 +107,13 @@ class Holdout(Short):
     )
 
 
-class Test(Kind):
+class OnTest(Kind):
     """The test set itself, as the reference code does; the best epoch is then chosen on the images that judge it."""
 
     kind: Literal["test"] = "test"
 
 
-Validation = Holdout | Test
+Validation = Holdout | OnTest
 
 
 class Data(Model):
