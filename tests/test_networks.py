@@ -54,7 +54,9 @@ TABLE = {
 PROJECTIONS = 16 * 32 + 32 + 32 * 64 + 64
 for _depth in (20, 32, 44, 56, 110):
     _twin = TABLE[f"resnet{_depth}_v1"]
-    TABLE[f"plain{_depth}_v1"] = Published(_twin.trainable - PROJECTIONS, _twin.total - PROJECTIONS, None, _depth, REFERENCE)
+    TABLE[f"plain{_depth}_v1"] = Published(
+        _twin.trainable - PROJECTIONS, _twin.total - PROJECTIONS, None, _depth, REFERENCE
+    )
 
 
 def graph_of(row: str) -> archbuilder.graph.network.Graph:

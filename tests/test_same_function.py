@@ -98,7 +98,11 @@ def _like(weight: Any, random: Any) -> Any:
     import numpy as np
 
     fan_in = max(1, int(np.prod(weight.shape[:-1])))
-    values = random.normal(size=weight.shape) * np.sqrt(2 / fan_in) if weight.ndim > 1 else random.uniform(0.5, 1.0, weight.shape)
+    values = (
+        random.normal(size=weight.shape) * np.sqrt(2 / fan_in)
+        if weight.ndim > 1
+        else random.uniform(0.5, 1.0, weight.shape)
+    )
     return values.astype("float32")
 
 

@@ -129,9 +129,9 @@ def locate(spec: str | Path) -> Path:
 
 
 def _spec_hint(name: str) -> str:
-    hint = suggest(name, bundled(), "specs").partition("? ")
-    listing = "`archbuilder list` shows the bundled specs; a file's name ends in .yaml"
-    return f"{hint[0]}? {listing}" if hint[1] else listing
+    question = suggest(name, bundled(), "specs").partition("?")
+    advice = "`archbuilder list` shows the bundled specs; the name of a file ends in .yaml"
+    return f"{question[0]}? {advice}" if question[1] else advice
 
 
 def _bundled_path(name: str) -> Path | None:

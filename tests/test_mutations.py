@@ -1,0 +1,84 @@
+"""A spec that was good and is now damaged gives a message or a network, never a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import archbuilder
+from archbuilder.errors import SpecError
+from archbuilder.graph.expand import expand
+from archbuilder.source import dump, parse, walk
+from archbuilder.spec import load_text
+
+SPECS = ("resnet20_v1", "resnet20_v2", "he2015/resnet20")
+TEXTS = {name: archbuilder.load(name).dump() for name in SPECS}
+PIECES = (
+    "{", "}", "[", "]", ":", "- ", "\n", "\t", "'", '"', "#", "$", "${", "&a", "*a", "!!x", "0", "-1", "1e999", ".nan",
+    "~", "99999999999", "conv", "basic", "none", "stride", "\u2028", "\x00", "é",
+)  # fmt: skip
+VALUES = st.sampled_from([
+    None, True, 0, -1, 2**40, 1.5, float("inf"), "", "text", "$channels", "${", "${1//0}", "${filters}", [], {}, [[]],
+    {"conv": {}}, {"basic": None}, "basic", "none", {"if": 1}, [1, 2], {"a": "b", "c": "d"}, {1: 2},
+])  # fmt: skip
+RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def try_it(text: str) -> None:
+    try:
+        expand(load_text(text, "damaged.yaml"))
+    except SpecError as error:
+        for diagnostic in error.diagnostics:
+            assert diagnostic.message
+            assert "Traceback" not in str(diagnostic)
+            assert diagnostic.code in ("too-large", "bad-character") or diagnostic.span is not None
+
+
+@RELAXED
+@given(st.sampled_from(SPECS), st.data())
+def test_damaged_text(name: str, data: st.DataObject) -> None:
+    text = TEXTS[name]
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        length = data.draw(st.sampled_from([0, 1, 3, 30]))
+        text = text[:start] + data.draw(st.sampled_from(PIECES)) + text[start + length :]
+    try_it(text)
+
+
+@RELAXED
+@given(st.sampled_from(SPECS), st.data())
+def test_damaged_values(name: str, data: st.DataObject) -> None:
+    tree: Any = parse(TEXTS[name], name).data
+    for _ in range(data.draw(st.integers(1, 2))):
+        path = data.draw(st.sampled_from([path for path, _ in walk(tree) if path]))
+        parent = tree
+        for part in path[:-1]:
+            parent = parent[part]
+        if data.draw(st.booleans()):
+            parent[path[-1]] = data.draw(VALUES)
+        else:
+            del parent[path[-1]]
+    try_it(dump(tree))
+
+
+@RELAXED
+@given(st.sampled_from(SPECS), st.text(alphabet="abcdefghijklmnopstu.0123456789=[]{}:, -$_", max_size=40))
+def test_any_edit(name: str, edit: str) -> None:
+    try:
+        archbuilder.graph(archbuilder.load(name, [edit]))
+    except SpecError as error:
+        assert str(error)
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(b"archbuilder: 1\nname: \xff\xfe\n")
+    try:
+        archbuilder.load(path)
+    except SpecError as error:
+        assert "line 2" in str(error)
+    else:
+        raise AssertionError("it was read")

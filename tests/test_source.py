@@ -1,0 +1,53 @@
+"""YAML as the language reads it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archbuilder.errors import SpecError
+from archbuilder.source import MAX_CHARACTERS, dump, parse
+
+
+def test_scalars_are_those_of_yaml_1_2() -> None:
+    text = "{a: 1e-4, b: no, c: 0x1F, d: 0o17, e: ~, f: on, g: 12:30, h: true, i: 1_000, j: 2024-01-01}"
+    assert parse(text, "x").data == {
+        "a": 1e-4, "b": "no", "c": 31, "d": 15, "e": None, "f": "on", "g": "12:30", "h": True, "i": "1_000",
+        "j": "2024-01-01",
+    }  # fmt: skip
+
+
+def test_every_key_and_value_keeps_its_place() -> None:
+    document = parse("stem:\n  - conv: {filters: 16}\n", "x.yaml")
+    key, value = document.keys["stem", 0, "conv", "filters"], document.values["stem", 0, "conv", "filters"]
+    assert (key.line, key.column, key.length) == (2, 12, 7)
+    assert (value.line, value.column, value.length) == (2, 21, 2)
+    assert document.span(("stem", 0, "conv", "kernel")) == document.values["stem", 0, "conv"]
+
+
+def test_too_large_a_text_is_refused_before_it_is_read() -> None:
+    with pytest.raises(SpecError, match="more than 1,000,000 characters"):
+        parse("#" * (MAX_CHARACTERS + 1), "x.yaml")
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Co", "Cn"]), max_size=20)
+DATA = st.recursive(
+    SCALARS | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=15,
+)  # fmt: skip
+
+
+@given(DATA)
+def test_what_is_dumped_is_read_back(data: object) -> None:
+    assert parse(dump({"data": data}), "x").data == {"data": data}
+
+
+@given(st.text(max_size=80))
+def test_no_text_gives_a_traceback(text: str) -> None:
+    try:
+        parse(text, "x.yaml")
+    except SpecError as error:
+        assert str(error)  # it can be shown
