@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from graphviz import Digraph
 
 from archbuilder.diagram.content import Level, content
+from archbuilder.diagram.dot import digraph
+from archbuilder.diagram.files import render
 from archbuilder.diagram.layout import layout
 from archbuilder.graph.network import Graph
 
-if TYPE_CHECKING:
-    from graphviz import Digraph
-
 __all__ = ["Level", "diagram", "render"]
-
-from archbuilder.diagram.dot import digraph
-from archbuilder.diagram.files import render
 
 
 def diagram(graph: Graph, level: Level = "stage") -> Digraph:

@@ -70,7 +70,7 @@ class Frame:
     frames: list[Frame] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Drawing:
     frame: Frame
     edges: list[Edge]

@@ -31,7 +31,7 @@ def box_size(box: Box) -> tuple[float, float]:
 def merge_size(box: Box) -> tuple[float, float]:
     """A merge is a small circle, or a pill where it has more to say than its sign."""
     width = line_width(box.lines[0])
-    return (17, 17) if width < 12 else (width + 14, 17)
+    return (19, 19) if width < 12 else (width + 14, 17)
 
 
 def line_width(line: Line) -> float:
