@@ -1,0 +1,109 @@
+"""Augmentations against plain NumPy and SciPy, image by image, with the same random numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tensorflow as tf
+from scipy.ndimage import shift as scipy_shift  # type: ignore[import-untyped]
+
+from archbuilder.spec.training import Augmentation, Flip, PadCrop, Shift
+from archbuilder.training.augment import augmenter
+
+pytestmark = pytest.mark.keras
+Images = npt.NDArray[np.float32]
+
+
+def hashed(value: int) -> int:
+    value %= 2**32
+    for _ in range(2):
+        value = (value ^ value >> 16) * 0x45D9F3B % 2**32
+    return value ^ value >> 16
+
+
+def bits(seed: int, epoch: int, index: int, position: int, number: int) -> int:
+    key = hashed(hashed(hashed(hashed(seed) + position) + epoch) + number)
+    return hashed(hashed(index + key) + key)
+
+
+def uniform(*where: int) -> float:
+    return float(bits(*where) >> 8) / 2**24
+
+
+def batch(count: int = 64, height: int = 8, width: int = 11, channels: int = 3) -> tuple[Images, npt.NDArray[np.int64]]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(count, height, width, channels)).astype(np.float32), rng.permutation(10_000)[:count]
+
+
+def augmented(steps: Sequence[Augmentation], images: Images, indices: Any, epoch: int = 3, seed: int = 7) -> Images:
+    result: Images = tf.function(augmenter(steps, seed))(images, tf.constant(indices), tf.constant(epoch)).numpy()
+    return result
+
+
+@pytest.mark.parametrize(("fill", "mode"), [("nearest", "nearest"), ("zero", "grid-constant")])
+def test_shift_is_scipys_as_in_image_data_generator(fill: Any, mode: str) -> None:
+    images, indices = batch()
+    shifted = augmented([Shift(fraction=0.3, fill=fill)], images, indices)
+    for image, index, result in zip(images, indices, shifted, strict=True):
+        down, right = ((uniform(7, 3, int(index), 0, number) * 2 - 1) * 0.3 for number in (0, 1))
+        moves = (-down * image.shape[0], -right * image.shape[1], 0)
+        np.testing.assert_allclose(result, scipy_shift(image, moves, order=1, mode=mode), atol=2e-5)
+
+
+def test_pad_crop_crops_the_zero_padded_image() -> None:
+    images, indices = batch()
+    cropped = augmented([PadCrop(pad=3)], images, indices)
+    places = set()
+    for image, index, result in zip(images, indices, cropped, strict=True):
+        top, left = (bits(7, 3, int(index), 0, number) * 7 >> 32 for number in (0, 1))
+        padded = np.pad(image, ((3, 3), (3, 3), (0, 0)))
+        np.testing.assert_array_equal(result, padded[top : top + 8, left : left + 11])
+        places.add((top, left))
+    assert {top for top, _ in places} == set(range(7)) == {left for _, left in places}
+
+
+@pytest.mark.parametrize(("direction", "axis"), [("horizontal", 1), ("vertical", 0)])
+def test_flip_mirrors_half_of_the_images(direction: Any, axis: int) -> None:
+    images, indices = batch(200)
+    flipped = augmented([Flip(direction=direction)], images, indices)
+    mirrored = [bits(7, 3, int(index), 0, 0) >> 31 == 1 for index in indices]
+    expected = [np.flip(image, axis) if mirror else image for image, mirror in zip(images, mirrored, strict=True)]
+    np.testing.assert_array_equal(flipped, expected)
+    assert 70 < sum(mirrored) < 130
+
+
+RECIPE: list[Augmentation] = [Shift(), PadCrop(), Flip()]
+
+
+def test_an_image_does_not_depend_on_its_batch() -> None:
+    images, indices = batch()
+    order = np.random.default_rng(2).permutation(len(images))
+    whole = augmented(RECIPE, images, indices)
+    np.testing.assert_array_equal(augmented(RECIPE, images[order][:10], indices[order][:10]), whole[order][:10])
+
+
+@pytest.mark.parametrize("changed", [{"epoch": 4}, {"seed": 8}])
+def test_another_epoch_or_seed_gives_other_images(changed: dict[str, int]) -> None:
+    images, indices = batch()
+    differs = (augmented(RECIPE, images, indices) != augmented(RECIPE, images, indices, **changed)).any((1, 2, 3))
+    assert differs.mean() > 0.9
+
+
+def test_no_augmentation_leaves_images_alone() -> None:
+    images, indices = batch()
+    np.testing.assert_array_equal(augmented([], images, indices), images)
+
+
+def test_random_numbers_are_uniform_and_know_nothing_of_each_other() -> None:
+    """Over images, epochs, numbers and positions: 8 columns of 4,000, whose correlations have a deviation of 0.016."""
+    columns = np.array([
+        [uniform(0, epoch, index, position, number) for index in range(4000)]
+        for epoch in (0, 1) for position in (0, 1) for number in (0, 1)
+    ])  # fmt: skip
+    assert abs(columns.mean(axis=1) - 0.5).max() < 0.02
+    assert abs(columns.std(axis=1) - 12**-0.5).max() < 0.01
+    assert abs(np.corrcoef(columns) - np.eye(8)).max() < 0.06
+    neighbours = [np.corrcoef(column[1:], column[:-1])[0, 1] for column in columns]
+    assert max(map(abs, neighbours)) < 0.06

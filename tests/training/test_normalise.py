@@ -1,0 +1,47 @@
+"""Normalisation against the same sums in plain NumPy."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from archbuilder.training.normalise import How, Normaliser, fit
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.fixture
+def pixels() -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (50, 4, 5, 3), dtype=np.uint8)
+
+
+def test_pixel_mean_takes_off_the_mean_image(pixels: npt.NDArray[np.uint8]) -> None:
+    scaled = pixels / 255.0
+    result = fit("pixel_mean", pixels)(pixels).numpy()
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, scaled - scaled.mean(axis=0), atol=1e-6)
+
+
+def test_channel_mean_std_leaves_channels_of_mean_0_and_deviation_1(pixels: npt.NDArray[np.uint8]) -> None:
+    pixels = pixels // np.array([1, 2, 5], dtype=np.uint8)
+    scaled = pixels / 255.0
+    result = fit("channel_mean_std", pixels)(pixels).numpy()
+    np.testing.assert_allclose(result, (scaled - scaled.mean((0, 1, 2))) / scaled.std((0, 1, 2)), atol=1e-5)
+
+
+def test_none_is_pixels_over_255(pixels: npt.NDArray[np.uint8]) -> None:
+    np.testing.assert_allclose(fit("none", pixels)(pixels).numpy(), pixels / 255.0, atol=1e-7)
+
+
+def test_a_channel_that_never_changes_gives_zeros() -> None:
+    pixels = np.full((3, 2, 2, 1), 7, dtype=np.uint8)
+    np.testing.assert_allclose(fit("channel_mean_std", pixels)(pixels).numpy(), 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("how", ["pixel_mean", "channel_mean_std", "none"])
+def test_what_is_loaded_is_what_was_saved(how: How, pixels: npt.NDArray[np.uint8], tmp_path: Path) -> None:
+    normaliser = fit(how, pixels)
+    normaliser.save(tmp_path / "normaliser.part")
+    loaded = Normaliser.load(tmp_path / "normaliser.part")
+    np.testing.assert_array_equal(loaded(pixels), normaliser(pixels))
