@@ -18,6 +18,6 @@ def command() -> None:
       archbuilder schema > archbuilder.schema.json
       # first line of a spec: # yaml-language-server: $schema=archbuilder.schema.json
     """
-    from archbuilder.spec.network import Network
+    from archbuilder.spec.schema import json_schema
 
-    print_json(Network.model_json_schema())
+    print_json(json_schema())

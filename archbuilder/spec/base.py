@@ -18,7 +18,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )  # fmt: skip
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from archbuilder.errors import suggest
 
@@ -77,10 +78,38 @@ class Kind(Model):
 
     kind: str
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """As it stands in YAML: under its name, or the name alone where nothing must be said."""
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        if "properties" in schema:  # else it has been rewritten already
+            settings = cls._settings_schema(dict(schema))
+            schema.clear()
+            names = cls.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
+            schema.update(under_name(names, settings, may_stand_alone=not settings.get("required")))
+        return reference
+
+    @classmethod
+    def _settings_schema(cls, schema: JsonSchemaValue) -> JsonSchemaValue:
+        """The schema of what stands under the name."""
+        properties = {key: value for key, value in schema["properties"].items() if key != "kind"}
+        required = [key for key in schema.get("required", []) if key != "kind"]
+        rest = {key: value for key, value in schema.items() if key != "required"}
+        return {**rest, "properties": properties, **({"required": required} if required else {})}
+
     @model_serializer(mode="wrap")
     def _under_its_name(self, handler: Callable[[Any], dict[str, Any]]) -> Any:
         content = {key: value for key, value in handler(self).items() if key != "kind"}
         return {self.kind: content} if content else self.kind
+
+
+def under_name(names: tuple[str, ...], settings: JsonSchemaValue, may_stand_alone: bool) -> JsonSchemaValue:
+    """The JSON schema of `name: {settings}`, for one of some names, or also of the name alone."""
+    mapping = {"type": "object", "properties": dict.fromkeys(names, settings), "minProperties": 1, "maxProperties": 1,
+               "additionalProperties": False}  # fmt: skip
+    about = {"description": settings["description"]} if "description" in settings else {}
+    return {**about, "anyOf": [{"enum": list(names)}, mapping] if may_stand_alone else [mapping]}
 
 
 def one_of(union: Any, plural: str) -> Any:

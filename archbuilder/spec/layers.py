@@ -13,14 +13,16 @@ from pydantic import (
     PlainValidator,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     model_serializer,
 )  # fmt: skip
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from archbuilder.errors import suggest
 from archbuilder.expressions import Expression
 from archbuilder.graph import ops
-from archbuilder.spec.base import Kind, Model, named, tagged
+from archbuilder.spec.base import Kind, Model, named, tagged, under_name
 from archbuilder.spec.values import (
     AnyValue,
     FactorValue,
@@ -227,6 +229,16 @@ class Merge(Model):
     kind: Literal["add", "concat", "multiply", "gate"]
     paths: dict[str, Branch]
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        if "properties" in schema:
+            paths = {**schema["properties"]["paths"], "minProperties": 2, "description": schema["description"]}
+            schema.clear()
+            schema.update(under_name(MERGES, paths, may_stand_alone=False))
+        return reference
+
     @model_serializer
     def _under_its_name(self) -> dict[str, Any]:
         return {self.kind: {path: written(branch) for path, branch in self.paths.items()}}
@@ -238,6 +250,13 @@ class Conditional(Model):
     kind: Literal["conditional"] = "conditional"
     condition: FlagValue = Field(alias="if")
     then: Layers = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core_schema)
+        handler.resolve_ref_schema(reference)["properties"].pop("kind", None)
+        return reference
+
     otherwise: Layers = Field((), alias="else")
 
     @model_serializer
@@ -251,6 +270,18 @@ class Use(Model):
     kind: Literal["use"] = "use"
     name: str
     arguments: dict[str, AnyValue] = Field(default_factory=dict)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        if "properties" in schema:
+            schema.clear()
+            free = {"type": "string", "not": {"enum": [*OP_NAMES, *MERGES, "if"]}}
+            mapping = {"type": "object", "propertyNames": free, "additionalProperties": {"type": ["object", "null"]},
+                       "minProperties": 1, "maxProperties": 1}  # fmt: skip
+            schema.update({"description": cls.__doc__, "anyOf": [free, mapping]})
+        return reference
 
     @model_serializer
     def _under_its_name(self) -> Any:
@@ -319,7 +350,12 @@ Layer = Annotated[
     BeforeValidator(_layer),
 ]  # fmt: skip
 Layers = tuple[Layer, ...]
-ExpressionValue = Annotated[Expression, PlainValidator(lambda value: value), PlainSerializer(written)]
+ExpressionValue = Annotated[
+    Expression,
+    PlainValidator(lambda value: value),
+    PlainSerializer(written),
+    WithJsonSchema({"type": "string", "pattern": r"^\$"}),
+]
 Branch = Annotated[
     Annotated[Layers, Tag("layers")] | Annotated[Use, Tag("shortcut")] | Annotated[ExpressionValue, Tag("expression")],
     Discriminator(_branch_kind),

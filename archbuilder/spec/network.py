@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    WithJsonSchema,
     field_validator,
     model_serializer,
 )
@@ -70,14 +71,20 @@ ParameterName = Annotated[str, Field(strict=True), AfterValidator(_parameter_nam
 TemplateName = Annotated[str, Field(strict=True), AfterValidator(_template_name)]
 
 
+ParameterField = Annotated[
+    Parameter,
+    BeforeValidator(_parameter),
+    PlainSerializer(_written),
+    WithJsonSchema({"description": "required, its default, or {default, choices}."}),
+]
+
+
 class Template(Model):
     """A residual unit, or any group of layers, with parameters."""
 
     summary: Text = ""
     source: Text = ""
-    parameters: dict[ParameterName, Annotated[Parameter, BeforeValidator(_parameter), PlainSerializer(_written)]] = (
-        Field({})
-    )
+    parameters: dict[ParameterName, ParameterField] = Field({}, description="Its parameters, with their defaults.")
     layers: Layers = Field(description="The layers; $name stands for a parameter, $channels for the channels arriving.")
 
 

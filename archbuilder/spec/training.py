@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictInt, field_validator, model_serializer, model_validator
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError
 
 from archbuilder.spec.base import Flag, Integer, Kind, Model, Positive, Text, named, one_of
@@ -22,6 +23,12 @@ def _problem(message: str, at: str | None = None) -> PydanticCustomError:
 
 class Short(Kind):
     """A member of a union with one field, which may stand right under its name: `{holdout: 5000}`."""
+
+    @classmethod
+    def _settings_schema(cls, schema: JsonSchemaValue) -> JsonSchemaValue:
+        settings = super()._settings_schema(schema)
+        [only] = settings["properties"].values()
+        return {"description": schema.get("description", ""), "anyOf": [settings, only]}
 
     @model_serializer(mode="wrap")
     def _under_its_name(self, handler: Callable[[Any], dict[str, Any]]) -> Any:

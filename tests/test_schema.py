@@ -1,0 +1,30 @@
+"""The JSON schema that editors use agrees with what the language accepts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import archbuilder
+from archbuilder.source import parse
+from archbuilder.spec.loading import locate
+from archbuilder.spec.schema import json_schema
+from tests.conftest import GOLDEN
+
+VALIDATOR = Draft202012Validator(json_schema())
+
+
+@pytest.mark.parametrize("name", archbuilder.bundled())
+def test_bundled_specs_are_valid_as_written_and_resolved(name: str) -> None:
+    for data in (parse(locate(name).read_text(encoding="utf-8"), name).data, archbuilder.load(name).resolved):
+        assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(data)))] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["unknown_keys", "unknown_layer", "missing_keys", "wrong_types", "training", "version"]
+)
+def test_mistakes_are_invalid(name: str) -> None:
+    data = parse((GOLDEN / "errors" / f"{name}.yaml").read_text(encoding="utf-8"), name).data
+    assert not VALIDATOR.is_valid(json.loads(json.dumps(data)))
