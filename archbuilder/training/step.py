@@ -1,0 +1,196 @@
+"""One iteration of training, and the measuring of a network, each as one compiled function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from archbuilder.graph import ops
+from archbuilder.training.forward import Forward
+from archbuilder.training.optimizers import Optimizer
+
+Array = NDArray[Any]
+Tensor = Any
+Variable = Any
+Normalise = Callable[[Tensor], Tensor]
+"""Pixels (n, H, W, C), uint8, to float32 images."""
+Augment = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Images, their indices (n,) in the training set and the epoch () to images of the same shape."""
+
+
+class TrainingStep:
+    """Updates the weights of a network by batches of its training images, which stay on the device.
+
+    An iteration is a function of its arguments and the variables alone: what is random in it follows from the seed,
+    the iteration (dropout), and the epoch and the index of the image (augmentation).
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        optimizer: Optimizer,
+        pixels: Array,
+        labels: Array,
+        normalise: Normalise,
+        augment: Augment,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.forward, self.optimizer, self.normalise, self.augment = forward, optimizer, normalise, augment
+        self.label_smoothing, self.seed = label_smoothing, seed
+        self.pixels, self.labels = tf.constant(pixels), tf.constant(labels, tf.int32)
+        self.totals = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
+        """Since the last `read`: the sum of the losses, the number of right answers and of images."""
+        self._penalties = _penalties(forward)
+        self._scale = _LossScale() if forward.precision == "mixed_float16" else None
+        integer = tf.TensorSpec([], tf.int32)
+        signature = [tf.TensorSpec([None], tf.int32), integer, integer, tf.TensorSpec([], tf.float32)]
+        self._compiled = tf.function(self._iterate, input_signature=signature, autograph=False)
+
+    def __call__(self, indices: Array, epoch: int, iteration: int, rate: float) -> None:
+        """One iteration over the training images at `indices` (n,), at the learning rate `rate`."""
+        self._compiled(indices, epoch, iteration, rate)
+
+    def read(self) -> dict[str, float]:
+        """The mean loss and the accuracy of the images since the last call, as the network saw them while training.
+
+        The loss is the cross-entropy without what l2 adds, so that it compares with that of an evaluation.
+        """
+        loss, right, count = self.totals.numpy()
+        self.totals.assign(tf.zeros(3, tf.float64))
+        return {"loss": float(loss / count), "accuracy": float(right / count)}
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss since the last `read` was not a finite number."""
+        return not np.isfinite(self.totals.numpy()[0])
+
+    def variables(self) -> Mapping[str, Variable]:
+        """Its own state by name, for a checkpoint within an epoch; neither the model's nor the optimizer's."""
+        return {"totals": self.totals, **(self._scale.variables() if self._scale else {})}
+
+    def _iterate(self, indices: Tensor, epoch: Tensor, iteration: Tensor, rate: Tensor) -> None:
+        images = self.normalise(tf.gather(self.pixels, indices))
+        images = tf.ensure_shape(self.augment(images, indices, epoch), (None, *self.forward.graph.input.shape))
+        gradients = self._gradients(images, tf.gather(self.labels, indices), tf.stack([self.seed, iteration]))
+        if self._scale is None:
+            self._update(gradients, rate)
+        else:
+            self._scale.guard(gradients, lambda unscaled: self._update(unscaled, rate))
+
+    def _gradients(self, images: Tensor, labels: Tensor, seed: Tensor) -> Sequence[Tensor]:
+        with tf.GradientTape() as tape:
+            logits = self.forward.logits(images, training=True, seed=seed)
+            losses = _cross_entropy(logits, labels, self.label_smoothing)
+            loss = tf.reduce_mean(losses)
+            scaled = loss if self._scale is None else self._scale.apply(loss)
+        self.totals.assign_add(_totals(losses, logits, labels))
+        gradients: Sequence[Tensor] = tape.gradient(
+            scaled, self.forward.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return gradients
+
+    def _update(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        terms = zip(gradients, self.forward.variables, self._penalties, strict=True)
+        self.optimizer.apply([g + 2 * l2 * w if l2 else g for g, w, l2 in terms], rate)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network is worth on some images."""
+
+    loss: float
+    """The mean cross-entropy."""
+    accuracy: float
+    probabilities: Array
+    """Of each image and class (n, classes)."""
+
+
+class EvaluationStep:
+    """Measures a network with its moving statistics, batch by batch."""
+
+    def __init__(self, forward: Forward, normalise: Normalise, batch_size: int = 256) -> None:
+        self.forward, self.normalise, self.batch_size = forward, normalise, batch_size
+        shape = (None, *forward.graph.input.shape)
+        self._compiled = tf.function(self._logits, input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
+
+    def __call__(self, pixels: Array, labels: Array) -> Evaluation:
+        """Loss, accuracy and probabilities on pixels (n, H, W, C), uint8, and their labels (n,)."""
+        logits = self.logits(pixels)
+        loss, right, count = _totals(_cross_entropy(logits, labels), logits, tf.constant(labels, tf.int32)).numpy()
+        return Evaluation(float(loss / count), float(right / count), tf.nn.softmax(logits).numpy())
+
+    def logits(self, pixels: Array) -> Tensor:
+        """What enters the softmax (n, classes)."""
+        starts = range(0, len(pixels), self.batch_size)
+        return tf.concat([self._compiled(pixels[start : start + self.batch_size]) for start in starts], 0)
+
+    def _logits(self, pixels: Tensor) -> Tensor:
+        return self.forward.logits(self.normalise(pixels), training=False)
+
+
+class _LossScale:
+    """Keeps float16 gradients in range: doubles after 2000 sound iterations, halves and skips one that overflows.
+
+    Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
+    """
+
+    PATIENCE = 2000
+
+    def __init__(self) -> None:
+        self.scale = tf.Variable(2.0**15, trainable=False)
+        self.sound = tf.Variable(0, trainable=False)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"loss_scale": self.scale, "sound_iterations": self.sound}
+
+    def apply(self, loss: Tensor) -> Tensor:
+        return loss * self.scale
+
+    def guard(self, gradients: Sequence[Tensor], update: Callable[[Sequence[Tensor]], None]) -> None:
+        """Calls `update` with the gradients of the plain loss, unless one of them is not finite."""
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+        tf.cond(finite, lambda: self._go_on(gradients, update), self._draw_back)
+
+    def _go_on(self, gradients: Sequence[Tensor], update: Callable[[Sequence[Tensor]], None]) -> Tensor:
+        update([gradient / self.scale for gradient in gradients])
+        sound = self.sound + 1
+        self.scale.assign(tf.where(sound == self.PATIENCE, self.scale * 2, self.scale))
+        self.sound.assign(sound % self.PATIENCE)
+        return tf.constant(True)
+
+    def _draw_back(self) -> Tensor:
+        self.scale.assign(tf.maximum(self.scale / 2, 1.0))
+        self.sound.assign(0)
+        return tf.constant(False)
+
+
+def _penalties(forward: Forward) -> list[float]:
+    """The l2 factor of each trained variable."""
+    factors = {
+        forward.weights[node.name]["kernel"].ref(): node.op.l2
+        for node in forward.graph.nodes
+        if isinstance(node.op, ops.Conv | ops.Dense)
+    }
+    return [factors.get(variable.ref(), 0.0) for variable in forward.variables]
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Of each image; `smoothing` is the share of the label that is spread over all classes (arXiv:1512.00567)."""
+    if not smoothing:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    classes = logits.shape[-1]
+    shares = tf.one_hot(labels, classes, 1 - smoothing + smoothing / classes, smoothing / classes)
+    return tf.nn.softmax_cross_entropy_with_logits(shares, logits)
+
+
+def _totals(losses: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """The sum of the losses, the number of right answers and the number of images, in float64."""
+    right = tf.equal(tf.argmax(logits, -1, tf.int32), labels)
+    sums = [tf.reduce_sum(tf.cast(part, tf.float64)) for part in (losses, right, tf.ones_like(losses))]
+    return tf.stack(sums)
