@@ -18,7 +18,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )  # fmt: skip
-from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
+from pydantic.annotated_handlers import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from archbuilder.errors import suggest

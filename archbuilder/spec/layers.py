@@ -16,7 +16,8 @@ from pydantic import (
     WithJsonSchema,
     model_serializer,
 )  # fmt: skip
-from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
+from pydantic.annotated_handlers import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from archbuilder.errors import suggest

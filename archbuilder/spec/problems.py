@@ -11,7 +11,8 @@ from archbuilder.spec.values import shown
 
 _EXPECTED = {
     "int_type": "an integer is expected", "float_type": "a number is expected",
-    "bool_type": "true or false is expected", "string_type": "text is expected", "dict_type": "a mapping is expected", "model_type": "a mapping is expected",
+    "bool_type": "true or false is expected", "string_type": "text is expected",
+    "dict_type": "a mapping is expected", "model_type": "a mapping is expected",
     "model_attributes_type": "a mapping is expected", "tuple_type": "a list is expected",
     "list_type": "a list is expected", "finite_number": "a finite number is expected",
     "union_tag_invalid": "this is not known here",
