@@ -1,7 +1,7 @@
 """Augmentations: what is done to training images at random, a batch at a time, inside the compiled training function.
 
-Nothing here has a state. A random number is a hash of the seed, the epoch, the index of the image in the training set and
-the place of the augmentation in the list, so that a resumed run sees the very images that it would have seen.
+Nothing here has a state. A random number is a hash of the seed, the epoch, the index of the image in the training set
+and the place of the augmentation in the list, so that a resumed run sees the very images that it would have seen.
 """
 
 from __future__ import annotations
