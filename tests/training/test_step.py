@@ -1,0 +1,246 @@
+"""An iteration is one update of the weights by the batch's gradient; an evaluation is Keras' evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from archbuilder.graph import ops
+from archbuilder.graph.network import Graph, node
+from archbuilder.keras_backend import build_model
+from archbuilder.training.forward import Forward, Precision
+from archbuilder.training.step import EvaluationStep, TrainingStep
+
+pytestmark = pytest.mark.keras
+
+L2 = 0.01
+CLASSES = 3
+
+
+class PlainDescent:
+    """Takes rate times gradient off each variable."""
+
+    def __init__(self, targets: Sequence[Any]) -> None:
+        self.targets = targets
+
+    def variables(self) -> Mapping[str, Any]:
+        return {}
+
+    def apply(self, gradients: Sequence[Any], rate: Any) -> None:
+        for target, gradient in zip(self.targets, gradients, strict=True):
+            target.assign_sub(rate * gradient)
+
+
+def network(dropout: float = 0.0) -> Graph:
+    conv = ops.Conv(4, (3, 3), (1, 1), "same", (1, 1), 1, bias=False, initializer="he_normal", l2=L2)
+    chain: list[ops.Op] = [
+        conv, ops.Norm(0.9, 1e-3, zero_scale=False), ops.Activation("relu"), ops.GlobalAveragePool(),
+        ops.Dropout(dropout), ops.Dense(CLASSES, bias=True, initializer="he_normal", l2=0.0), ops.Activation("softmax"),
+    ]  # fmt: skip
+    nodes = [node("input", ops.Input((6, 6, 1)))]
+    for op in chain:
+        nodes.append(node(f"part/{len(nodes)}", op, nodes[-1:]))
+    return Graph("small", tuple(nodes), (nodes[-1].name,))
+
+
+def normalise(pixels: Any) -> Any:
+    return tf.cast(pixels, tf.float32) / 255 - 0.5
+
+
+def as_they_are(images: Any, indices: Any, epoch: Any) -> Any:
+    return images
+
+
+def data(count: int = 40) -> tuple[Any, Any]:
+    """Images that tell their class by where they are bright."""
+    random, labels = np.random.default_rng(0), np.arange(count, dtype=np.int32) % CLASSES
+    pixels = random.integers(0, 100, (count, 6, 6, 1))
+    for image, label in zip(pixels, labels, strict=True):
+        image[2 * label : 2 * label + 2] += 60 * (1 + label)
+    return pixels.clip(0, 255).astype(np.uint8), labels
+
+
+class Bench:
+    """A training step over `data()` and the model that it trains."""
+
+    def __init__(
+        self,
+        augment: Callable[[Any, Any, Any], Any] = as_they_are,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
+        precision: Precision = "float32",
+    ) -> None:
+        self.pixels, self.labels = data()
+        self.graph = network(dropout)
+        self.model = build_model(self.graph, seed=1)
+        self.forward = Forward(self.graph, self.model, precision)
+        self.step = TrainingStep(
+            self.forward, PlainDescent(self.forward.variables), self.pixels, self.labels, normalise, augment,
+            label_smoothing, seed,
+        )  # fmt: skip
+
+    def run(self, indices: Sequence[int], epoch: int = 0, iteration: int = 0, rate: float = 0.0) -> dict[str, float]:
+        self.step(np.array(indices, np.int32), epoch, iteration, rate)
+        return self.step.read()
+
+
+def test_an_iteration_is_a_step_down_the_gradient_of_loss_and_l2() -> None:
+    bench, twin = Bench(), build_model(network(), seed=1)
+    chosen, rate = [7, 3, 11, 30], 0.5
+    with tf.GradientTape() as tape:
+        probabilities = twin(normalise(bench.pixels[chosen]), training=True)
+        losses = keras.losses.sparse_categorical_crossentropy(bench.labels[chosen], probabilities)
+        loss = tf.reduce_mean(losses) + tf.add_n(twin.losses)
+    assert len(twin.losses) == 1
+    values = [variable.value for variable in twin.trainable_variables]
+    for value, gradient in zip(values, tape.gradient(loss, values), strict=True):
+        value.assign_sub(rate * gradient)
+    read = bench.run(chosen, rate=rate)
+    for variable, expected in zip(bench.model.variables, twin.variables, strict=True):
+        np.testing.assert_allclose(variable.value, expected.value, atol=1e-5, err_msg=variable.path)
+    right = probabilities.numpy().argmax(-1) == bench.labels[chosen]
+    assert read == pytest.approx({"loss": float(np.mean(losses)), "accuracy": right.mean()}, rel=1e-5)
+
+
+def test_reading_gives_means_over_images_and_starts_anew() -> None:
+    bench = Bench()
+    first, second = bench.run(range(30)), bench.run(range(30, 40))
+    bench.step(np.arange(30, dtype=np.int32), 0, 0, 0.0)
+    both = bench.run(range(30, 40))
+    for name in ("loss", "accuracy"):
+        assert both[name] == pytest.approx((30 * first[name] + 10 * second[name]) / 40, rel=1e-5)
+    assert first["loss"] != pytest.approx(second["loss"])
+
+
+def test_training_learns() -> None:
+    bench = Bench()
+    random = np.random.default_rng(0)
+    before = bench.run(range(40))
+    for iteration in range(60):
+        bench.step(random.permutation(40)[:16].astype(np.int32), 0, iteration, 0.5)
+    bench.step.read()
+    after = bench.run(range(40))
+    assert after["loss"] < before["loss"] / 2
+    assert after["accuracy"] > 0.9
+
+
+def test_a_smaller_last_batch_is_not_compiled_anew() -> None:
+    traces: list[None] = []
+
+    def augment(images: Any, indices: Any, epoch: Any) -> Any:
+        traces.append(None)
+        return images
+
+    bench = Bench(augment)
+    for size in (16, 16, 7, 1):
+        bench.run(range(size), epoch=size, iteration=size, rate=0.1 * size)
+    assert len(traces) == 1
+
+
+def test_augmentation_is_told_the_images_their_indices_and_the_epoch() -> None:
+    def augment(images: Any, indices: Any, epoch: Any) -> Any:
+        tf.debugging.assert_equal(indices, tf.constant([5, 2]))
+        tf.debugging.assert_equal(epoch, 3)
+        return images[::-1]  # and what it returns is what is learned from
+
+    mirrored, swapped = Bench(augment), Bench()
+    swapped.step.labels = tf.gather(swapped.step.labels, [*range(2), 5, 3, 4, 2])
+    assert mirrored.run([5, 2], epoch=3) == pytest.approx(swapped.run([5, 2], epoch=3), rel=1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        mirrored.run([5, 2], epoch=4)
+
+
+def test_dropout_follows_from_the_seed_and_the_iteration() -> None:
+    losses = [
+        Bench(dropout=0.5, seed=seed).run(range(40), iteration=iteration)["loss"]
+        for seed, iteration in [(0, 0), (0, 0), (0, 1), (1, 0)]
+    ]
+    assert losses[0] == losses[1]
+    assert len(set(losses)) == 3
+
+
+def test_label_smoothing_is_that_of_keras() -> None:
+    bench = Bench(label_smoothing=0.3)
+    probabilities = bench.model(normalise(bench.pixels), training=True)
+    expected = keras.losses.CategoricalCrossentropy(label_smoothing=0.3)(
+        keras.ops.one_hot(bench.labels, CLASSES), probabilities
+    )
+    assert bench.run(range(40))["loss"] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_is_noticed_until_it_is_read() -> None:
+    bench = Bench()
+    bench.step(np.arange(8, dtype=np.int32), 0, 0, 0.1)
+    assert not bench.step.diverged
+    bench.forward.variables[0].assign(tf.fill(bench.forward.variables[0].shape, np.nan))
+    for _ in range(2):
+        bench.step(np.arange(8, dtype=np.int32), 0, 1, 0.1)
+    assert bench.step.diverged
+    assert np.isnan(bench.step.read()["loss"])
+    assert not bench.step.diverged
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_takes_nearly_the_same_step(precision: Precision) -> None:
+    exact, rough = Bench(), Bench(precision=precision)
+    for bench in (exact, rough):
+        bench.run(range(40), rate=0.5)
+    for variable, expected in zip(rough.forward.variables, exact.forward.variables, strict=True):
+        assert variable.dtype == tf.float32
+        np.testing.assert_allclose(variable, expected, atol=0.02)
+
+
+def test_float16_skips_an_iteration_that_overflows_and_scales_the_loss_down() -> None:
+    bench = Bench(precision="mixed_float16")
+    scale = bench.step.variables()["loss_scale"]
+    scale.assign(1e30)
+    weights = [variable.numpy() for variable in bench.forward.variables]
+    bench.run(range(8), rate=0.5)
+    for before, after in zip(weights, bench.forward.variables, strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert float(scale) == pytest.approx(5e29)
+    scale.assign(128.0)
+    bench.step.variables()["sound_iterations"].assign(1999)
+    bench.run(range(8), rate=0.5)
+    assert not np.array_equal(weights[0], bench.forward.variables[0])
+    assert float(scale) == 256
+
+
+def test_totals_are_state_that_can_be_restored() -> None:
+    first, second = Bench(), Bench()
+    first.step(np.arange(8, dtype=np.int32), 0, 0, 0.0)
+    second.step.variables()["totals"].assign(first.step.variables()["totals"])
+    assert second.step.read() == first.step.read()
+
+
+def test_evaluation_is_that_of_keras() -> None:
+    bench = Bench()
+    bench.run(range(40), rate=0.5)  # so that the moving statistics are not those of the start
+    probabilities = bench.model(normalise(bench.pixels), training=False).numpy()
+    losses = keras.losses.sparse_categorical_crossentropy(bench.labels, probabilities)
+    evaluation = EvaluationStep(bench.forward, normalise, batch_size=16)(bench.pixels, bench.labels)
+    np.testing.assert_allclose(evaluation.probabilities, probabilities, atol=1e-5)
+    assert evaluation.loss == pytest.approx(float(np.mean(losses)), rel=1e-5)
+    assert evaluation.accuracy == pytest.approx((probabilities.argmax(-1) == bench.labels).mean())
+
+
+def test_evaluation_changes_nothing_and_compiles_once() -> None:
+    traces: list[None] = []
+
+    def traced(pixels: Any) -> Any:
+        traces.append(None)
+        return normalise(pixels)
+
+    bench = Bench()
+    before = [variable.numpy() for variable in bench.model.variables]
+    evaluate = EvaluationStep(bench.forward, traced, batch_size=16)
+    assert evaluate(bench.pixels, bench.labels).loss == evaluate(bench.pixels, bench.labels).loss
+    for old, variable in zip(before, bench.model.variables, strict=True):
+        np.testing.assert_array_equal(old, variable.numpy())
+    assert len(traces) == 1
