@@ -1,0 +1,66 @@
+"""Documentation that is not run is not true: every `console` block is run, and what it shows is compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+class Command(NamedTuple):
+    line: str
+    shown: str
+    """What the page shows of its output; `...` stands for any lines. Empty: nothing is compared."""
+
+
+def console_blocks(page: Path) -> list[list[Command]]:
+    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [[Command(*part.split("\n", 1)) for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]] for block in blocks]
+
+
+BLOCKS = [
+    pytest.param(commands, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in PAGES
+    for number, commands in enumerate(console_blocks(page), 1)
+]
+
+
+def test_there_is_documentation_to_run() -> None:
+    assert len(BLOCKS) >= 5
+
+
+@pytest.mark.parametrize("commands", BLOCKS)
+def test_console_block(commands: list[Command], tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120"}
+    for name in ("specs", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-c", command.line], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+        )
+        printed = done.stdout + done.stderr
+        assert "Traceback" not in printed
+        if command.shown.strip():
+            assert re.fullmatch(_pattern(command.shown), printed.strip()), printed
+        else:
+            assert done.returncode == 0, printed
+
+
+def _pattern(shown: str) -> str:
+    """The shown text as a pattern, in which a line of dots stands for any lines."""
+    return re.escape(shown.strip()).replace(re.escape("..."), r"[\s\S]*?")
+
+
+def test_internal_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page}: {target}"
