@@ -6,10 +6,16 @@ keeps the rate outside, which differs from the first drop of the rate on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, assert_never
 
+import keras
 import tensorflow as tf
+
+from archbuilder.graph import ops
+from archbuilder.graph.network import Graph
+from archbuilder.keras_backend import layer_name
+from archbuilder.spec import training as spec
 
 Tensor = Any
 Variable = Any
@@ -23,6 +29,51 @@ class Optimizer(Protocol):
 
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         """Updates the variables that it was made for, in their order; called inside a compiled function."""
+
+
+def make_optimizer(training: spec.Training, graph: Graph, model: keras.Model) -> Optimizer:
+    """The optimizer of a spec, for the trainable variables of a model in their order."""
+    variables = [variable.value for variable in model.trainable_variables]
+    inner = _plain(training.optimizer, variables)
+    if training.weight_decay is None:
+        return inner
+    return _with_decay(inner, training.weight_decay, dict(_kinds(graph, model)), model)
+
+
+def _plain(optimizer: spec.Optimizer, variables: Sequence[Variable]) -> Optimizer:
+    match optimizer:
+        case spec.Sgd():
+            return Sgd(variables, optimizer.momentum, optimizer.nesterov)
+        case spec.Adam():
+            return Adam(variables, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+        case _:
+            assert_never(optimizer)
+
+
+def _with_decay(inner: Optimizer, decay: spec.WeightDecay, kinds: Mapping[str, str], model: keras.Model) -> Optimizer:
+    chosen = [kinds.get(variable.path) in decay.on for variable in model.trainable_variables]
+    variables = [variable.value for variable in model.trainable_variables]
+    if decay.coupled is not None:
+        return CoupledDecay(inner, variables, [decay.coupled * one for one in chosen])
+    return DecoupledDecay(inner, variables, [(decay.decoupled or 0.0) * one for one in chosen])
+
+
+def _kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, str]]:
+    """The path of each trainable variable, and what it is: conv, dense, norm or bias."""
+    layers = {layer.name: layer for layer in model.layers}
+    for node in graph.nodes:
+        match node.op:
+            case ops.Conv() | ops.Dense():
+                layer = layers[layer_name(node.name)]
+                yield layer.kernel.path, "conv" if isinstance(node.op, ops.Conv) else "dense"
+                if node.op.bias:
+                    yield layer.bias.path, "bias"
+            case ops.Norm():
+                layer = layers[layer_name(node.name)]
+                yield layer.gamma.path, "norm"
+                yield layer.beta.path, "norm"
+            case _:
+                pass
 
 
 class Sgd:

@@ -29,6 +29,8 @@ class Opening:
     folder: str
     epochs: int
     iterations: int
+    done: int
+    """How many of the iterations were made before, by a run that is resumed."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Pulse:
     accuracy: float
     learning_rate: float
     images_per_second: float
-    seconds_left: float
-    """Of the whole run, validation left out."""
+    seconds_left: float | None
+    """Of the whole run, validation left out; none where it cannot be told yet."""
 
 
 class Reporter:
@@ -86,9 +88,9 @@ class LineReporter(Reporter):
             f"images, from {opening.origin}",
             markup=False,
         )
-        self.console.print(
-            f"{opening.epochs} epochs, {opening.iterations:,} iterations, into {opening.folder}", markup=False
-        )
+        resumed = f", resumed after {opening.done:,}" if opening.done else ""
+        length = f"{opening.epochs} epochs, {opening.iterations:,} iterations{resumed}"
+        self.console.print(f"{length}, into {opening.folder}", markup=False)
 
     def note(self, text: str) -> None:
         self.console.print(text, markup=False)
@@ -180,10 +182,10 @@ def epoch_line(metrics: Json, epochs: int, best: bool) -> str:
 
 
 def pulse_line(pulse: Pulse) -> str:
-    return (
-        f"loss {pulse.loss:.4f}  accuracy {percent(pulse.accuracy)}  rate {pulse.learning_rate:.3g}  "
-        f"{pulse.images_per_second:,.0f} images/s  {duration(pulse.seconds_left)} left"
-    )
+    measured = f"loss {pulse.loss:.4f}  accuracy {percent(pulse.accuracy)}  rate {pulse.learning_rate:.3g}"
+    if pulse.seconds_left is None:
+        return measured
+    return f"{measured}  {pulse.images_per_second:,.0f} images/s  {duration(pulse.seconds_left)} left"
 
 
 def result_table(result: Json) -> Table:
@@ -193,6 +195,16 @@ def result_table(result: Json) -> Table:
         one = result[which]
         table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
     return table
+
+
+def evaluation_lines(measured: Json) -> list[str]:
+    """What `evaluate` measured, a line for each set of images."""
+    sets = [(name, measured[name]) for name in ("test", "validation") if name in measured]
+    head = f"{measured['run']}, {measured['weights']} weights, data from {measured['data']}"
+    return [head] + [
+        f"{name}: {one['images']:,} images, accuracy {percent(one['accuracy'])}, loss {one['loss']:.4f}"
+        for name, one in sets
+    ]
 
 
 def percent(share: float) -> str:

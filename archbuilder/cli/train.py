@@ -1,0 +1,68 @@
+"""archbuilder train"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archbuilder.cli.options import SpecType, edits_option
+from archbuilder.errors import UsageError
+
+
+@click.command()
+@click.argument("spec", type=SpecType(), required=False)
+@click.option("--data", type=click.Path(path_type=Path), metavar="PATH", help="Where the data set lies.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR",
+    help="The folder of the run, new or empty.  [default: runs/<name>-<time>]",
+)  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Stop after N epochs instead of as the spec says.")
+@edits_option
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: start, note, epoch, result.")
+def command(
+    spec: str | None,
+    data: Path | None,
+    out: Path | None,
+    epochs: int | None,
+    edits: tuple[str, ...],
+    resume: Path | None,
+    as_json: bool,
+) -> None:
+    """Train the network of SPEC by the spec's own recipe.
+
+    With --epochs, a learning rate that spans the run (linear, cosine, polynomial, one_cycle, steps in fractions) is
+    scaled to the new length; the boundaries of steps in iterations or epochs stay where they are.
+
+    Ctrl-C and SIGTERM stop it after a checkpoint, with exit code 130 or 143. --resume then goes on from the last
+    checkpoint, and ends with the same weights as a run that was never interrupted (bit for bit on a CPU). It takes
+    everything from the run's folder; only the place of the data may be given anew.
+
+    \b
+    Examples:
+      archbuilder train quickstart
+      archbuilder train resnet20_v1 --data cifar-10-batches-py --epochs 1 --out runs/first
+      archbuilder train --resume runs/first
+    """
+    require_one(spec, resume, given={"--out": out, "--epochs": epochs, "--set": edits})
+    from archbuilder.training import loop
+    from archbuilder.training.progress import reporter_for
+
+    if resume is not None:
+        loop.resume(resume, data_path=data, reporter=reporter_for(as_json))
+    elif spec is not None:
+        from archbuilder.spec import load
+
+        loop.train(load(spec, edits), data_path=data, out=out, epochs=epochs, reporter=reporter_for(as_json))
+
+
+def require_one(spec: str | None, resume: Path | None, given: dict[str, object]) -> None:
+    """Raises UsageError unless there is a spec, or a run to resume and nothing that would change it."""
+    if spec is None and resume is None:
+        raise UsageError("either SPEC or --resume RUN is needed")
+    if spec is not None and resume is not None:
+        raise UsageError("--resume takes the spec from the folder of the run: leave SPEC out")
+    changes = [option for option, value in given.items() if value] if resume else []
+    if changes:
+        raise UsageError(f"a run goes on as it began: {', '.join(changes)} cannot stand beside --resume")

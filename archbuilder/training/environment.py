@@ -1,0 +1,64 @@
+"""The machine and the software that a training runs on, and what it may use of them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from archbuilder.training.forward import Precision
+
+_AMPERE = (8, 0)
+"""The first compute capability of NVIDIA GPUs that computes in bfloat16."""
+
+
+def describe() -> dict[str, Any]:
+    """Versions, processor and devices, for `environment.json`."""
+    packages = ("archbuilder", "tensorflow", "keras", "numpy")
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "devices": [_device(gpu) for gpu in tf.config.list_physical_devices("GPU")] or ["CPU"],
+    }
+
+
+def take_memory_as_needed() -> None:
+    """Lets several programs share a GPU; TensorFlow would take all of its memory at once."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # the caller has used the GPU before and has made this choice already
+            return
+
+
+def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:
+    """What `auto` comes to here: bfloat16 on GPUs that have it, float32 elsewhere."""
+    if wanted != "auto":
+        return wanted
+    gpus = tf.config.list_physical_devices("GPU")
+    return "mixed_bfloat16" if gpus and all(map(_has_bfloat16, gpus)) else "float32"
+
+
+def _has_bfloat16(gpu: Any) -> bool:
+    capability: tuple[int, int] = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+    return capability >= _AMPERE
+
+
+def _device(gpu: Any) -> str:
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+
+
+def _processor() -> str:
+    """Linux names the model in a file; elsewhere Python knows at least the family."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

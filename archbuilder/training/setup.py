@@ -1,0 +1,171 @@
+"""What has to be there before the first iteration: data that fits the network, and the network ready to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from archbuilder.errors import ArchbuilderError, Diagnostic, SpecError, UsageError
+from archbuilder.graph.expand import expand
+from archbuilder.graph.network import Graph
+from archbuilder.graph.ops import show
+from archbuilder.keras_backend import build_model
+from archbuilder.schedule import Schedule, schedule
+from archbuilder.spec import Spec
+from archbuilder.spec.training import ImageFolder, Npz, OnTest, Source, Training
+from archbuilder.training import environment
+from archbuilder.training.augment import augmenter
+from archbuilder.training.data import Dataset, Images, load_data, split
+from archbuilder.training.forward import Forward, Precision
+from archbuilder.training.normalise import Normaliser
+from archbuilder.training.optimizers import Optimizer, make_optimizer
+from archbuilder.training.step import Evaluation, EvaluationStep, TrainingStep
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A spec beside the data that it will be trained on."""
+
+    spec: Spec
+    training: Training
+    graph: Graph
+    data: Dataset
+    train: Images
+    validation: Images
+    precision: Precision
+    data_path: Path | None
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        """The last one of an epoch may be of fewer images than the others."""
+        return ceil(len(self.train) / self.training.batch_size)
+
+    @property
+    def iterations(self) -> int:
+        stop = self.training.stop
+        return stop.iterations or (stop.epochs or 0) * self.iterations_per_epoch
+
+    @property
+    def epochs(self) -> int:
+        """The last one may be cut short."""
+        return ceil(self.iterations / self.iterations_per_epoch)
+
+    def schedule(self) -> Schedule:
+        return schedule(self.training.learning_rate, self.iterations_per_epoch, self.iterations)
+
+    def batches(self, epoch: int) -> list[Array]:
+        """The training images of each iteration of an epoch, by their indices."""
+        order = epoch_order(self.training.seed, epoch, len(self.train))
+        size = self.training.batch_size
+        count = min(self.iterations_per_epoch, self.iterations - epoch * self.iterations_per_epoch)
+        return [order[start : start + size] for start in range(0, count * size, size)]
+
+    def facts(self) -> dict[str, Any]:
+        """The content of `environment.json`."""
+        data = {
+            "name": self.data.name, "path": str(self.data_path.resolve()) if self.data_path else None,
+            "origin": self.data.origin, "fingerprint": self.data.fingerprint, "classes": list(self.data.classes),
+            "train": len(self.train), "validation": len(self.validation), "test": len(self.data.test),
+        }  # fmt: skip
+        return {**environment.describe(), "seed": self.training.seed, "precision": self.precision, "data": data}
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A network that learns: the stock model, and the steps that work on its variables."""
+
+    model: keras.Model
+    optimizer: Optimizer
+    step: TrainingStep
+    evaluation: EvaluationStep
+
+    @classmethod
+    def of(cls, setup: Setup, normaliser: Normaliser) -> Learner:
+        training, train = setup.training, setup.train
+        model = build_model(setup.graph, training.seed)
+        forward = Forward(setup.graph, model, setup.precision)
+        optimizer = make_optimizer(training, setup.graph, model)
+        augment = augmenter(training.augment, training.seed)
+        step = TrainingStep(
+            forward, optimizer, train.pixels, train.labels, normaliser, augment,
+            training.loss.cross_entropy.label_smoothing, training.seed,
+        )  # fmt: skip
+        return cls(model, optimizer, step, EvaluationStep(forward, normaliser))
+
+    def evaluate(self, images: Images) -> Evaluation:
+        return self.evaluation(images.pixels, images.labels)
+
+    def arrays(self) -> dict[str, Array]:
+        """All of its variables by name, for a checkpoint."""
+        return {name: variable.numpy() for name, variable in self._variables()}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        variables = dict(self._variables())
+        if variables.keys() != arrays.keys():
+            raise ArchbuilderError("the checkpoint was written by another version of archbuilder or Keras")
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        for variable in self.model.variables:
+            yield f"model/{variable.path}", variable.value
+        for part, owner in (("optimizer", self.optimizer), ("step", self.step)):
+            for name, variable in owner.variables().items():
+                yield f"{part}/{name}", variable
+
+
+def prepare(spec: Spec, data_path: Path | None, precision: Precision | None = None) -> Setup:
+    """Loads the data of a spec and checks that the network fits it; raises SpecError or UsageError where not."""
+    training, graph = require_training(spec), expand(spec)
+    height, width, channels = graph.input.shape
+    path = data_path or _path_of(training.data.source)
+    data = load_data(training.data, (height, width, channels), path)
+    require_fit(graph, data)
+    train, validation = split(data.train, training.data.validation, training.seed)
+    if isinstance(training.data.validation, OnTest):
+        validation = data.test
+    chosen = precision or environment.resolve_precision(training.precision)
+    return Setup(spec, training, graph, data, train, validation, chosen, path)
+
+
+def _path_of(source: Source) -> Path | None:
+    return Path(source.path) if isinstance(source, ImageFolder | Npz) and source.path else None
+
+
+def require_training(spec: Spec) -> Training:
+    if spec.training is None:
+        message = f"the spec '{spec.name}' does not say how it is trained"
+        raise SpecError([Diagnostic("no-training", message, hint="give it a section `training`")])
+    return spec.training
+
+
+def require_fit(graph: Graph, data: Dataset) -> None:
+    """Raises SpecError unless the network takes the images in and gives one value for each class."""
+    if len(graph.outputs) > 1:
+        raise SpecError([Diagnostic("many-outputs", "only a network with one output can be trained")])
+    shape = graph[graph.outputs[0]].shape
+    if shape != (len(data.classes),):
+        message = f"the network '{graph.name}' ends in {show(shape)}, but {data.name} has {len(data.classes)} classes"
+        raise SpecError(
+            [Diagnostic("classes-differ", message, hint="the last dense layer needs a unit for each class")]
+        )
+    if data.train.pixels.shape[1:] != graph.input.shape:
+        pixels = show(data.train.pixels.shape[1:])
+        raise UsageError(
+            f"the network takes images of {show(graph.input.shape)}, but those of {data.name} are {pixels}"
+        )
+
+
+def epoch_order(seed: int, epoch: int, images: int) -> Array:
+    """A shuffle that depends on nothing but its arguments; NumPy promises that RandomState will never change."""
+    bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
+    return np.random.RandomState(bits).permutation(images).astype(np.int32)

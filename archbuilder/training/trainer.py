@@ -1,0 +1,197 @@
+"""The training loop: epochs of iterations, each epoch measured, kept and shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from archbuilder.errors import DivergedError
+from archbuilder.training.checkpoint import Checkpoint, Json
+from archbuilder.training.progress import Pulse, Reporter
+from archbuilder.training.run import Run
+from archbuilder.training.setup import Learner, Setup
+from archbuilder.training.signals import StopFlag
+
+LOOK_EVERY = 50
+"""How many iterations may pass before the loss is looked at: on a GPU, each look waits for the device."""
+PULSE_SECONDS = 0.5
+
+
+@dataclass
+class Position:
+    """Where a run stands: beside the learner's variables, all that a checkpoint holds."""
+
+    iteration: int = 0
+    """How many the run has made."""
+    best: Json | None = None
+    """Epoch, iteration and value of the best weights so far."""
+    plateau: Json | None = None
+    """The state of a plateau schedule."""
+
+
+class Pace:
+    """How fast the iterations of an epoch follow each other, the first left out: in a new process it is compiled."""
+
+    def __init__(self) -> None:
+        self._began = self._counted_from = self._looked = monotonic()
+        self._images = -1
+
+    def count(self, images: int) -> None:
+        if self._images < 0:
+            self._images, self._counted_from = 0, monotonic()
+        else:
+            self._images += images
+
+    @property
+    def images_per_second(self) -> float:
+        return max(self._images, 0) / max(monotonic() - self._counted_from, 1e-9)
+
+    @property
+    def seconds(self) -> float:
+        return monotonic() - self._began
+
+    def is_time_to_look(self) -> bool:
+        """Whether half a second has passed since it last was."""
+        if monotonic() - self._looked < PULSE_SECONDS:
+            return False
+        self._looked = monotonic()
+        return True
+
+
+class Trainer:
+    """Trains a learner until the spec says stop, somebody does, or the loss is not a number any more."""
+
+    def __init__(self, setup: Setup, learner: Learner, run: Run, reporter: Reporter) -> None:
+        self.setup, self.learner, self.run, self.reporter = setup, learner, run, reporter
+        self.position, self.schedule = Position(), setup.schedule()
+        self.keep = setup.training.keep
+        self.checkpoints = run.checkpoints(self.keep.last)
+        self.stop = StopFlag()
+
+    def restore(self) -> None:
+        """Goes back to the newest whole checkpoint; where there is none, to the beginning."""
+        checkpoint = self.checkpoints.latest(self.reporter.note)
+        if checkpoint is not None:
+            self.learner.restore(checkpoint.arrays)
+            self.position = Position(checkpoint.iteration, **checkpoint.progress)
+        self.run.drop_metrics_after(self.position.iteration)
+        if self.schedule.plateau and self.position.plateau:
+            self.schedule.plateau.restore(self.position.plateau)
+        if self.run.weights().get("best", {}).get("iteration", 0) > self.position.iteration:
+            self.position.best = None  # those weights are of an epoch that is to come again, and will be the best again
+
+    def result(self) -> Json:
+        """What the best and the final weights come to on the test set."""
+        end = {"epoch": self.setup.epochs, "iteration": self.position.iteration}
+        self.run.save_weights("final", self.learner.model, end)
+        final = {**end, **self._tested()}
+        best = dict(self.position.best or end)
+        if best["iteration"] == end["iteration"]:
+            return {"best": {**best, **final}, "final": final}
+        self.run.load_weights("best", self.learner.model)
+        return {"best": {**best, **self._tested()}, "final": final}
+
+    def _tested(self) -> Json:
+        measured = self.learner.evaluate(self.setup.data.test)
+        return {"test_loss": measured.loss, "test_accuracy": measured.accuracy}
+
+    def train(self) -> None:
+        """Raises StoppedError after a signal, DivergedError when there is no sense in going on."""
+        with self.stop:
+            while self.position.iteration < self.setup.iterations:
+                self._epoch(self.position.iteration // self.setup.iterations_per_epoch)
+
+    def _epoch(self, epoch: int) -> None:
+        batches, done = self.setup.batches(epoch), self.position.iteration % self.setup.iterations_per_epoch
+        self.reporter.begin_epoch(epoch + 1, len(batches), done)
+        pace = Pace()
+        for number, batch in enumerate(batches[done:], done + 1):
+            self._iteration(batch, epoch)
+            pace.count(len(batch))
+            if pace.is_time_to_look() or number % LOOK_EVERY == 0 or number == done + 1:
+                self._look(number, pace)
+            if self.stop and number < len(batches):
+                self._stop()
+        self._end_epoch(epoch + 1, pace)
+        if self.stop and self.position.iteration < self.setup.iterations:
+            self._stop()
+
+    def _iteration(self, batch: Any, epoch: int) -> None:
+        iteration = self.position.iteration
+        self.learner.step(batch, epoch, iteration, self.schedule.rate(iteration))
+        self.position.iteration += 1
+
+    def _look(self, number: int, pace: Pace) -> None:
+        loss, right, count = self.learner.step.totals.numpy()
+        self._require_finite(loss)
+        speed = pace.images_per_second
+        left = (self.setup.iterations - self.position.iteration) * self.setup.training.batch_size
+        seconds_left = left / speed if speed else None
+        self.reporter.pulse(Pulse(number, loss / count, right / count, self._rate, speed, seconds_left))
+
+    def _end_epoch(self, epoch: int, pace: Pace) -> None:
+        trained = self.learner.step.read()
+        self._require_finite(trained["loss"])
+        speed, arrays = pace.images_per_second, self.learner.arrays()
+        self._require_finite(*arrays.values())
+        validation = self.learner.evaluate(self.setup.validation)
+        self._require_finite(validation.loss)
+        metrics = {
+            "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self._rate, **trained,
+            "validation_loss": validation.loss, "validation_accuracy": validation.accuracy,
+            "images_per_second": speed, "seconds": pace.seconds,
+        }  # fmt: skip
+        self._take_note(metrics)
+        if epoch % self.keep.every_epochs == 0 or self.position.iteration == self.setup.iterations:
+            self._save(arrays)
+
+    def _take_note(self, metrics: Json) -> None:
+        """Of an epoch that was measured: on disk, on the screen, for plateau, and as the best one so far."""
+        is_best = self._is_best(metrics)
+        if is_best:
+            self.position.best = {key: metrics[key] for key in ("epoch", "iteration", self.keep.best)}
+            self.run.save_weights("best", self.learner.model, self.position.best)
+        if self.schedule.plateau:
+            self.schedule.plateau.update(metrics[self.schedule.plateau.watch])
+        self.run.add_metrics(metrics)
+        self.reporter.end_epoch(metrics, is_best)
+
+    def _is_best(self, metrics: Json) -> bool:
+        if self.position.best is None:
+            return True
+        value, best = metrics[self.keep.best], self.position.best[self.keep.best]
+        return bool(value > best if self.keep.best == "validation_accuracy" else value < best)
+
+    @property
+    def _rate(self) -> float:
+        """Of the iteration that was made last."""
+        return self.schedule.rate(self.position.iteration - 1)
+
+    def _save(self, arrays: dict[str, Any]) -> None:
+        """Weights that are not finite never become a checkpoint."""
+        self._require_finite(*arrays.values())
+        self.position.plateau = self.schedule.plateau.state() if self.schedule.plateau else None
+        progress = asdict(self.position)
+        self.checkpoints.save(Checkpoint(progress.pop("iteration"), arrays, progress))
+
+    def _stop(self) -> None:
+        self._save(self.learner.arrays())
+        raise self.stop.error(
+            f"stopped after iteration {self.position.iteration:,} of {self.setup.iterations:,}; a checkpoint is saved. "
+            f"To go on: archbuilder train --resume {self.run.folder}"
+        )
+
+    def _require_finite(self, *values: Any) -> None:
+        if not all(np.isfinite(value).all() for value in values):
+            raise DivergedError(
+                f"training diverged: a loss or weight was no longer a finite number at iteration "
+                f"{self.position.iteration:,} (looked at every {LOOK_EVERY}), learning rate {self._rate:.4g}; "
+                f"a smaller rate or a warm-up may help. {self._last_checkpoint()}"
+            )
+
+    def _last_checkpoint(self) -> str:
+        paths = self.checkpoints.paths()
+        return f"The last checkpoint is {paths[-1]}" if paths else "There is no checkpoint yet"
