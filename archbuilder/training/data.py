@@ -1,0 +1,79 @@
+"""The data set of a spec: found, read, checked, and parted for validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from archbuilder.errors import UsageError
+from archbuilder.spec import training as spec
+from archbuilder.training import data_cifar, data_digits, data_folder, data_npz
+from archbuilder.training.data_images import Dataset, Images, Indices, Shape
+
+__all__ = ["Dataset", "Images", "load_data", "split"]
+
+
+def load_data(data: spec.Data, input_shape: Shape, path: Path | None) -> Dataset:
+    """The data set of a spec, from `path` if that is given, in images of the network's input shape.
+
+    Raises MissingError where it is not there or damaged, UsageError where it is something else than the spec says.
+    """
+    source = data.source
+    match source:
+        case spec.Digits():
+            if path is not None:
+                raise UsageError("the digits come with scikit-learn: there is no other place to read them from")
+            return data_digits.load(input_shape)
+        case spec.Cifar10():
+            return data_cifar.load(data_cifar.CIFAR10, input_shape, path)
+        case spec.Cifar100():
+            return data_cifar.load(data_cifar.CIFAR100, input_shape, path)
+        case spec.ImageFolder():
+            return data_folder.load(_given(path, source), input_shape)
+        case spec.Npz():
+            return data_npz.load(_given(path, source), input_shape)
+        case _:
+            assert_never(source)
+
+
+def _given(path: Path | None, source: spec.ImageFolder | spec.Npz) -> Path:
+    if path is not None:
+        return path
+    if source.path is None:
+        raise UsageError(f"where does the data lie? --data PATH says it, or `{source.kind}: {{path: ...}}` in the spec")
+    return Path(source.path)
+
+
+def split(train: Images, validation: spec.Validation, seed: int) -> tuple[Images, Images]:
+    """What is left for training, and what is held out, each in its old order; with `test`, nothing is held out.
+
+    A held-out part takes the same share of each class, as nearly as whole images can.
+    """
+    if isinstance(validation, spec.OnTest):
+        return train, train.take(np.zeros(0, np.int64))
+    chosen = _stratified(train.labels, _count(validation.amount, len(train)), seed)
+    return train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))
+
+
+def _count(amount: float, total: int) -> int:
+    count = max(1, round(amount * total)) if isinstance(amount, float) else amount
+    if count >= total:
+        raise UsageError(f"{count} of {total} training images cannot be held out: nothing would be left to learn from")
+    return count
+
+
+def _stratified(labels: npt.NDArray[np.int32], count: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Which of the images are held out; largest remainders decide where shares are not whole."""
+    random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, 0x5011])))  # a stream of its own
+    shares = np.bincount(labels) * (count / len(labels))
+    quotas = np.floor(shares).astype(np.int64)
+    most_left = np.argsort(quotas - shares, kind="stable")
+    quotas[most_left[: count - quotas.sum()]] += 1
+    chosen = np.zeros(len(labels), np.bool_)
+    for label, quota in enumerate(quotas):
+        members: Indices = np.flatnonzero(labels == label)
+        chosen[random.permutation(members)[:quota]] = True
+    return chosen

@@ -1,0 +1,60 @@
+"""Images with labels, and a data set of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import numpy.typing as npt
+
+Shape = tuple[int, int, int]
+"""Height, width, channels."""
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """(n, H, W, C) pixels and (n,) labels."""
+
+    pixels: Pixels
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Indices) -> Images:
+        return Images(self.pixels[indices], self.labels[indices])
+
+    def digests(self) -> list[bytes]:
+        """The sha256 of each label and its image."""
+        pixels, labels = np.ascontiguousarray(self.pixels), self.labels.astype("<i4")
+        return [sha256(label.tobytes() + image.tobytes()).digest() for label, image in zip(labels, pixels, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images to learn from, and others to be judged by."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Images
+    """In the order of their digests, so that a run is the same whichever layout the images lie in."""
+    test: Images
+    """In the order that they are stored in."""
+    fingerprint: str
+    """The sha256 of all digests, in their own order: the same for the same images, in whichever layout."""
+    origin: str
+    """Where it was found."""
+
+    @classmethod
+    def of(cls, name: str, classes: Sequence[str], train: Images, test: Images, origin: str) -> Dataset:
+        """A data set with its training images in order, and its fingerprint."""
+        digests, test_digests = train.digests(), sorted(test.digests())
+        order = np.array(sorted(range(len(train)), key=digests.__getitem__), dtype=np.int64)
+        header = f"{train.pixels.shape} {test.pixels.shape}".encode()
+        fingerprint = sha256(b"".join([header, *sorted(digests), *test_digests])).hexdigest()
+        return cls(name, tuple(classes), train.take(order), test, fingerprint, origin)
