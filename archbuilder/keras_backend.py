@@ -5,14 +5,11 @@ Every layer carries the path of its node, with dots for slashes (Keras forbids s
 
 from __future__ import annotations
 
-import os
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, assert_never
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded, or it prints notices to everyone
 
 import keras
 from keras import layers
