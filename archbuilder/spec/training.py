@@ -46,6 +46,8 @@ def _one_of_short(union: Any, plural: str) -> Any:
     }
 
     def lengthen(value: object) -> object:
+        if isinstance(value, Short):
+            value = value.model_dump()
         if isinstance(value, dict) and len(value) == 1:
             [(name, content)] = value.items()
             if name in fields and not isinstance(content, dict):

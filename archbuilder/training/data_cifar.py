@@ -96,7 +96,7 @@ def _cached(cifar: Cifar) -> tuple[Path, Parts]:
 
 def _layouts(cifar: Cifar) -> str:
     return (
-        f"it may be {cifar.folder}/, {cifar.archive}, a .npz with x_train, y_train, x_test and y_test, images in folders "
+        f"it may be {cifar.folder}/, {cifar.archive}, a .npz with x_train, y_train, x_test and y_test, images under "
         "train/<class>/ and test/<class>/, or a folder with one of these in it"
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -61,13 +60,8 @@ def read(folder: Path, classes: Sequence[str], input_shape: Shape, resize: bool 
     """All images below `folder`, class by class and by name; raises MissingError at the first that cannot be read."""
     files = [(file, label) for label, name in enumerate(classes) for file in _files(folder / name)]
     pixels = np.empty((len(files), *input_shape), np.uint8)
-
-    def fill(index: int) -> None:
-        pixels[index] = read_image(files[index][0], input_shape, resize)
-
-    with ThreadPoolExecutor() as pool:
-        for _ in pool.map(fill, range(len(files)), chunksize=64):
-            pass
+    for index, (file, _) in enumerate(files):
+        pixels[index] = read_image(file, input_shape, resize)
     return Images(pixels, np.array([label for _, label in files], np.int32))
 
 
@@ -85,7 +79,8 @@ def read_image(file: Path, input_shape: Shape, resize: bool = True) -> Pixels:
         with Image.open(file, formats=("PNG", "JPEG")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise MissingError(f"{file} has {opened.width}x{opened.height} pixels; at most {MAX_PIXELS:,} are read")
-            image = ImageOps.exif_transpose(opened.convert("RGBA") if opened.mode == "P" else opened)
+            image = opened.convert("RGBA") if opened.mode == "P" else opened
+            ImageOps.exif_transpose(image, in_place=True)
             image = image.convert(MODES[channels])
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise MissingError(f"{file} cannot be read as a PNG or JPEG image: {error}") from error
