@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.training.data_images import Dataset, Images, Pixels, Shape
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_PIXELS = 50_000_000
@@ -70,25 +75,36 @@ def read_image(file: Path, input_shape: Shape, resize: bool = True) -> Pixels:
 
     Raises MissingError where it cannot be read, UsageError where its size is wrong.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     height, width, channels = input_shape
     if channels not in MODES:
         raise UsageError(f"image files have 1, 3 or 4 channels, but the network takes {channels}")
     try:
-        with Image.open(file, formats=("PNG", "JPEG")) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise MissingError(f"{file} has {opened.width}x{opened.height} pixels; at most {MAX_PIXELS:,} are read")
-            image = opened.convert("RGBA") if opened.mode == "P" else opened
-            ImageOps.exif_transpose(image, in_place=True)
-            image = image.convert(MODES[channels])
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        image = _decoded(file, MODES[channels])
+    except MissingError:
+        raise
+    except Exception as error:  # whatever a broken file makes Pillow raise
         raise MissingError(f"{file} cannot be read as a PNG or JPEG image: {error}") from error
     if image.size != (width, height):
         if not resize:
             raise UsageError(f"{file} has {image.height}x{image.width} pixels, but {height}x{width} are expected")
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8).reshape(input_shape)
+
+
+def _decoded(file: Path, mode: str) -> Image.Image:
+    """Refuses what is too large before it is decoded."""
+    from PIL import Image, ImageOps
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(file, formats=("PNG", "JPEG")) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise MissingError(f"{file} has {opened.width}x{opened.height} pixels; at most {MAX_PIXELS:,} are read")
+            image = opened.convert("RGBA") if opened.mode == "P" else opened
+            ImageOps.exif_transpose(image, in_place=True)
+            return image.convert(mode)
 
 
 def _folders(path: Path) -> list[Path]:

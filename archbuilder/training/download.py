@@ -6,6 +6,7 @@ import os
 from hashlib import sha256
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from rich.console import Console
@@ -33,9 +34,13 @@ def download(url: str, target: Path, checksum: str) -> None:
             raise DownloadError(f"what lies at {url} is not what is expected: its sha256 is {found}, not {checksum}")
         part.replace(target)
     except (OSError, HTTPException) as error:
-        raise DownloadError(f"{url}: {getattr(error, 'reason', None) or error}") from error
+        raise DownloadError(f"{url}: {_reason(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> object:
+    return error.reason if isinstance(error, URLError) and not isinstance(error, HTTPError) else error
 
 
 def _copy(response: HTTPResponse, part: Path, name: str) -> str:
