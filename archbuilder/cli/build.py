@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import edits_option, json_option, print_json, spec_argument
+from archbuilder.cli.options import edits_option, json_option, load_tensorflow, print_json, spec_argument
+from archbuilder.errors import UsageError
 
 if TYPE_CHECKING:
     from archbuilder.graph.network import Graph
@@ -42,6 +43,8 @@ def command(
     from archbuilder.graph.expand import expand
     from archbuilder.spec import load
 
+    if output and output.suffix != ".keras":
+        raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
     graph = expand(load(spec, edits))
     if summary or as_json or not (output or check):
         from archbuilder.summary import render, report
@@ -52,10 +55,11 @@ def command(
         else:
             click.echo(render(costs, level))
     if check or output:
-        _compile(graph, output, check)
+        _compile(graph, output, check, as_json)
 
 
-def _compile(graph: Graph, output: Path | None, check: bool) -> None:
+def _compile(graph: Graph, output: Path | None, check: bool, as_json: bool) -> None:
+    load_tensorflow()
     from archbuilder.keras_backend import build_model
     from archbuilder.keras_export import differences, save_model
 
@@ -66,7 +70,7 @@ def _compile(graph: Graph, output: Path | None, check: bool) -> None:
     if found:
         sys.exit(1)
     if check:
-        click.echo(f"{graph.name}: all {len(graph.nodes)} layers agree with Keras in shape and parameters", err=True)
+        click.echo(f"{graph.name}: all {len(graph.nodes)} layers agree with Keras in shape and parameters", err=as_json)
     if output:
         save_model(model, output)
-        click.echo(f"wrote {output}", err=True)
+        click.echo(output, err=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import json_option, print_json
+from archbuilder.cli.options import json_option, load_tensorflow, print_json
 
 if TYPE_CHECKING:
     from archbuilder.training.run import Which
@@ -31,6 +31,7 @@ def command(run: Path, data: Path | None, weights: Which, as_json: bool) -> None
       archbuilder evaluate runs/first
       archbuilder evaluate runs/first --data other.npz --weights final --json
     """
+    load_tensorflow()
     from archbuilder.training.evaluation import evaluate
     from archbuilder.training.progress import evaluation_lines
     from archbuilder.training.run import Run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +31,24 @@ edits_option = click.option(
     help="Change the spec, such as --set stages.0.units=9; may be given several times.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def load_tensorflow() -> None:
+    """Loads TensorFlow without its notices about missing GPUs, which it writes whatever its log level is.
+
+    They are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def print_json(data: object) -> None:

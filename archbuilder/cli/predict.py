@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archbuilder.cli.evaluate import run_argument, weights_option
-from archbuilder.cli.options import json_option, print_json
+from archbuilder.cli.options import json_option, load_tensorflow, print_json
 
 if TYPE_CHECKING:
     from archbuilder.training.run import Which
@@ -31,6 +31,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
       archbuilder predict runs/first cat.png
       archbuilder predict runs/first *.jpg --top 1 --json
     """
+    load_tensorflow()
     from archbuilder.training.evaluation import predict
     from archbuilder.training.progress import percent
     from archbuilder.training.run import Run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from archbuilder.cli.options import SpecType, edits_option
+from archbuilder.cli.options import SpecType, edits_option, load_tensorflow
 from archbuilder.errors import UsageError
 
 
@@ -46,6 +46,7 @@ def command(
       archbuilder train --resume runs/first
     """
     require_one(spec, resume, given={"--out": out, "--epochs": epochs, "--set": edits})
+    load_tensorflow()
     from archbuilder.training import loop
     from archbuilder.training.progress import reporter_for
 

@@ -116,8 +116,9 @@ class Learner:
             variable.assign(arrays[name])
 
     def _variables(self) -> Iterator[tuple[str, Any]]:
-        for variable in self.model.variables:
-            yield f"model/{variable.path}", variable.value
+        for node, weights in self.step.forward.weights.items():
+            for name, variable in weights.items():
+                yield f"model/{node}/{name}", variable
         for part, owner in (("optimizer", self.optimizer), ("step", self.step)):
             for name, variable in owner.variables().items():
                 yield f"{part}/{name}", variable
