@@ -63,7 +63,8 @@ class _Layers:
                 return layers.Conv2D(
                     op.filters, op.kernel, op.stride, "same" if op.padding == "same" else "valid",
                     dilation_rate=op.dilation, groups=op.groups, use_bias=op.bias,
-                    kernel_initializer=self._initializer(op.initializer), kernel_regularizer=_l2(op.l2), name=self.name,
+                    kernel_initializer=self._initializer(op.initializer), kernel_regularizer=_l2(op.l2),
+                    bias_initializer=_constant(op.initial_bias), name=self.name,
                 )  # fmt: skip
             case ops.Norm():
                 return layers.BatchNormalization(
@@ -73,7 +74,7 @@ class _Layers:
             case ops.Dense():
                 return layers.Dense(
                     op.units, use_bias=op.bias, kernel_initializer=self._initializer(op.initializer),
-                    kernel_regularizer=_l2(op.l2), name=self.name,
+                    kernel_regularizer=_l2(op.l2), bias_initializer=_constant(op.initial_bias), name=self.name,
                 )  # fmt: skip
             case ops.Activation():
                 return layers.Activation(op.function, name=self.name)
@@ -177,6 +178,10 @@ class _Layers:
 
 def _keras_padding(op: ops.MaxPool | ops.AveragePool) -> str:
     return "same" if op.padding == "same" else "valid"
+
+
+def _constant(value: float) -> keras.Initializer:
+    return keras.initializers.Constant(value) if value else keras.initializers.Zeros()
 
 
 def _l2(factor: float) -> keras.Regularizer | None:

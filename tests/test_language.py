@@ -214,3 +214,14 @@ def test_a_path_from_outside_cannot_be_reached_by_a_link(tmp_path: Path) -> None
     (inside / "mine.yaml").write_text("archbuilder: 1\nextends: link.yaml\nname: mine\n")
     with pytest.raises(archbuilder.SpecError, match="own folder"):
         archbuilder.load(inside / "mine.yaml")
+
+
+def test_a_bias_that_does_not_start_at_zero() -> None:
+    graph = expand("stem:\n  - conv: {filters: 2, kernel: 1, bias: true, initial_bias: -2}\n")
+    assert conv(graph, "stem/conv1").initial_bias == -2
+
+
+def test_a_gate_needs_all_its_paths() -> None:
+    gate = "gate: {transform: [relu], carry: none, gate: [sigmoid]}"
+    with pytest.raises(archbuilder.SpecError, match="cannot do without"):
+        expand(f"stem:\n  - {gate}\n")

@@ -162,6 +162,8 @@ class _Expansion:
             if (end := self._shortcut(use, current, residual, inner[path])) is not None:
                 ends[path] = end
         present = {path: ends[path] for path in merge.paths if path in ends}
+        if merge.kind == "gate" and len(present) < len(merge.paths):
+            raise scope.problem("bad-paths", "a gate cannot do without one of its paths", at_key=True)
         return self._merged(merge, present, shortcuts, scope) if len(present) > 1 else residual
 
     def _path(self, branch: Any, current: Node, scope: Scope) -> Layers | Use:

@@ -80,6 +80,7 @@ class Conv(_Base):
     initializer: Initializer
     l2: float
     """Adds `l2 * sum(kernel ** 2)` to the loss (Keras' meaning: a gradient of `2 * l2 * kernel`)."""
+    initial_bias: float = 0.0
 
     def output_shape(self, *inputs: Shape) -> Shape:
         height, width, channels = spatial(inputs[0])
@@ -164,6 +165,7 @@ class Dense(_Base):
     bias: bool
     initializer: Initializer
     l2: float
+    initial_bias: float = 0.0
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return (*inputs[0][:-1], self.units)
@@ -234,7 +236,10 @@ class PadChannels(_Base):
 
 @dataclass(frozen=True, slots=True)
 class LocalResponseNorm(_Base):
-    """`x / (bias + alpha / size * sum of squares over size channels) ** beta` (Krizhevsky et al. 2012, section 3.3)."""
+    """`x / (bias + alpha / size * sum of squares over size channels) ** beta`, as in Caffe and PyTorch.
+
+    Krizhevsky et al. 2012, section 3.3, does not divide by the size.
+    """
 
     size: int
     alpha: float

@@ -50,6 +50,7 @@ class ConvDefaults(Model):
     bias: FlagValue = Field(False, description="Whether a bias is added.")
     initializer: InitializerValue = Field("he_normal", description="How the kernel is drawn.")
     l2: WeightValue = Field(0.0, description="Adds l2 times the sum of the squared kernel to the loss (as Keras).")
+    initial_bias: FactorValue = Field(0.0, description="What the bias starts at; -2 keeps a gate nearly shut.")
 
 
 class NormDefaults(Model):
@@ -66,6 +67,7 @@ class DenseDefaults(Model):
     bias: FlagValue = Field(True, description="Whether a bias is added.")
     initializer: InitializerValue = Field("he_normal", description="How the kernel is drawn.")
     l2: WeightValue = Field(0.0, description="Adds l2 times the sum of the squared kernel to the loss (as Keras).")
+    initial_bias: FactorValue = Field(0.0, description="What the bias starts at; -2 keeps a gate nearly shut.")
 
 
 class Op(Kind):
