@@ -15,6 +15,7 @@ from archbuilder.errors import ArchbuilderError
 COMMANDS = {
     "build": "Compile a network, or print what it costs.",
     "draw": "Draw a network as SVG, PNG, PDF or DOT.",
+    "verify": "Say whether a network is a published one, and why not.",
     "train": "Train a network by its own recipe.",
     "evaluate": "Measure a trained network on its test set.",
     "predict": "Classify images with a trained network.",

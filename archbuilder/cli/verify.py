@@ -1,0 +1,43 @@
+"""archbuilder verify"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import click
+
+from archbuilder.cli.options import SpecType, edits_option, json_option, print_json, spec_argument
+
+
+@click.command()
+@spec_argument
+@click.option("--against", type=SpecType(), metavar="SPEC",
+              help="The network that it should be.  [default: the nearest of the bundled ones]")  # fmt: skip
+@json_option
+@edits_option
+def command(spec: str, against: str | None, as_json: bool, edits: tuple[str, ...]) -> None:
+    """Say whether SPEC is a published network, and if not, in what it deviates and what that costs.
+
+    Exit code 0 if it is that network, 1 if it is not. The keys of --json are documented in docs/verify.md.
+
+    \b
+    Examples:
+      archbuilder verify my_network.yaml --against he2015/resnet56
+      archbuilder verify my_network.yaml
+      archbuilder verify resnet20_v1 --against he2015/resnet20 --set shortcut=zero_pad
+    """
+    from archbuilder.comparison import compare, nearest, render
+    from archbuilder.graph.expand import expand
+    from archbuilder.spec import bundled, load
+
+    mine = replace(expand(load(spec, edits)), name=f"{spec} as edited" if edits else spec)
+    if against is not None:
+        found = compare(mine, replace(expand(load(against)), name=against))
+    else:
+        found = nearest(mine, (replace(expand(load(name)), name=name) for name in bundled()))
+    if as_json:
+        print_json(found.to_json())
+    else:
+        click.echo(render(found))
+    sys.exit(0 if found.same else 1)

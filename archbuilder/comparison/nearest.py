@@ -1,0 +1,52 @@
+"""The network, of several, that a network is or is nearest to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from heapq import nsmallest
+
+from archbuilder.comparison.comparing import compare
+from archbuilder.comparison.reading import canonical
+from archbuilder.comparison.result import Comparison
+from archbuilder.graph.network import Graph
+from archbuilder.graph.words import words
+
+CANDIDATES = 6
+"""So many networks, those with the most layers alike, are compared in full."""
+
+
+def nearest(mine: Graph, others: Iterable[Graph]) -> Comparison:
+    """The comparison with the network of the fewest deviations, and of these the one with the most layers alike."""
+    known = {graph.name: graph for graph in others}
+    if same := _same(mine, known):
+        return replace(compare(mine, known[same[0]]), searched=True, also=same[1:])
+    layers = _layers(mine)
+    distances = {name: _distance(layers, _layers(graph)) for name, graph in known.items()}
+    candidates = nsmallest(CANDIDATES, known, key=distances.__getitem__)
+    found = {name: compare(mine, known[name]) for name in candidates}
+    best = min(candidates, key=lambda name: (len(found[name].deviations), distances[name]))
+    return replace(found[best], searched=True)
+
+
+def _same(mine: Graph, known: Mapping[str, Graph]) -> tuple[str, ...]:
+    """The names of all networks that it is, its own only if there is no other.
+
+    What is the same has as many parameters and multiply-adds, so that few networks need to be looked at closely.
+    """
+    form, costs = canonical(mine), (mine.trainable, mine.macs)
+    likely = {name: graph for name, graph in known.items() if (graph.trainable, graph.macs) == costs}
+    same = tuple(name for name, graph in likely.items() if canonical(graph) == form)
+    return tuple(name for name in same if name != mine.name) or same
+
+
+def _layers(graph: Graph) -> Counter[tuple[object, ...]]:
+    """How often a network has each layer, as it is described in a few words and by the shape that it returns."""
+    return Counter((words(node.op), node.shape) for node in graph.nodes)
+
+
+def _distance(mine: Counter[tuple[object, ...]], theirs: Counter[tuple[object, ...]]) -> float:
+    """The share of layers that have no counterpart, from 0 to 1."""
+    unpaired = (mine - theirs).total() + (theirs - mine).total()
+    return unpaired / (mine.total() + theirs.total())

@@ -1,0 +1,90 @@
+"""Whether one network is another, and if not, why: as a value, as text and as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archbuilder.comparison.costing import Costs
+from archbuilder.comparison.undoing import Deviation
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the two networks of a comparison are called and come to."""
+
+    name: str
+    depth: int
+    costs: Costs
+
+    def to_json(self) -> dict[str, object]:
+        return {"name": self.name, "depth": self.depth, **self.costs.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All in which a network deviates from another; it is the same network if there is nothing."""
+
+    mine: Identity
+    theirs: Identity
+    same: bool
+    deviations: tuple[Deviation, ...]
+    notes: tuple[Deviation, ...]
+    """Differences in how weights start and are regularised, which do not make it another network."""
+    searched: bool = False
+    """Whether the other network is the nearest of many, and not one that was named."""
+    also: tuple[str, ...] = ()
+    """Other names of the same network."""
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "spec": self.mine.to_json(),
+            "against": self.theirs.to_json(),
+            "searched": self.searched,
+            "same": self.same,
+            "also": list(self.also),
+            "deviations": [deviation.to_json() for deviation in self.deviations],
+            "difference": (self.mine.costs - self.theirs.costs).to_json(),
+            "notes": [{"code": note.code, "message": note.message, "where": list(note.where)} for note in self.notes],
+        }
+
+
+def render(found: Comparison) -> str:
+    """The verdict, then one line a deviation with what it adds, then what they come to together."""
+    return "\n".join([_verdict(found), *_deviations(found), *_notes(found)])
+
+
+def _verdict(found: Comparison) -> str:
+    mine, theirs, count = found.mine.name, found.theirs.name, len(found.deviations)
+    points = f"{count} point{'' if count == 1 else 's'}:"
+    if found.same:
+        also = f" (also called {', '.join(found.also)})" if found.also else ""
+        return f"{mine} is {theirs}{also}: {_totals(found.theirs)}"
+    if found.searched:
+        return f"{mine} is none of the bundled networks; from the nearest, {theirs}, it deviates in {points}"
+    return f"{mine} is not {theirs}; it deviates in {points}"
+
+
+def _totals(one: Identity) -> str:
+    return f"depth {one.depth}, {one.costs.trainable:,} parameters, {one.costs.macs:,} multiply-adds"
+
+
+def _deviations(found: Comparison) -> list[str]:
+    if found.same:
+        return []
+    lines = ["", *(f"- {one.message}{_effect(one.effect)}" for one in found.deviations), ""]
+    return [*lines, f"{found.mine.name}: {_totals(found.mine)}", f"{found.theirs.name}: {_totals(found.theirs)}"]
+
+
+def _effect(effect: Costs | None) -> str:
+    if effect is None:
+        return ""
+    counts = ((effect.trainable, "parameters"), (effect.macs, "multiply-adds"))
+    words = ", ".join(f"{count:+,} {what}" for count, what in counts if count)
+    return f": {words}" if words else ""
+
+
+def _notes(found: Comparison) -> list[str]:
+    if not found.notes:
+        return []
+    title = "How its weights start and are regularised differs, which does not make it another network:"
+    return ["", title, "", *(f"- {note.message}" for note in found.notes)]
