@@ -67,14 +67,14 @@ def compare_kinds(state: Undoing) -> None:
         undone = state.with_units(lambda mine, theirs: _of_kind(state, mine, theirs), places, follow=True)
         rules = [depth_rule(one) for one in (state.mine, state.theirs)]
         if rules[0] and rules[1] and rules[0] != rules[1]:
-            message += f" (so the depth is {rules[0]}, not {rules[1]})"
+            message += f"; so the depth is {rules[0]}, not {rules[1]}"
         state.take("unit-kind", message, undone, names(places))
 
 
 def _kind(unit: Unit) -> str:
     sizes = [size(conv.kernel) for conv in main_convs(unit)]
-    name = {("1x1", "3x3", "1x1"): "bottlenecks of ", ("3x3", "3x3"): "basic, of "}.get(tuple(sizes), "of ")
-    return f"{name}{listed(sizes)} convolutions"
+    name = {("1x1", "3x3", "1x1"): "bottlenecks", ("3x3", "3x3"): "basic"}.get(tuple(sizes))
+    return f"{name} ({', '.join(sizes)})" if name else f"of {listed(sizes)} convolutions"
 
 
 def depth_rule(network: Outline) -> str | None:
@@ -192,8 +192,8 @@ def _run(subject: Subject, items: list[list[Item | str]], run: tuple[str, int, i
     if not other:
         return f"{subject.have} {ours} {_position(items[0], a, b)}, {subject.of(name)} {do} not"
     if not ours:
-        missing = other.replace(" and ", " and no ")
-        return f"{subject.have} no {missing} {_position(items[1], c, d)}, {subject.of(name)} {subject.have}"
+        missing, pronoun = other.replace(" and ", " and no "), "one" if d - c == 1 else "them"
+        return f"{subject.have} no {missing} {_position(items[1], c, d)}, {subject.of(name)} {subject.have} {pronoun}"
     return f"{subject.have} {ours} {_position(items[1], c, d)}, {subject.of(name)} {other}"
 
 

@@ -57,7 +57,7 @@ def untrained(op: Op) -> Op:
     """An op without what says how its weights start and are regularised."""
     match op:
         case ops.Conv() | ops.Dense():
-            return replace(op, initializer="zeros", l2=0.0)
+            return replace(op, initializer="zeros", initial_bias=0.0, l2=0.0)
         case ops.Norm():
             return replace(op, zero_scale=False)
         case _:

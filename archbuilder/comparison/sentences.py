@@ -60,7 +60,7 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
     """`convolutions have biases, those of he2015/resnet56 do not`."""
     other, do = about.of(name), "do" if about.plural else "does"
     match names:
-        case ("bias",):
+        case ("bias",) if mine in ("yes", "no"):
             pair = ("biases", f"{do} not") if mine == "yes" else ("no biases", do)
             return f"{about.text} {about.have} {pair[0]}, {other} {pair[1]}"
         case ("zero_scale",):
@@ -69,7 +69,7 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
         case ("groups",):
             return f"{about.text} {about.have} {mine} group{'' if mine == '1' else 's'}, {other} {theirs}"
         case ("units",) if about.classes:
-            return f"there are {_count(mine)} classes, those of {name} are {_count(theirs)}"
+            return f"there are {_count(mine)} classes, {name} has {_count(theirs)}"
         case ("units",):
             return f"{about.text} {about.have} {_count(mine)} outputs, {other} {_count(theirs)}"
         case ("rate",):
@@ -79,7 +79,7 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
         case ("kernel",) | ("function",):
             return f"{about.text} {about.are} {mine}, {other} {theirs}"
         case (single,):
-            return f"{about.text} {about.have} {single} {mine}, {other} {theirs}"
+            return f"{about.text} {about.have} {single.replace('_', ' ')} {mine}, {other} {theirs}"
         case _:
             return f"{about.text} {about.are} a {mine}, {other} a {theirs}"
 

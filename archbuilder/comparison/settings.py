@@ -17,7 +17,7 @@ from archbuilder.comparison.wording import layer
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op
 
-TRAINING = ("initializer", "l2", "zero_scale")
+TRAINING = ("initializer", "initial_bias", "l2", "zero_scale")
 """Settings that say how weights start and are regularised; they do not make it another network."""
 MOST_VALUES = 3
 """Of one setting, so many different values are told one by one."""

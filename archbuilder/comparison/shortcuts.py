@@ -81,7 +81,7 @@ def _shape(unit: Unit) -> object:
 
 def _sentence(mine: str, theirs: str, name: str) -> str:
     if mine == NONE:
-        return f"there are no shortcuts, those of {name} are {theirs}"
+        return f"there are no shortcuts, {name} has {theirs}"
     return f"shortcuts are {mine}, {'but ' + name + ' has none' if theirs == NONE else f'those of {name} {theirs}'}"
 
 

@@ -57,7 +57,7 @@ def _totals(found: list[Stride]) -> str:
 
 def _unit_words(found: list[Stride], stage: Stage) -> str:
     last = len(stage.units)
-    return listed([f"in their {'last' if unit == last > 1 else ordinal(unit)} unit" for unit, *_ in found])
+    return listed([f"in the {'last' if unit == last > 1 else ordinal(unit)} unit" for unit, *_ in found])
 
 
 def _layer_words(found: list[Stride], stage: Stage) -> str:

@@ -97,8 +97,7 @@ def _undo_run(state: Undoing, part: str) -> None:
     mine, theirs = _block(state.mine, part), _block(state.theirs, part)
     matcher = SequenceMatcher(None, _tokens(mine), _tokens(theirs), autojunk=False)
     _, a, b, c, d = next(run for run in matcher.get_opcodes() if run[0] != "equal")
-    label = f"the {part}" if part in ("stem", "head") else f"the end of stage {part.removeprefix('stage')}"
-    message = _run(label, mine[a:b], theirs[c:d], state.name)
+    message = _run(part, (mine, a, b), (theirs, c, d), state.name)
     block = (*mine[:a], *state.dressed(theirs[c:d]), *mine[b:])
     state.take(part, message, _with_block(state.mine, part, block), (part,))
 
@@ -107,15 +106,24 @@ def _tokens(block: Block) -> list[object]:
     return [(word(item), skeleton((item,))) for item in block]
 
 
-def _run(label: str, mine: Block, theirs: Block, name: str) -> str:
-    ours, other = (listed([kind(item) for item in block]) if block else "" for block in (mine, theirs))
+Run = tuple[Block, int, int]
+"""Some layers of a block."""
+
+
+def _run(part: str, mine: Run, theirs: Run, name: str) -> str:
+    label = f"the {part}" if part in ("stem", "head") else f"the transition behind stage {part.removeprefix('stage')}"
+    ours, other = ([kind(item) for item in block[start:end]] for block, start, end in (mine, theirs))
     if not other:
-        return f"{label} has {ours}, that of {name} does not"
+        return f"{label} has {listed(ours)} {_position(mine)}, that of {name} does not"
     if not ours:
-        return (
-            f"{label} has no {listed([kind(item) for item in theirs]).replace(' and ', ' and no ')}, that of {name} has"
-        )
-    return f"{label} has {ours}, that of {name} {other}"
+        missing = listed([f"no {one}" for one in other])
+        return f"{label} has {missing} {_position(theirs)}, that of {name} has {'one' if len(other) == 1 else 'them'}"
+    return f"{label} has {listed(ours)} {_position(theirs)}, that of {name} {listed(other)}"
+
+
+def _position(run: Run) -> str:
+    block, _, end = run
+    return f"before the {kind(block[end])}" if end < len(block) else "at the end"
 
 
 def compare_outputs(state: Undoing) -> None:

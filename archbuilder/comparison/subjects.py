@@ -52,7 +52,7 @@ def subject(found: Sequence[Pair], everything: Sequence[Pair], network: Outline,
     """The layers found, all of one kind, among all the layers of a network, or those of them that have a stride."""
     kind = type(found[0].theirs)
     alike = [pair for pair in everything if type(pair.theirs) is kind and (not strided or pair.has_stride)]
-    noun = f"strided {_noun(found[0].theirs)}" if strided else _noun(found[0].theirs)
+    noun = f"{'strided ' if strided and kind is ops.Conv else ''}{_noun(found[0].theirs)}"
     if found[-1].part == "head" and found == [alike[-1]] and isinstance(found[0].theirs, ops.Dense):
         return Subject(f"the last {noun}", plural=False, classes=True)
     if len(found) == len(alike):

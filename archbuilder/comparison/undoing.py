@@ -100,7 +100,8 @@ def dressed(block: Block, like: Block) -> Block:
         match op:
             case ops.Conv() if conv:
                 padding = conv.padding if {conv.padding, op.padding} == {"same", "symmetric"} else op.padding
-                return replace(op, bias=conv.bias, initializer=conv.initializer, l2=conv.l2, padding=padding)
+                start = replace(op, initializer=conv.initializer, initial_bias=conv.initial_bias, l2=conv.l2)
+                return replace(start, bias=conv.bias, padding=padding)
             case ops.Norm() if norm:
                 return replace(op, momentum=norm.momentum, epsilon=norm.epsilon)
             case ops.Activation() if function and op.function not in GATES:
