@@ -157,23 +157,24 @@ def _norms_behind_convolutions(graph: Graph) -> dict[str, Node]:
 
 
 def _convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:
-    channels = images.shape[-1]
-    padding = _padding(op.padding, images.shape[1:3], op.kernel, op.stride, op.dilation)
-    if op.dilation != (1, 1) and not isinstance(padding, str):
-        images, padding = tf.pad(images, padding), "VALID"  # its gradient knows no explicit padding
+    channels, size = images.shape[-1], (images.shape[1], images.shape[2])
+    pads, same = (
+        ops.resolve_padding(size, op.kernel, op.stride, padding, op.dilation) for padding in (op.padding, "same")
+    )
+    padding = "SAME" if pads == same else "VALID"
+    if padding == "VALID" and any(map(any, pads)):  # explicit padding inside the convolution is many times slower
+        images = tf.pad(images, ((0, 0), *pads, (0, 0)))
     if op.groups == channels > 1 and op.stride[0] == op.stride[1]:
         by_channel = tf.reshape(kernel, (*op.kernel, channels, op.filters // channels))
         return tf.nn.depthwise_conv2d(images, by_channel, (1, *op.stride, 1), padding, dilations=op.dilation)
     return tf.nn.conv2d(images, kernel, op.stride, padding, dilations=op.dilation)
 
 
-def _padding(
-    padding: ops.Padding, size: Sequence[int], kernel: ops.Pair, stride: ops.Pair, dilation: ops.Pair = (1, 1)
-) -> Any:
-    """As TensorFlow's ops take it."""
+def _padding(padding: ops.Padding, size: Sequence[int], kernel: ops.Pair, stride: ops.Pair) -> Any:
+    """Of a pool, as TensorFlow's ops take it."""
     if padding == "same" or padding == "valid":
         return padding.upper()
-    pads = ops.resolve_padding((size[0], size[1]), kernel, stride, padding, dilation)
+    pads = ops.resolve_padding((size[0], size[1]), kernel, stride, padding)
     return [[0, 0], *map(list, pads), [0, 0]] if pads != ((0, 0), (0, 0)) else "VALID"
 
 
