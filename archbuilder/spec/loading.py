@@ -67,7 +67,7 @@ class Spec:
     @cached_property
     def resolved(self) -> dict[str, Any]:
         """What `dump` writes."""
-        data = self.network.model_dump(mode="json", exclude_none=True, by_alias=True)
+        data = _as_lists(self.network.model_dump(exclude_none=True, by_alias=True))
         used = _used_templates(self)
         data["templates"] = {
             plural: {name: _template_data(self.definition(plural, name).template) for name in sorted(used[plural])}
@@ -215,14 +215,21 @@ def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def _template_data(template: Template) -> dict[str, Any]:
-    data = template.model_dump(mode="json", by_alias=True)
+    data = _as_lists(template.model_dump(by_alias=True))
     return {key: value for key, value in data.items() if value not in ({}, "") or key == "layers"}
+
+
+def _as_lists(data: Any) -> Any:
+    """The same data as YAML has it; Pydantic's own JSON mode would turn keys that are numbers into text."""
+    if isinstance(data, dict):
+        return {key: _as_lists(value) for key, value in data.items()}
+    return [_as_lists(item) for item in data] if isinstance(data, list | tuple) else data
 
 
 def _used_templates(spec: Spec) -> dict[Plural, set[str]]:
     """The names of the templates that appear in a network, or in the templates that it uses."""
     used: dict[Plural, set[str]] = {"units": set(), "shortcuts": set()}
-    fresh: list[Any] = [spec.network.model_dump(mode="json", by_alias=True, exclude={"training", "templates"})]
+    fresh: list[Any] = [_as_lists(spec.network.model_dump(by_alias=True, exclude={"training", "templates"}))]
     while fresh:
         words = _words(fresh.pop())
         for plural, names in used.items():
