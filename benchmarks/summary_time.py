@@ -2,8 +2,8 @@
 
     python benchmarks/summary_time.py [--rounds 7]
 
-The Keras script imports Keras, builds the same network with the functional API and calls `model.summary()`. The two run in
-turn, so that a machine whose speed drifts slows both alike; what is quoted is the median of the ratios.
+The Keras script imports Keras, builds the same network with the functional API and calls `model.summary()`. The two run
+in turn, so that a machine whose speed drifts slows both alike; what is quoted is the median of the ratios.
 """
 
 from __future__ import annotations

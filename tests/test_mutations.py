@@ -20,7 +20,7 @@ PIECES = (
     "{", "}", "[", "]", ":", "- ", "\n", "\t", "'", '"', "#", "$", "${", "&a", "*a", "!!x", "0", "-1", "1e999", ".nan",
     "~", "99999999999", "conv", "basic", "none", "stride", "\u2028", "\x00", "é",
 )  # fmt: skip
-VALUES = st.sampled_from([
+VALUES: st.SearchStrategy[Any] = st.sampled_from([
     None, True, 0, -1, 2**40, 1.5, float("inf"), "", "text", "$channels", "${", "${1//0}", "${filters}", [], {}, [[]],
     {"conv": {}}, {"basic": None}, "basic", "none", {"if": 1}, [1, 2], {"a": "b", "c": "d"}, {1: 2},
 ])  # fmt: skip
