@@ -32,7 +32,7 @@ BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
 
 
 class Worker:
-    """A way in a process of its own, started and warm."""
+    """A way in a process of its own."""
 
     def __init__(self, name: str) -> None:
         self.name, self._errors = name, TemporaryFile("w+")  # noqa: SIM115, it lives as long as the process
@@ -41,6 +41,8 @@ class Worker:
             [sys.executable, __file__, "--worker", name], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
+
+    def wait_until_warm(self) -> None:
         self._answer()
 
     def turn(self, seconds: float) -> float:
@@ -82,6 +84,8 @@ class Spread:
 def measure(names: list[str], rounds: int, seconds: float) -> dict[str, list[float]]:
     """Images a second of each way in each round; every second round goes backwards."""
     workers = [Worker(name) for name in names]
+    for worker in workers:
+        worker.wait_until_warm()
     rates: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds):
         for worker in workers if number % 2 == 0 else reversed(workers):
