@@ -46,16 +46,17 @@ def command(
       archbuilder train --resume runs/first
     """
     require_one(spec, resume, given={"--out": out, "--epochs": epochs, "--set": edits})
+    from archbuilder.spec import load
+
+    loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once
     load_tensorflow()
     from archbuilder.training import loop
     from archbuilder.training.progress import reporter_for
 
-    if resume is not None:
+    if loaded is not None:
+        loop.train(loaded, data_path=data, out=out, epochs=epochs, reporter=reporter_for(as_json))
+    elif resume is not None:
         loop.resume(resume, data_path=data, reporter=reporter_for(as_json))
-    elif spec is not None:
-        from archbuilder.spec import load
-
-        loop.train(load(spec, edits), data_path=data, out=out, epochs=epochs, reporter=reporter_for(as_json))
 
 
 def require_one(spec: str | None, resume: Path | None, given: dict[str, object]) -> None:

@@ -18,14 +18,19 @@ _AMPERE = (8, 0)
 
 def describe() -> dict[str, Any]:
     """Versions, processor and devices, for `environment.json`."""
-    packages = ("archbuilder", "tensorflow", "keras", "numpy")
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": versions(),
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "devices": [_device(gpu) for gpu in tf.config.list_physical_devices("GPU")] or ["CPU"],
     }
+
+
+def versions() -> dict[str, str]:
+    """Of all that has a part in the numbers."""
+    packages = ("archbuilder", "tensorflow", "keras", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def take_memory_as_needed() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from archbuilder.errors import UsageError
 from archbuilder.spec import Spec, load_text
 from archbuilder.spec import learning_rate as rates
-from archbuilder.training.environment import take_memory_as_needed
+from archbuilder.training.environment import take_memory_as_needed, versions
 from archbuilder.training.normalise import fit
 from archbuilder.training.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run import Run, require_empty
@@ -18,8 +18,8 @@ from archbuilder.training.trainer import Trainer
 def train(
     spec: Spec,
     *,
-    data_path: Path | None = None,
-    out: Path | None = None,
+    data_path: str | Path | None = None,
+    out: str | Path | None = None,
     epochs: int | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
@@ -28,32 +28,34 @@ def train(
     `epochs` takes the place of the spec's stop rule. Raises SpecError or UsageError where network, data and folder do
     not fit, MissingError where the data is not there, DivergedError, and StoppedError after SIGINT or SIGTERM.
     """
-    reporter = reporter or Reporter()
-    if out is not None:
-        require_empty(out)
+    reporter, folder = reporter or Reporter(), _path(out)
+    if folder is not None:
+        require_empty(folder)
     if epochs is not None:
         spec = _of_epochs(spec, epochs, reporter)
     take_memory_as_needed()
-    setup = prepare(spec, data_path)
+    setup = prepare(spec, _path(data_path))
     normaliser = fit(setup.training.normalise, setup.train.pixels)
     learner = Learner.of(setup, normaliser)
-    run = Run.create(spec, out, setup.facts(), normaliser)
+    run = Run.create(spec, folder, setup.facts(), normaliser)
     with run.locked():
         return _finish(Trainer(setup, learner, run, reporter))
 
 
-def resume(folder: Path, *, data_path: Path | None = None, reporter: Reporter | None = None) -> Run:
+def resume(folder: str | Path, *, data_path: str | Path | None = None, reporter: Reporter | None = None) -> Run:
     """Goes on with a run from its last whole checkpoint; a finished one is returned as it is.
 
-    Raises MissingError where there is no run, UsageError where the data is not what it began with.
+    Raises MissingError where there is no run, UsageError where the spec or the data is not what it began with.
     """
-    run, reporter = Run.open(folder), reporter or Reporter()
+    run, reporter = Run.open(Path(folder)), reporter or Reporter()
     with run.locked():
         if run.result is not None:
             reporter.note(f"the run in {run.folder} is finished: there is nothing to resume")
             return run
+        _require_same_spec(run)
+        _compare_versions(run, reporter)
         take_memory_as_needed()
-        setup = prepare(run.spec, data_path or run.data_path, run.environment["precision"])
+        setup = prepare(run.spec, _path(data_path) or run.data_path, run.environment["precision"])
         _require_same_data(run, setup)
         trainer = Trainer(setup, Learner.of(setup, run.normaliser), run, reporter)
         trainer.restore()
@@ -68,6 +70,22 @@ def _of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
     effect = "is scaled to this length" if follows else "stays that of the spec"
     reporter.note(f"{epochs} epochs instead of the spec's own length; its learning rate ({rate.kind}) {effect}")
     return load_text(spec.dump(), spec.name, [f"training.stop={{epochs: {epochs}}}"])
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _require_same_spec(run: Run) -> None:
+    if run.spec_sum != run.environment["spec"]:
+        raise UsageError(f"the spec in {run.folder} was changed since its training began; a changed spec is a new run")
+
+
+def _compare_versions(run: Run, reporter: Reporter) -> None:
+    before, now = run.environment["versions"], versions()
+    changes = [f"{name} {now[name]} instead of {before[name]}" for name in before if before[name] != now.get(name)]
+    if changes:
+        reporter.note(f"what follows may differ in the last bits from an uninterrupted run: {', '.join(changes)}")
 
 
 def _require_same_data(run: Run, setup: Setup) -> None:
@@ -86,9 +104,10 @@ def _finish(trainer: Trainer) -> Run:
         reporter.open(_opening(trainer))
         if trainer.position.iteration < trainer.setup.iterations:
             reporter.note(COMPILING)
-        trainer.train()
-        result = trainer.result()
-        trainer.run.finish(result)
+        with trainer.stop:
+            trainer.train()
+            result = trainer.result()
+            trainer.run.finish(result)
         reporter.close(result)
     finally:
         reporter.stop()

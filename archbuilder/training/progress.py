@@ -115,11 +115,12 @@ class BarReporter(LineReporter):
         self.task: TaskID | None = None
 
     def begin_epoch(self, epoch: int, iterations: int, done: int) -> None:
+        state = COMPILING if self.task is None else ""
         if self.task is not None:
             self.bar.remove_task(self.task)
         self.bar.start()
         self.task = self.bar.add_task(
-            "", total=iterations, completed=done, epoch=epoch, epochs=self.epochs, state="compiling the first iteration"
+            "", total=iterations, completed=done, epoch=epoch, epochs=self.epochs, state=state
         )
 
     def pulse(self, pulse: Pulse) -> None:

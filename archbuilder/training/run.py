@@ -43,8 +43,9 @@ class Run:
         require_empty(run.folder)
         run.folder.mkdir(parents=True, exist_ok=True)
         replace_file(run.folder / NORMALISER, normaliser.save)
-        write_json(run.folder / ENVIRONMENT, environment)
-        replace_file(run.folder / SPEC, lambda path: path.write_text(spec.dump(), "utf-8"))
+        text = spec.dump().encode()
+        write_json(run.folder / ENVIRONMENT, {**environment, "spec": sha256(text).hexdigest()})
+        replace_file(run.folder / SPEC, lambda path: path.write_bytes(text))
         return run
 
     @classmethod
@@ -57,6 +58,11 @@ class Run:
     @cached_property
     def spec(self) -> Spec:
         return specs.load_text((self.folder / SPEC).read_text("utf-8"), str(self.folder / SPEC))
+
+    @property
+    def spec_sum(self) -> str:
+        """SHA-256 of the spec as it stands in the folder; `environment["spec"]` is that of the spec it began with."""
+        return sha256((self.folder / SPEC).read_bytes()).hexdigest()
 
     @cached_property
     def environment(self) -> Json:
@@ -86,7 +92,7 @@ class Run:
         write_json(self.folder / RESULT, result)
 
     def checkpoints(self, keep: int) -> Checkpoints:
-        return Checkpoints(self.folder / CHECKPOINTS, sha256((self.folder / SPEC).read_bytes()).hexdigest(), keep)
+        return Checkpoints(self.folder / CHECKPOINTS, self.spec_sum, keep)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

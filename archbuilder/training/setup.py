@@ -159,6 +159,8 @@ def require_fit(graph: Graph, data: Dataset) -> None:
         raise SpecError(
             [Diagnostic("classes-differ", message, hint="the last dense layer needs a unit for each class")]
         )
+    if not len(data.test):
+        raise UsageError(f"{data.name} has no test images, from {data.origin}")
     if data.train.pixels.shape[1:] != graph.input.shape:
         pixels = show(data.train.pixels.shape[1:])
         raise UsageError(

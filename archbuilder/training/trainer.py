@@ -99,10 +99,9 @@ class Trainer:
         return {"test_loss": measured.loss, "test_accuracy": measured.accuracy}
 
     def train(self) -> None:
-        """Raises StoppedError after a signal, DivergedError when there is no sense in going on."""
-        with self.stop:
-            while self.position.iteration < self.setup.iterations:
-                self._epoch(self.position.iteration // self.setup.iterations_per_epoch)
+        """Raises StoppedError once the stop flag is up, DivergedError when there is no sense in going on."""
+        while self.position.iteration < self.setup.iterations:
+            self._epoch(self.position.iteration // self.setup.iterations_per_epoch)
 
     def _epoch(self, epoch: int) -> None:
         batches, done = self.setup.batches(epoch), self.position.iteration % self.setup.iterations_per_epoch

@@ -181,6 +181,14 @@ def test_other_data_is_refused(tiny: Path, tmp_path: Path) -> None:
     assert loop.resume(tmp_path / "run", data_path=moved).result is not None
 
 
+def test_a_changed_spec_is_another_run(spec: Spec, tmp_path: Path) -> None:
+    stop_at(spec, 2, tmp_path)
+    path = tmp_path / "spec.yaml"
+    path.write_text(path.read_text().replace("momentum: 0.9", "momentum: 0.8"))
+    with pytest.raises(UsageError, match="was changed since its training began"):
+        loop.resume(tmp_path)
+
+
 def test_two_processes_do_not_train_in_one_folder(whole: Run) -> None:
     with whole.locked(), pytest.raises(UsageError, match="another process is training in"):
         loop.resume(whole.folder)
