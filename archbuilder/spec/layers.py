@@ -244,7 +244,8 @@ class Merge(Model):
 
     @model_serializer
     def _under_its_name(self) -> dict[str, Any]:
-        return {self.kind: {path: written(branch) for path, branch in self.paths.items()}}
+        paths = {path: branch.text if isinstance(branch, Expression) else branch for path, branch in self.paths.items()}
+        return {self.kind: paths}
 
 
 class Conditional(Model):
