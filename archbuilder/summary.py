@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from typing import Literal
 
 from archbuilder.graph import analysis
@@ -172,16 +173,14 @@ Line = tuple[str, str, Shape, Costs]
 """A label, what the layer does, the shape of the output and the costs."""
 
 HEADINGS: Row = ("", "", "output", "trainable", "total", "macs", "memory")
-RULE: Row = ()
 
 
 def render(report: Report, level: Level = "unit") -> str:
     """A report as a table in plain text: one line a stage, with its units or all its layers under it."""
     scale = _scale(report.costs.macs)
-    rows = [HEADINGS, RULE]
-    rows += [_row(*line, scale) for line in _lines(report, level)]
-    rows += [RULE, _row("total", "", report.output_shapes[-1], report.costs, scale)]
-    return "\n".join([_title(report), "", *_aligned(rows), "", *NOTES])
+    rows = (_row(*line, scale) for line in _lines(report, level))
+    table = _table(rows, _row("total", "", report.output_shapes[-1], report.costs, scale))
+    return "\n".join([_title(report), "", table, "", *NOTES])
 
 
 def _title(report: Report) -> str:
@@ -229,10 +228,17 @@ def _scale(macs: int) -> tuple[int, str]:
     return next((scale for scale in scales if macs >= scale[0]), scales[-1])
 
 
-def _aligned(rows: Sequence[Row]) -> Iterator[str]:
-    """Rows in columns, words to the left and numbers to the right."""
-    widths = [max(1, *map(len, column)) for column in zip(*filter(None, rows), strict=True)]
-    sides = ["<", "<", *">" * (len(widths) - 2)]
-    line = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True))
+def _table(rows: Iterable[Row], total: Row) -> str:
+    """Rows in columns, words to the left and numbers to the right, in plain text as wide as it needs to be."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, show_footer=True)
+    for index, (heading, sum_) in enumerate(zip(HEADINGS, total, strict=True)):
+        table.add_column(heading, sum_, justify="left" if index < 2 else "right", no_wrap=True)
     for row in rows:
-        yield line.format(*row).rstrip() if row != RULE else "─" * len(line.format(*HEADINGS))
+        table.add_row(*row)
+    text = StringIO()
+    Console(file=text, width=1000, markup=False, emoji=False, highlight=False, color_system=None).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
