@@ -27,15 +27,12 @@ def command(spec: str, against: str | None, as_json: bool, edits: tuple[str, ...
       archbuilder verify my_network.yaml
       archbuilder verify resnet20_v1 --against he2015/resnet20 --set shortcut=zero_pad
     """
-    from archbuilder.comparison import compare, nearest, render
+    from archbuilder.comparison import compare, nearest_bundled, render
     from archbuilder.graph.expand import expand
-    from archbuilder.spec import bundled, load
+    from archbuilder.spec import load
 
     mine = replace(expand(load(spec, edits)), name=f"{spec} as edited" if edits else spec)
-    if against is not None:
-        found = compare(mine, replace(expand(load(against)), name=against))
-    else:
-        found = nearest(mine, (replace(expand(load(name)), name=name) for name in bundled()))
+    found = compare(mine, replace(expand(load(against)), name=against)) if against else nearest_bundled(mine)
     if as_json:
         print_json(found.to_json())
     else:

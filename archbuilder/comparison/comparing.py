@@ -67,6 +67,8 @@ def _like(one: Outline, other: Outline) -> Outline:
 
 def _side_by_side(state: Undoing) -> bool:
     """Whether all layers stand beside one of their kind; shortcuts that only sizes asked for are made to."""
+    if [len(stage.units) for stage in state.mine.stages] != [len(stage.units) for stage in state.theirs.stages]:
+        return False
     state.mine = state.with_units(lambda mine, theirs: mine, follow=True)
     shapes = ([_shape(block) for block in blocks(one)] for one in (state.mine, state.theirs))
     return all(a == b for a, b in zip_longest(*shapes))

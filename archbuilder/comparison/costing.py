@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import gcd
@@ -50,16 +51,13 @@ class Passage:
     """What happens on the way through a block: its layers in the order of `walk`, its costs, the shape that leaves."""
 
     arrivals: tuple[Arrival, ...]
-    costs: Costs
+    costs: Costs | None
     shape: Shape
 
 
 def costs(network: Outline) -> Costs | None:
     """The costs of a network; None where its shapes do not fit, as they may while deviations are undone one by one."""
-    try:
-        return sum((passage.costs for passage in passages(network)), Costs())
-    except ShapeError:
-        return None
+    return total(passage.costs for passage in passages(network))
 
 
 def arrivals(network: Outline) -> list[Arrival]:
@@ -93,9 +91,7 @@ def _through_unit(unit: Unit, shape: Shape) -> Passage:
     residual = through(unit.residual, before.shape)
     shortcut = through(_following(unit.shortcut.layers, unit.residual, residual.shape[-1]), before.shape)
     behind = through(unit.main[unit.shortcut.merge :], residual.shape)
-    parts = (before, residual, behind, shortcut)
-    met = tuple(arrival for part in parts for arrival in part.arrivals)
-    return Passage(met, sum((part.costs for part in parts), Costs()), behind.shape)
+    return _joined((before, residual, behind, shortcut), behind.shape)
 
 
 def _following(layers: Block, residual: Block, target: int) -> Block:
@@ -112,30 +108,49 @@ def _following(layers: Block, residual: Block, target: int) -> Block:
 
 
 def through(block: Block, shape: Shape) -> Passage:
-    met: list[Arrival] = []
-    spent = Costs()
+    """The passage through a block of an image of this shape."""
+    parts: list[Passage] = []
     for item in block:
         if isinstance(item, Branch):
             paths = [through(path, shape) for path in item.paths]
-            met += [arrival for path in paths for arrival in path.arrivals]
-            spent = sum((path.costs for path in paths), spent)
+            parts += paths
             shape = _merged(item, [path.shape for path in paths])
         else:
-            met.append((item, shape))
-            weights, macs, shape = _through_op(item, shape)
-            spent += Costs(sum(w.size for w in weights if w.trainable), sum(w.size for w in weights), macs)
-    return Passage(tuple(met), spent, shape)
+            spent, leaving = _through_op(item, shape)
+            parts.append(Passage(((item, shape),), spent, leaving))
+            shape = leaving
+    return _joined(parts, shape)
+
+
+def _joined(parts: Sequence[Passage], shape: Shape) -> Passage:
+    met = tuple(arrival for part in parts for arrival in part.arrivals)
+    return Passage(met, total([part.costs for part in parts]), shape)
+
+
+def total(parts: Iterable[Costs | None]) -> Costs | None:
+    """The sum of some costs; None if one of them cannot be told."""
+    known = list(parts)
+    return None if None in known else sum((one for one in known if one is not None), Costs())
 
 
 @lru_cache(maxsize=4096)
-def _through_op(op: Op, shape: Shape) -> tuple[tuple[ops.Weight, ...], int, Shape]:
+def _through_op(op: Op, shape: Shape) -> tuple[Costs | None, Shape]:
+    """What a layer costs and the shape that leaves it; no costs, and a likely shape, where it does not fit."""
     if isinstance(op, ops.AveragePool) and op.size == WHOLE:
-        return (), 0, (1, 1, shape[-1])
+        return Costs(), (1, 1, shape[-1])
+    if isinstance(op, ops.PadChannels):
+        return Costs(), (*shape[:-1], op.channels)
     if isinstance(op, ops.Conv):
         wanted = shape[-1] if op.groups == DEPTHWISE else op.groups
         op = replace(op, groups=gcd(wanted, shape[-1], op.filters))
-    leaving = op.output_shape(shape)
-    return op.weights(shape), op.macs(shape), leaving
+    try:
+        leaving = op.output_shape(shape)
+    except ShapeError:
+        ones = (1, 1) if len(shape) == 3 and not isinstance(op, ops.GlobalAveragePool) else ()
+        return None, (*ones, op.filters if isinstance(op, ops.Conv) else shape[-1])
+    weights = op.weights(shape)
+    trainable = sum(weight.size for weight in weights if weight.trainable)
+    return Costs(trainable, sum(weight.size for weight in weights), op.macs(shape)), leaving
 
 
 def _merged(branch: Branch, shapes: list[Shape]) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from archbuilder.comparison.outline import Block, Branch, Item, Outline, Shortcut, Unit, skeleton, word
@@ -11,27 +11,31 @@ from archbuilder.comparison.undoing import Undoing, UnitPlace
 from archbuilder.comparison.wording import Subject, is_projection, kind, kinds, listed, names, ordinal, size, units
 from archbuilder.graph import ops
 
-POST, PRE, CUT = "post-activated", "pre-activated", "pre-activated, but for the first norm and activation"
+POST, PRE, RELU_ONLY = "post-activated", "pre-activated", "pre-activated by the activation only"
 ADDITION = "+"
 _ORDERS = {
     POST: ("conv norm activation", "conv norm + activation"),
     "post-activated, with norm after the addition": ("conv norm activation", "conv + norm activation"),
     "post-activated, with the activation before the addition": ("conv norm activation", "conv norm activation +"),
-    "pre-activated by the activation only": ("activation conv norm", "activation conv norm +"),
+    RELU_ONLY: ("activation conv norm", "activation conv norm +"),
     PRE: ("norm activation conv", "norm activation conv +"),
 }  # fmt: skip
 """Each order (arXiv:1603.05027, figure 4): what stands around every convolution, and around the last."""
-
 Texts = tuple[str, str]
 """What is said of my units, and of theirs."""
 
 
-def order_tokens(order: str, count: int) -> list[str]:
-    """The layers of a unit of so many convolutions, with the addition among them."""
-    if order == CUT:
-        return order_tokens(PRE, count)[2:]
-    inner, last = _ORDERS[order]
-    return [*inner.split() * (count - 1), *last.split()]
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a unit's layers; `cut` of the first are left out since what comes before has done their work."""
+
+    name: str
+    cut: int = 0
+
+    def tokens(self, count: int) -> list[str]:
+        """The layers of a unit of so many convolutions, with the addition among them."""
+        inner, last = _ORDERS[self.name]
+        return [*inner.split() * (count - 1), *last.split()][self.cut :]
 
 
 def tokens(unit: Unit) -> list[str]:
@@ -40,15 +44,18 @@ def tokens(unit: Unit) -> list[str]:
     return [*found[: unit.shortcut.merge], ADDITION, *found[unit.shortcut.merge :]] if unit.shortcut else found
 
 
-def order(unit: Unit) -> str | None:
-    """The order of a unit's layers by its name, if it has one."""
+def order(unit: Unit) -> Order | None:
+    """The order of a unit's layers, if it has one of those with a name."""
     found = tokens(unit)
     count = found.count("conv")
-    for name in (*_ORDERS, CUT) if count else ():
-        wanted = order_tokens(name, count)
-        if found == (wanted if unit.shortcut else [one for one in wanted if one != ADDITION]):
-            return name
+    for one in _FORMS if count else ():
+        wanted = one.tokens(count)
+        if found == (wanted if unit.shortcut else [token for token in wanted if token != ADDITION]):
+            return one
     return None
+
+
+_FORMS = (*map(Order, _ORDERS), Order(PRE, cut=2), Order(RELU_ONLY, cut=1))
 
 
 def main_convs(unit: Unit) -> list[ops.Conv]:
@@ -74,7 +81,9 @@ def compare_kinds(state: Undoing) -> None:
 def _kind(unit: Unit) -> str:
     sizes = [size(conv.kernel) for conv in main_convs(unit)]
     name = {("1x1", "3x3", "1x1"): "bottlenecks", ("3x3", "3x3"): "basic"}.get(tuple(sizes))
-    return f"{name} ({', '.join(sizes)})" if name else f"of {listed(sizes)} convolutions"
+    if name is None:
+        return f"of {listed(sizes)} convolutions" if len(sizes) > 1 else f"of a {sizes[0]} convolution"
+    return f"{name} ({', '.join(sizes)})"
 
 
 def depth_rule(network: Outline) -> str | None:
@@ -89,10 +98,10 @@ def _of_kind(state: Undoing, mine: Unit, theirs: Unit) -> Unit:
     """A unit of their convolutions, as wide as mine, in my order."""
     own, other = main_convs(mine), main_convs(theirs)
     convs = [replace(conv, filters=max(1, conv.filters * own[0].filters // other[0].filters)) for conv in other]
-    name = order(mine)
-    if name is None:
-        return _arranged(state, mine, theirs, [*convs])
-    wanted = order_tokens(name, len(convs))
+    own_order = order(mine)
+    if own_order is None:
+        return _arranged(state, mine, theirs, convs)
+    wanted = own_order.tokens(len(convs))
     parts = {"norm": _first(mine, ops.Norm), "activation": _first(mine, ops.Activation)}
     source = iter(state.dressed(tuple(convs), mine))
     main = [next(source) if one == "conv" else parts[one] for one in wanted if one != ADDITION]
@@ -116,6 +125,8 @@ def _arranged(state: Undoing, mine: Unit, theirs: Unit, convs: list[ops.Conv] | 
         return branches.get(skeleton((item,)), item) if isinstance(item, Branch) else state.dressed((item,), mine)[0]
 
     main = tuple(map(mine_for, theirs.main))
+    if theirs.shortcut and not mine.shortcut:
+        return Unit(main, replace(theirs.shortcut, layers=state.dressed(theirs.shortcut.layers, mine)))
     shortcut = theirs.shortcut and Shortcut(
         theirs.shortcut.fork, theirs.shortcut.merge, mine.shortcut.layers if mine.shortcut else ()
     )
@@ -127,12 +138,11 @@ def compare_orders(state: Undoing) -> None:
     groups: dict[Texts, set[UnitPlace]] = defaultdict(set)
     for place, mine, theirs in state.units():
         a, b = order(mine), order(theirs)
-        families = (PRE if a == CUT else a, PRE if b == CUT else b)
-        if families[0] and families[1] and families[0] != families[1]:
-            groups[families[0], families[1]].add(place)
-    for (a, b), places in groups.items():
+        if a and b and a.name != b.name:
+            groups[a.name, b.name].add(place)
+    for (mine_text, their_text), places in groups.items():
         subject = units(places, state.theirs)
-        message = f"{subject.text} {subject.are} {a}, {subject.of(state.name)} {b}"
+        message = f"{subject.text} {subject.are} {mine_text}, {subject.of(state.name)} {their_text}"
         undone = state.with_units(lambda mine, theirs: _arranged(state, mine, theirs), places)
         state.take("activation-order", message, undone, names(places))
 
@@ -163,7 +173,7 @@ def _difference(subject: Subject, mine: Unit, theirs: Unit, name: str) -> str:
     matcher = SequenceMatcher(None, mine_keys, their_keys, autojunk=False)
     runs = [run for run in matcher.get_opcodes() if run[0] != "equal"]
     changed = [item for _, a, b, c, d in runs for item in (*items[0][a:b], *items[1][c:d])]
-    if ADDITION in changed or len(runs) > 3:
+    if len(runs) > 1 and any(item == ADDITION or isinstance(item, Branch) for item in changed):
         laid = [", ".join(_kinds(one)) for one in items]
         return f"{subject.text} {subject.are} {laid[0]}; {subject.of(name)} {laid[1]}"
     parts = [_run(subject, items, run, name) for run in runs]

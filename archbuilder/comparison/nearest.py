@@ -10,11 +10,27 @@ from heapq import nsmallest
 from archbuilder.comparison.comparing import compare
 from archbuilder.comparison.reading import canonical
 from archbuilder.comparison.result import Comparison
+from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.words import words
+from archbuilder.spec import Spec, bundled, load
 
 CANDIDATES = 6
 """So many networks, those with the most layers alike, are compared in full."""
+
+
+def nearest_bundled(mine: Graph) -> Comparison:
+    """The comparison with the nearest of the bundled networks.
+
+    Networks that have more units than mine has layers are passed over: they are neither it nor near.
+    """
+    specs = {name: load(name) for name in bundled()}
+    small = {name: spec for name, spec in specs.items() if _units(spec) <= len(mine.nodes)}
+    return nearest(mine, (replace(expand(spec), name=name) for name, spec in (small or specs).items()))
+
+
+def _units(spec: Spec) -> int:
+    return sum(stage.units for stage in spec.network.stages)
 
 
 def nearest(mine: Graph, others: Iterable[Graph]) -> Comparison:

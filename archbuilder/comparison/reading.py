@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, takewhile
 from typing import cast
 
 from archbuilder.comparison.costing import through
@@ -31,6 +31,7 @@ from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Op, Padding
 from archbuilder.graph.words import op_name
 
+_STAGE = re.compile(r"stage\d+")
 _UNIT = re.compile(r"stage\d+/unit\d+")
 
 
@@ -85,16 +86,25 @@ def outline(graph: Graph) -> Outline:
 
     What comes before the fork of the very first unit belongs to the stem, what comes behind the last to the head.
     """
-    sections = {section.name: section for section in analysis.stages(graph)}
-    stem, head = (_block(graph, sections[name].series) if name in sections else () for name in ("stem", "head"))
-    stages = tuple(_stage(graph, section) for name, section in sections.items() if name.startswith("stage"))
+    sections = analysis.stages(graph)
+    stages = tuple(_stage(graph, section) for section in sections if _STAGE.fullmatch(section.name))
+    stem, head = (_block(graph, tuple(elements)) for elements in _ends(sections))
+    outputs = _outputs(graph, sections)
     if not stages:
-        return Outline(graph.input.shape, stem, (), head, _outputs(graph, sections.values()))
+        return Outline(graph.input.shape, stem, (), head, outputs)
     *others, last = stages
     settled = (*others, replace(last, after=()))
-    network = Outline(graph.input.shape, stem, settled, (*last.after, *head), _outputs(graph, sections.values()))
+    network = Outline(graph.input.shape, stem, settled, (*last.after, *head), outputs)
     shortcut = network.stages[0].units[0].shortcut
     return with_longer_stem(network, shortcut.fork) if shortcut else network
+
+
+def _ends(sections: Sequence[Section]) -> tuple[Series, Series]:
+    """What stands before the first stage, the input left out, and behind the last."""
+    before = list(takewhile(lambda section: not _STAGE.fullmatch(section.name) and section.name != "head", sections))
+    behind = [section for section in sections[len(before) :] if not _STAGE.fullmatch(section.name)]
+    stem, head = (tuple(chain.from_iterable(one.series for one in part)) for part in (before, behind))
+    return stem[1:], head
 
 
 def with_longer_stem(network: Outline, count: int) -> Outline:

@@ -6,11 +6,11 @@ from collections import defaultdict
 from dataclasses import replace
 
 from archbuilder.comparison.costing import blocks, passages
-from archbuilder.comparison.layouts import ADDITION, order, order_tokens, tokens
-from archbuilder.comparison.outline import Outline, Shortcut, Unit, skeleton
+from archbuilder.comparison.layouts import ADDITION, order, tokens
+from archbuilder.comparison.outline import Branch, Outline, Shortcut, Unit, skeleton
 from archbuilder.comparison.undoing import Undoing, UnitPlace
-from archbuilder.comparison.wording import names, shortcut_kind, units
-from archbuilder.graph.ops import Shape, ShapeError
+from archbuilder.comparison.wording import is_squeeze, names, shortcut_kind, units
+from archbuilder.graph.ops import Shape
 
 NONE, IDENTITY, ZERO_PADDING, SUBSAMPLED = "none", "identity", "zero padding", "subsampled identity"
 _OPTIONS = {
@@ -43,9 +43,9 @@ def option(network: Outline) -> str | None:
 def _article(kind: str, plural: bool = False) -> str:
     if kind in (IDENTITY, SUBSAMPLED):
         return f"the {kind}"
-    if kind in (NONE, ZERO_PADDING):
-        return kind
-    return kind.replace("projection", "projections") if plural else f"a {kind}"
+    if kind.startswith(("projection", "product")):
+        return kind.replace("projection", "projections") if plural else f"a {kind}"
+    return kind
 
 
 def _shapes(network: Outline) -> list[tuple[Unit, Shape, Shape]]:
@@ -57,8 +57,12 @@ def _shapes(network: Outline) -> list[tuple[Unit, Shape, Shape]]:
 
 def compare_shortcuts(state: Undoing) -> None:
     """One line for two rules, or else one for each difference; what only widths and strides ask for is left alone."""
-    differing = {place for place, mine, theirs in state.units() if _shape(mine) != _shape(theirs)}
-    mine, theirs = _option(state.mine), _option(state.theirs)
+    differing = {
+        place
+        for place, mine, theirs in state.units()
+        if _shape(mine) != _shape(theirs) and not _other_merge(mine) and not _other_merge(theirs)
+    }
+    mine, theirs = option(state.mine), option(state.theirs)
     if not differing or (mine and mine == theirs):
         return
     if mine and theirs:
@@ -68,11 +72,9 @@ def compare_shortcuts(state: Undoing) -> None:
         _compare_singly(state, differing)
 
 
-def _option(network: Outline) -> str | None:
-    try:
-        return option(network)
-    except ShapeError:
-        return None
+def _other_merge(unit: Unit) -> bool:
+    """Whether a unit has no shortcut that is added, but paths that meet in another way (gates, concatenation)."""
+    return unit.shortcut is None and any(isinstance(item, Branch) and not is_squeeze(item) for item in unit.main)
 
 
 def _shape(unit: Unit) -> object:
@@ -124,6 +126,5 @@ def _ends(mine: Unit, theirs: Unit) -> tuple[int, int]:
     assert theirs.shortcut
     if tokens(mine) == tokens(replace(theirs, shortcut=None)):
         return theirs.shortcut.fork, theirs.shortcut.merge
-    name = order(mine)
-    found = order_tokens(name, tokens(mine).count("conv")).index(ADDITION) if name else len(mine.main)
-    return 0, found
+    found = order(mine)
+    return 0, found.tokens(tokens(mine).count("conv")).index(ADDITION) if found else len(mine.main)

@@ -10,6 +10,9 @@ from archbuilder.comparison.undoing import Undoing
 from archbuilder.comparison.wording import kind, listed, per_stage
 from archbuilder.graph.ops import show
 
+MOST_LAYERS = 5
+"""So many layers are told one by one."""
+
 
 def compare_input(state: Undoing) -> None:
     mine, theirs = state.mine.input, state.theirs.input
@@ -114,11 +117,18 @@ def _run(part: str, mine: Run, theirs: Run, name: str) -> str:
     label = f"the {part}" if part in ("stem", "head") else f"the transition behind stage {part.removeprefix('stage')}"
     ours, other = ([kind(item) for item in block[start:end]] for block, start, end in (mine, theirs))
     if not other:
-        return f"{label} has {listed(ours)} {_position(mine)}, that of {name} does not"
+        return f"{label} has {_listed(ours)} {_position(mine)}, that of {name} does not"
     if not ours:
-        missing = listed([f"no {one}" for one in other])
+        missing = _listed([f"no {one}" for one in other])
         return f"{label} has {missing} {_position(theirs)}, that of {name} has {'one' if len(other) == 1 else 'them'}"
-    return f"{label} has {listed(ours)} {_position(theirs)}, that of {name} {listed(other)}"
+    return f"{label} has {_listed(ours)} {_position(theirs)}, that of {name} {_listed(other)}"
+
+
+def _listed(layers: list[str]) -> str:
+    """Layers in words, only the first of many."""
+    return (
+        listed(layers) if len(layers) <= MOST_LAYERS else f"{', '.join(layers[:2])} and {len(layers) - 2} more layers"
+    )
 
 
 def _position(run: Run) -> str:

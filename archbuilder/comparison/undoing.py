@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from archbuilder.comparison.costing import Costs, costs
-from archbuilder.comparison.outline import Block, Outline, Unit, mapped, walk
+from archbuilder.comparison.outline import Block, Outline, Unit, mapped, skeleton, walk
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op
 
@@ -84,8 +84,10 @@ class Undoing:
         return dressed(block, (*(unit.main if unit else ()), *self.mine.stem, *self.mine.head))
 
     def following(self, mine: Unit, theirs: Unit) -> Unit:
-        """My unit with their shortcut, once shortcuts differ in nothing but what widths and strides ask for."""
+        """My unit with the layers of their shortcut, once these differ only where widths and strides ask for it."""
         if mine.shortcut is None or theirs.shortcut is None:
+            return mine
+        if skeleton(mine.shortcut.layers) == skeleton(theirs.shortcut.layers):
             return mine
         return replace(mine, shortcut=replace(mine.shortcut, layers=self.dressed(theirs.shortcut.layers, mine)))
 

@@ -9,6 +9,12 @@ from archbuilder.comparison.outline import DEPTHWISE, WHOLE, Block, Branch, Item
 from archbuilder.comparison.undoing import UnitPlace
 from archbuilder.graph import ops, words
 
+_ON_SHORTCUTS = (
+    (["subsample", "pad channels"], "zero padding"),
+    (["1x1 convolution", "norm"], "projection with norm"),
+    (["1x1 convolution"], "projection without norm"),
+)
+_MERGES = {"add": "sum", "concat": "concatenation", "multiply": "product", "gate": "gate"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
 
@@ -135,10 +141,15 @@ def kind(item: Item) -> str:
 
 
 def _branch(branch: Branch) -> str:
-    if branch.kind == "multiply" and any(isinstance(op, ops.GlobalAveragePool) for op in walk((branch,))):
+    if is_squeeze(branch):
         return "squeeze-and-excitation gate"
-    paths = (f"({kinds(path)})" if path else "the identity" for path in branch.paths)
-    return f"{branch.kind} of {listed(list(paths))}"
+    paths = [f"({kinds(path)})" if path else "the identity" for path in branch.paths]
+    return f"{_MERGES[branch.kind]} of {listed(paths)}"
+
+
+def is_squeeze(branch: Branch) -> bool:
+    """Whether paths meet in squeeze and excitation: channels weighed by what the whole image says."""
+    return branch.kind == "multiply" and any(isinstance(op, ops.GlobalAveragePool) for op in walk((branch,)))
 
 
 def kinds(block: Block) -> str:
@@ -146,19 +157,16 @@ def kinds(block: Block) -> str:
 
 
 def shortcut_kind(layers: Block) -> str:
-    """What stands on a shortcut, in the papers' words."""
-    shape = [words.op_name(item) if not isinstance(item, Branch) else item.kind for item in layers]
-    match shape:
-        case []:
-            return "identity"
-        case ["conv", "norm"]:
-            return "projection with norm"
-        case ["conv"]:
-            return "projection without norm"
-        case ["subsample", "pad_channels"]:
-            return "zero padding"
-        case _:
-            return kinds(layers).replace("1x1 convolution", "projection")
+    """What stands on a shortcut, in the papers' words, such as `projection with norm`."""
+    parts = [kind(item) for item in layers]
+    found = []
+    while parts:
+        wanted, called = next(
+            (known for known in _ON_SHORTCUTS if parts[: len(known[0])] == known[0]), (parts[:1], parts[0])
+        )
+        found.append(called)
+        parts = parts[len(wanted) :]
+    return listed(found) if found else "identity"
 
 
 def is_projection(layers: Block) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
@@ -117,8 +118,12 @@ ORDERS = {
 
 def network(name: str, edits: Sequence[str] = (), called: str | None = None) -> Graph:
     """A bundled network, or one of the above, after some edits."""
-    spec = load_text(OWN[name], name, edits) if name in OWN else load(name, edits)
-    return replace(expand(spec), name=called or name)
+    return replace(_network(name, tuple(edits)), name=called or name)
+
+
+@cache
+def _network(name: str, edits: tuple[str, ...]) -> Graph:
+    return expand(load_text(OWN[name], name, edits) if name in OWN else load(name, edits))
 
 
 def ordered(order: str) -> Graph:

@@ -1,0 +1,92 @@
+"""The nearest of the bundled networks, and the command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archbuilder.comparison import nearest, nearest_bundled, render
+from tests.comparison.networks import network
+from tests.conftest import Golden
+from tests.test_imports import SPY, heavy_modules
+
+SOME = ("resnet20_v1", "resnet20_v2", "resnet56_v2", "he2015/resnet20", "he2015/resnet56", "he2015/plain20")
+
+
+@pytest.mark.parametrize(
+    ("base", "edits"),
+    [
+        ("he2015/resnet56", ["defaults.conv.bias=true"]),
+        ("resnet20_v2", ["stages.1.units=3", "head.4.dense.units=100"]),
+        ("he2015/plain20", ["defaults.norm.epsilon=1e-3"]),
+        ("resnet20_v1", ["shortcut=projection"]),
+    ],
+)
+def test_nearest(base: str, edits: list[str]) -> None:
+    found = nearest(network(base, edits, called="mine"), map(network, SOME))
+    assert (found.theirs.name, found.searched, found.same) == (base, True, False)
+    assert len(found.deviations) <= 2
+
+
+def test_the_same_under_several_names() -> None:
+    twins = [network("he2015/resnet20", called=name) for name in ("one", "two", "mine")]
+    found = nearest(network("he2015/resnet20", called="mine"), [*twins, network("resnet20_v1")])
+    assert (found.theirs.name, found.also) == ("one", ("two",))
+    assert render(found).startswith("mine is one (also called two): depth 20, 269,722 parameters")
+
+
+def test_its_own_name_is_told_if_there_is_no_other() -> None:
+    found = nearest(network("resnet20_v1"), map(network, SOME))
+    assert (found.theirs.name, found.also) == ("resnet20_v1", ())
+
+
+def test_nearest_of_all_bundled_networks() -> None:
+    found = nearest_bundled(network("resnet56_v2", ["stages.0.units=7"], called="mine"))
+    assert found.theirs.name == "resnet56_v2"
+    assert [deviation.code for deviation in found.deviations] == ["units"]
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "archbuilder", "verify", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_command(tmp_path: Path, golden: Golden) -> None:
+    (tmp_path / "mine.yaml").write_text("archbuilder: 1\nextends: he2015/resnet56\nshortcut: projection\n")
+    wrong = run("mine.yaml", "--against", "he2015/resnet56", cwd=tmp_path)
+    right = run("mine.yaml", "--against", "he2015/resnet56", "--set", "shortcut=zero_pad", cwd=tmp_path)
+    assert (wrong.returncode, right.returncode, wrong.stderr + right.stderr) == (1, 0, "")
+    golden("verify/command.txt", wrong.stdout)
+    assert right.stdout.startswith("mine.yaml as edited is he2015/resnet56: depth 56")
+
+
+def test_json() -> None:
+    data = json.loads(run("resnet20_v1", "--against", "he2015/resnet20", "--json").stdout)
+    assert (data["same"], data["searched"], data["also"]) == (False, False, [])
+    assert data["spec"]["parameters"]["trainable"] - data["against"]["parameters"]["trainable"] == 3344
+    assert data["difference"]["parameters"]["trainable"] == 3344
+    assert sum(one["effect"]["macs"] for one in data["deviations"]) == data["difference"]["macs"]
+    [bias] = [one for one in data["deviations"] if one["code"] == "conv-bias"]
+    assert bias["effect"]["parameters"] == {"trainable": 688, "total": 688}
+    assert [note["code"] for note in data["notes"]] == ["conv-l2"]
+
+
+@pytest.mark.parametrize(("other", "code"), [("resnet20v1", 4), ("nowhere.yaml", 4)])
+def test_what_is_not_there(other: str, code: int) -> None:
+    done = run("resnet20_v1", "--against", other)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("error: there is no ")
+
+
+def test_the_reference_codes_v2_is_not_the_papers(golden: Golden) -> None:
+    done = run("resnet164_v2", "--against", "he2016/resnet164")
+    assert done.returncode == 1
+    golden("verify/reference_v2.txt", done.stdout)
+
+
+def test_tensorflow_is_not_loaded() -> None:
+    assert heavy_modules(SPY, "verify", "resnet20_v1", "--against", "resnet20_v1") == []
