@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,10 @@ def load_text(text: str, name: str = "<text>", edits: Sequence[str] = ()) -> Spe
 def read(spec: str | Path) -> Document:
     """The document of a spec with everything it extends, unchecked."""
     path = locate(spec)
-    return _extended(_parsed(path), folder=path.parent, depth=0)
+    return _extended(_document(spec, path), folder=path.parent, depth=0)
 
 
+@cache
 def bundled() -> tuple[str, ...]:
     """The names of the specs that ship with archbuilder, top level first."""
     root = _bundle()
@@ -150,6 +151,15 @@ def _parsed(path: Path) -> Document:
         raise MissingError(f"{path} cannot be read: {error.strerror}") from None
 
 
+_parsed_once = cache(_parsed)
+
+
+def _document(spec: str | Path, path: Path) -> Document:
+    """A file as it is now; a bundled spec, which a whole family may extend, is parsed once."""
+    is_file = isinstance(spec, Path) or spec.endswith(SUFFIXES)
+    return _parsed(path) if is_file else _parsed_once(path)
+
+
 def _extended(document: Document, folder: Path | None, depth: int) -> Document:
     """A document over everything that it extends."""
     data = document.data
@@ -159,7 +169,7 @@ def _extended(document: Document, folder: Path | None, depth: int) -> Document:
     if depth >= MAX_EXTENDS:
         raise SpecError([Diagnostic("extends-cycle", f"more than {MAX_EXTENDS} specs extend each other", place.span)])
     path = _base_path(data["extends"], folder, place)
-    base = _extended(_parsed(path), path.parent, depth + 1)
+    base = _extended(_document(data["extends"], path), path.parent, depth + 1)
     own = Document({key: value for key, value in data.items() if key != "extends"}, document.values, document.keys)
     return merged(base, own, CHOICES.__contains__)
 
