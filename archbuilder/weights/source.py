@@ -1,0 +1,94 @@
+"""What a file of weights holds: layers of tensors, in Keras' layout, whatever wrote them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.graph.ops import Shape, show
+
+Array = NDArray[np.float32]
+Kind = Literal["conv", "dense", "norm", "other"]
+LIMIT_BYTES = 8 * 2**30
+"""How much a file may hold in all, decompressed; the largest bundled network needs 0.6 GB."""
+LIMIT_TENSORS = 100_000
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor by its name in the file."""
+
+    name: str
+    array: Array
+    """In Keras' layout: kernels are (height, width, in, out) and (in, out)."""
+    stored: Shape
+    """As it lies in the file."""
+
+    def __str__(self) -> str:
+        here = f" (here {show(self.array.shape)})" if self.stored != self.array.shape else ""
+        return f"{self.name} {show(self.stored) or 'scalar'}{here}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The tensors of one layer by the names of `graph.ops.Weight`; those of an `other` by what the file calls them."""
+
+    name: str
+    kind: Kind
+    tensors: Mapping[str, Tensor]
+
+    def shapes(self) -> frozenset[tuple[str, Shape]]:
+        return frozenset((part, tensor.array.shape) for part, tensor in self.tensors.items())
+
+
+@dataclass(frozen=True)
+class Source:
+    """The layers of a file, in its order."""
+
+    file: str
+    layers: tuple[Layer, ...]
+    channels_first: bool
+    """Whether its network flattens images with columns varying fastest, as PyTorch does, instead of channels."""
+
+
+class Budget:
+    """Bounds what a file from a stranger can make us allocate."""
+
+    def __init__(self, file: str) -> None:
+        self.file, self.bytes, self.tensors = file, LIMIT_BYTES, LIMIT_TENSORS
+
+    def take(self, name: str, shape: Sequence[int], size: int) -> None:
+        """Raises ArchbuilderError where the tensors of the file come to more than they may."""
+        self.bytes -= prod(shape) * max(size, 4)
+        self.tensors -= 1
+        if self.bytes < 0 or self.tensors < 0:
+            limits = f"{LIMIT_BYTES >> 30} GiB or {LIMIT_TENSORS:,} tensors"
+            raise ArchbuilderError(f"{self.file} declares more than {limits}; refused at {name}")
+
+
+def tensor(name: str, array: NDArray[Any], axes: tuple[int, ...] | None = None) -> Tensor:
+    """A tensor in float32, its axes put in Keras' order."""
+    moved = array if axes is None else array.transpose(axes)
+    return Tensor(name, np.ascontiguousarray(moved, np.float32).reshape(moved.shape), array.shape)
+
+
+def widened(bits: NDArray[np.uint16]) -> Array:
+    """The values of bfloat16 numbers, which are the upper halves of float32 numbers."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """With `conv2d_2` before `conv2d_10`, and `conv2d` before both."""
+    return sorted(names, key=natural_key)
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if index % 2 else (-1, part) for index, part in enumerate(parts)]

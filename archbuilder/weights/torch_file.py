@@ -1,0 +1,70 @@
+"""`.pth` and `.pt`, read by PyTorch's own restricted reader, which makes tensors and nothing else."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from archbuilder.errors import ArchbuilderError, MissingError
+from archbuilder.weights.source import LIMIT_BYTES, Budget, Source
+from archbuilder.weights.torch_layout import layers
+
+_SAFE_SINCE = (2, 6)
+"""Before, `weights_only` could be got round (CVE-2025-32434)."""
+_NESTS = ("state_dict", "model_state_dict", "model")
+"""Where training scripts put the weights in their checkpoints."""
+_UNREADABLE = (
+    pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError,
+)  # fmt: skip
+
+
+def read_torch(path: Path) -> Source:
+    """Raises MissingError without a sound PyTorch, ArchbuilderError where the file holds more than plain data."""
+    torch = _torch(path)
+    try:
+        if _size(path) > LIMIT_BYTES:
+            raise ArchbuilderError(f"{path} declares more than {LIMIT_BYTES >> 30} GiB")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ArchbuilderError(f"{path} is refused: not weights and plain data alone ({reason})") from error
+    found, channels_first = layers(_arrays(torch, content, Budget(path.name)))
+    return Source(path.name, found, channels_first)
+
+
+def _torch(path: Path) -> Any:
+    try:
+        import torch
+    except ImportError:
+        message = f"{path} is read by PyTorch, which is not installed: pip install 'archbuilder[weights]'"
+        raise MissingError(f"{message}; or save the weights as .safetensors") from None
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < _SAFE_SINCE:
+        raise MissingError(f"PyTorch {torch.__version__} does not read files of strangers safely; 2.6 or later does")
+    return torch
+
+
+def _size(path: Path) -> int:
+    """Of the file once it is decompressed."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
+def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, NDArray[Any]]:
+    for nest in _NESTS:
+        if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
+            content = content[nest]
+    if not isinstance(content, Mapping):
+        raise ArchbuilderError(f"{budget.file} holds no mapping of names to tensors")
+    arrays = {}
+    for name, value in content.items():
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            budget.take(str(name), tuple(value.shape), value.element_size())
+            arrays[str(name)] = value.detach().float().numpy()
+    return arrays

@@ -1,0 +1,53 @@
+"""Layers from the flat names of PyTorch: `layer1.0.conv1.weight`, in PyTorch's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from archbuilder.weights.source import Kind, Layer, Tensor, tensor
+
+Arrays = Mapping[str, NDArray[Any]]
+_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+_WEIGHTS = {"weight": "kernel", "bias": "bias"}
+_OURS = {"kernel", "gamma"}
+"""Names that say that a file is in Keras' layout."""
+
+
+def layers(arrays: Arrays) -> tuple[tuple[Layer, ...], bool]:
+    """The layers of a flat file in its order, and whether they are PyTorch's."""
+    groups: dict[str, dict[str, NDArray[Any]]] = {}
+    prefix = "module." if all(name.startswith("module.") for name in arrays) else ""
+    for name, array in arrays.items():
+        layer, _, part = name.removeprefix(prefix).replace("/", ".").rpartition(".")
+        if part != "num_batches_tracked":
+            groups.setdefault(layer, {})[part] = array
+    ours = any(_OURS & parts.keys() for parts in groups.values())
+    return tuple(_layer(name, parts, ours) for name, parts in groups.items()), not ours
+
+
+def _layer(name: str, parts: Arrays, ours: bool) -> Layer:
+    kind = _kind(parts, "kernel" if ours else "weight")
+    names = {} if ours else _NORM if kind == "norm" else _WEIGHTS if kind != "other" else {}
+    tensors = {names.get(part, part): _tensor(f"{name}.{part}", array, ours) for part, array in parts.items()}
+    return Layer(name, kind, tensors)
+
+
+def _kind(parts: Arrays, kernel: str) -> Kind:
+    if "running_mean" in parts or "moving_mean" in parts:
+        return "norm"
+    match parts[kernel].ndim if kernel in parts else 0:
+        case 4:
+            return "conv"
+        case 2:
+            return "dense"
+        case _:
+            return "other"
+
+
+def _tensor(name: str, array: NDArray[Any], ours: bool) -> Tensor:
+    """Kernels come as (out, in, height, width) and (out, in)."""
+    axes = {4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim)
+    return tensor(name, array, None if ours else axes)

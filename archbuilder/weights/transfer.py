@@ -1,0 +1,84 @@
+"""From a file to the variables of a Keras model: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.graph import ops
+from archbuilder.graph.network import Graph, Node
+from archbuilder.weights.matching import Match, match
+from archbuilder.weights.reading import read
+from archbuilder.weights.source import Array
+
+if TYPE_CHECKING:
+    import keras
+
+_DOUBTS = 4
+"""How many are shown."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Weights of a file that fit a graph."""
+
+    path: Path
+    graph: Graph
+    match: Match
+    channels_first: bool
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know, a line each."""
+        count = f"{len(self.match.pairs):,} layer" + "s" * (len(self.match.pairs) != 1)
+        doubts = self.match.doubts
+        more = f" and {len(doubts) - _DOUBTS:,} more" if len(doubts) > _DOUBTS else ""
+        doubt = f"the file does not tell layers apart; the first was taken of {'; '.join(doubts[:_DOUBTS])}"
+        lines = [f"weights of {count} from {self.path}, matched {self.match.how}", *self.match.fresh]
+        return [*lines, doubt + more] if doubts else lines
+
+    def facts(self) -> dict[str, str]:
+        """What identifies the file, for the record of a run."""
+        with self.path.open("rb") as file:
+            return {"path": str(self.path.resolve()), "sha256": file_digest(file, "sha256").hexdigest()}
+
+    def apply(self, model: keras.Model) -> None:
+        """Gives the weights to the model that was built of the graph."""
+        from archbuilder.keras_backend import layer_name
+
+        layers = {layer.name: layer for layer in model.layers}
+        for name, source in self.match.pairs.items():
+            flat = _flattened(self.graph, self.graph[name]) if self.channels_first else None
+            for part, tensor in source.tensors.items():
+                array = tensor.array if flat is None else _channels_last(tensor.array, flat, part)
+                getattr(layers[layer_name(name)], part).assign(array)
+
+
+def transfer(path: Path, graph: Graph) -> Transfer:
+    """Reads a file and matches it; raises ArchbuilderError that lists all that is left over or does not fit."""
+    source = read(path)
+    found = match(graph, source)
+    if found.problems:
+        count = f"{len(found.problems):,} tensor" + "s" * (len(found.problems) != 1)
+        lines = "".join(f"\n  {line}" for line in found.problems)
+        raise ArchbuilderError(f"{path} does not fit {graph.name}: {count}, matched {found.how}{lines}")
+    return Transfer(path, graph, found, source.channels_first)
+
+
+def _flattened(graph: Graph, node: Node) -> ops.Shape | None:
+    """The shape of the image whose values, flattened, arrive at a node in their order; None where none does."""
+    before = graph[node.inputs[0]]
+    while isinstance(before.op, ops.Activation | ops.Dropout | ops.Scale | ops.Norm):
+        before = graph[before.inputs[0]]
+    return graph[before.inputs[0]].shape if isinstance(before.op, ops.Flatten) else None
+
+
+def _channels_last(array: Array, image: ops.Shape, part: str) -> Array:
+    """Puts the features of an image that PyTorch flattened, channel by channel, in our order, pixel by pixel."""
+    height, width, channels = image
+    if part == "bias" or len(array) != height * width * channels:
+        return array
+    return array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(array.shape)
