@@ -25,11 +25,22 @@ def graph(spec: SpecLike, edits: Sequence[str] = ()) -> Graph:
     return expand(_loaded(spec, edits))
 
 
-def build(spec: SpecLike, edits: Sequence[str] = (), *, seed: int | None = None) -> keras.Model:
-    """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights."""
-    from archbuilder.keras_backend import build_model
+def build(
+    spec: SpecLike, edits: Sequence[str] = (), *, seed: int | None = None, weights: str | Path | None = None
+) -> keras.Model:
+    """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights.
 
-    return build_model(graph(spec, edits), seed)
+    `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit.
+    """
+    from archbuilder.keras_backend import build_model
+    from archbuilder.weights import transfer
+
+    network = graph(spec, edits)
+    found = None if weights is None else transfer(Path(weights), network)
+    model = build_model(network, seed)
+    if found is not None:
+        found.apply(model)
+    return model
 
 
 def report(spec: SpecLike, edits: Sequence[str] = ()) -> Report:

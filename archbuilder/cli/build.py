@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import edits_option, json_option, load_tensorflow, print_json, spec_argument
+from archbuilder.cli.options import (
+    edits_option,
+    json_option,
+    load_tensorflow,
+    print_json,
+    spec_argument,
+    weights_option,
+)
 from archbuilder.errors import UsageError
 
 if TYPE_CHECKING:
     from archbuilder.graph.network import Graph
     from archbuilder.summary import Level
+    from archbuilder.weights import Transfer
 
 
 @click.command()
@@ -25,20 +33,30 @@ if TYPE_CHECKING:
               help="How fine the summary is.")  # fmt: skip
 @json_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="MODEL.keras", help="Save the Keras model.")
+@weights_option
 @click.option("--check", is_flag=True, help="Compile with Keras and compare every layer's shape and parameters.")
 @edits_option
 def command(
-    spec: str, summary: bool, level: Level, as_json: bool, output: Path | None, check: bool, edits: tuple[str, ...]
+    spec: str,
+    summary: bool,
+    level: Level,
+    as_json: bool,
+    output: Path | None,
+    weights: Path | None,
+    check: bool,
+    edits: tuple[str, ...],
 ) -> None:
     """Compile SPEC to a Keras model, or print what it costs.
 
-    The summary does not load TensorFlow. The keys of --json are documented in docs/report.md.
+    The summary does not load TensorFlow. The keys of --json are documented in docs/report.md. With --weights, each
+    tensor of the file has to find its place, or nothing is written: see docs/weights.md.
 
     \b
     Examples:
       archbuilder build resnet56_v2 --summary
       archbuilder build resnet20_v1 --level layer
       archbuilder build my_network.yaml --check -o my_network.keras
+      archbuilder build torchvision/resnet18 --weights resnet18-f37072fd.pth -o resnet18.keras
     """
     from archbuilder.graph.expand import expand
     from archbuilder.spec import load
@@ -46,7 +64,8 @@ def command(
     if output and output.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
     graph = expand(load(spec, edits))
-    if summary or as_json or not (output or check):
+    found = _read_weights(weights, graph, as_json)
+    if summary or as_json or not (output or check or found):
         from archbuilder.summary import render, report
 
         costs = report(graph)
@@ -55,15 +74,28 @@ def command(
         else:
             click.echo(render(costs, level))
     if check or output:
-        _compile(graph, output, check, as_json)
+        _compile(graph, found, output, check, as_json)
 
 
-def _compile(graph: Graph, output: Path | None, check: bool, as_json: bool) -> None:
+def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | None:
+    if path is None:
+        return None
+    from archbuilder.weights import transfer
+
+    found = transfer(path, graph)
+    for note in found.notes:
+        click.echo(note, err=as_json)
+    return found
+
+
+def _compile(graph: Graph, weights: Transfer | None, output: Path | None, check: bool, as_json: bool) -> None:
     load_tensorflow()
     from archbuilder.keras_backend import build_model
     from archbuilder.keras_export import differences, save_model
 
     model = build_model(graph)
+    if weights is not None:
+        weights.apply(model)
     found = differences(graph, model) if check else []
     for difference in found:
         click.echo(f"error: {difference}", err=True)

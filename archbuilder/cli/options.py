@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,6 +32,10 @@ edits_option = click.option(
     help="Change the spec, such as --set stages.0.units=9; may be given several times.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+weights_option = click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    help="Take weights from a .weights.h5, .keras, .h5, .pth or .safetensors file, of ours or of other people's.",
+)  # fmt: skip
 
 
 def load_tensorflow() -> None:

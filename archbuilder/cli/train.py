@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from archbuilder.cli.options import SpecType, edits_option, load_tensorflow
+from archbuilder.cli.options import SpecType, edits_option, load_tensorflow, weights_option
 from archbuilder.errors import UsageError
 
 
@@ -18,6 +18,8 @@ from archbuilder.errors import UsageError
     help="The folder of the run, new or empty.  [default: runs/<name>-<time>]",
 )  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Stop after N epochs instead of as the spec says.")
+@weights_option
+@click.option("--freeze", metavar="PARTS", help="Keep the weights of these parts, such as stem,stage1 or stage2/unit1.")
 @edits_option
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: start, note, epoch, result.")
@@ -26,6 +28,8 @@ def command(
     data: Path | None,
     out: Path | None,
     epochs: int | None,
+    weights: Path | None,
+    freeze: str | None,
     edits: tuple[str, ...],
     resume: Path | None,
     as_json: bool,
@@ -39,13 +43,19 @@ def command(
     checkpoint, and ends with the same weights as a run that was never interrupted (bit for bit on a CPU). It takes
     everything from the run's folder; only the place of the data may be given anew.
 
+    With --weights, training begins with the weights of a file: see docs/weights.md. Norms in frozen parts keep their
+    moving statistics, too.
+
     \b
     Examples:
       archbuilder train quickstart
       archbuilder train resnet20_v1 --data cifar-10-batches-py --epochs 1 --out runs/first
       archbuilder train --resume runs/first
+      archbuilder train mine.yaml --weights pretrained.weights.h5 --freeze stem,stage1
     """
-    require_one(spec, resume, given={"--out": out, "--epochs": epochs, "--set": edits})
+    require_one(spec, resume, given={
+        "--out": out, "--epochs": epochs, "--weights": weights, "--freeze": freeze, "--set": edits,
+    })  # fmt: skip
     from archbuilder.spec import load
 
     loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once
@@ -54,7 +64,9 @@ def command(
     from archbuilder.training.progress import reporter_for
 
     if loaded is not None:
-        loop.train(loaded, data_path=data, out=out, epochs=epochs, reporter=reporter_for(as_json))
+        parts = [part.strip() for part in freeze.split(",")] if freeze else []
+        loop.train(loaded, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts,
+                   reporter=reporter_for(as_json))  # fmt: skip
     elif resume is not None:
         loop.resume(resume, data_path=data, reporter=reporter_for(as_json))
 

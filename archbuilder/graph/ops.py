@@ -106,6 +106,8 @@ class Norm(_Base):
     epsilon: float
     zero_scale: bool
     """Whether the scale starts at zero, so that a residual path starts as nothing."""
+    frozen: bool = False
+    """Whether the moving statistics stay as they are while training, and take the place of the batch's."""
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         shape = (inputs[0][-1],)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from archbuilder.errors import UsageError
+from archbuilder.errors import MissingError, UsageError
 from archbuilder.spec import Spec, load_text
 from archbuilder.spec import learning_rate as rates
+from archbuilder.training.checkpoint import Checkpoint
 from archbuilder.training.environment import take_memory_as_needed, versions
 from archbuilder.training.normalise import fit
 from archbuilder.training.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run import Run, require_empty
 from archbuilder.training.setup import Learner, Setup, prepare, require_training
 from archbuilder.training.trainer import Trainer
+from archbuilder.weights import Transfer, transfer
 
 
 def train(
@@ -21,12 +24,16 @@ def train(
     data_path: str | Path | None = None,
     out: str | Path | None = None,
     epochs: int | None = None,
+    weights: str | Path | None = None,
+    freeze: Sequence[str] = (),
     reporter: Reporter | None = None,
 ) -> Run:
     """Trains the network of a spec by its own recipe and returns the run, whose folder is `out` or a new one.
 
-    `epochs` takes the place of the spec's stop rule. Raises SpecError or UsageError where network, data and folder do
-    not fit, MissingError where the data is not there, DivergedError, and StoppedError after SIGINT or SIGTERM.
+    `epochs` takes the place of the spec's stop rule; `weights` is a file to begin with, and `freeze` names the parts
+    that keep their weights. Raises SpecError or UsageError where network, data and folder do not fit, MissingError
+    where the data is not there, ArchbuilderError for weights that do not fit, DivergedError, and StoppedError after
+    SIGINT or SIGTERM.
     """
     reporter, folder = reporter or Reporter(), _path(out)
     if folder is not None:
@@ -34,12 +41,16 @@ def train(
     if epochs is not None:
         spec = _of_epochs(spec, epochs, reporter)
     take_memory_as_needed()
-    setup = prepare(spec, _path(data_path))
+    setup = prepare(spec, _path(data_path), frozen=freeze)
+    found = None if weights is None else transfer(Path(weights), setup.graph)
     normaliser = fit(setup.training.normalise, setup.train.pixels)
     learner = Learner.of(setup, normaliser)
-    run = Run.create(spec, folder, setup.facts(), normaliser)
+    run = Run.create(spec, folder, {**setup.facts(), "weights": found.facts() if found else None}, normaliser)
     with run.locked():
-        return _finish(Trainer(setup, learner, run, reporter))
+        trainer = Trainer(setup, learner, run, reporter)
+        if found is not None:
+            _begin_with(found, trainer)
+        return _finish(trainer)
 
 
 def resume(folder: str | Path, *, data_path: str | Path | None = None, reporter: Reporter | None = None) -> Run:
@@ -55,7 +66,11 @@ def resume(folder: str | Path, *, data_path: str | Path | None = None, reporter:
         _require_same_spec(run)
         _compare_versions(run, reporter)
         take_memory_as_needed()
-        setup = prepare(run.spec, _path(data_path) or run.data_path, run.environment["precision"])
+        _require_first_weights(run)
+        environment = run.environment
+        setup = prepare(
+            run.spec, _path(data_path) or run.data_path, environment["precision"], environment.get("frozen", ())
+        )
         _require_same_data(run, setup)
         trainer = Trainer(setup, Learner.of(setup, run.normaliser), run, reporter)
         trainer.restore()
@@ -70,6 +85,23 @@ def _of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
     effect = "is scaled to this length" if follows else "stays that of the spec"
     reporter.note(f"{epochs} epochs instead of the spec's own length; its learning rate ({rate.kind}) {effect}")
     return load_text(spec.dump(), spec.name, [f"training.stop={{epochs: {epochs}}}"])
+
+
+def _begin_with(weights: Transfer, trainer: Trainer) -> None:
+    """Takes the weights and saves them as a checkpoint, so that resuming never needs the file again."""
+    for note in weights.notes:
+        trainer.reporter.note(note)
+    weights.apply(trainer.learner.model)
+    trainer.checkpoints.save(Checkpoint(0, trainer.learner.arrays(), {}))
+
+
+def _require_first_weights(run: Run) -> None:
+    began_with = run.environment.get("weights")
+    if began_with and run.checkpoints(1).latest(lambda _: None) is None:
+        raise MissingError(
+            f"there is no whole checkpoint in {run.folder}, and its first weights came from {began_with['path']}: "
+            "train anew"
+        )
 
 
 def _path(path: str | Path | None) -> Path | None:
@@ -99,8 +131,11 @@ def _require_same_data(run: Run, setup: Setup) -> None:
 
 def _finish(trainer: Trainer) -> Run:
     """Trains to the end, then measures the best and the final weights on the test set, once."""
-    reporter = trainer.reporter
+    reporter, frozen = trainer.reporter, trainer.setup.frozen
     try:
+        if frozen:
+            trained = sum(weight.shape.num_elements() for weight in trainer.learner.step.forward.variables)
+            reporter.note(f"{', '.join(frozen)} frozen: {trained:,} parameters are trained")
         reporter.open(_opening(trainer))
         if trainer.position.iteration < trainer.setup.iterations:
             reporter.note(COMPILING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -24,6 +24,7 @@ from archbuilder.training import environment
 from archbuilder.training.augment import augmenter
 from archbuilder.training.data import Dataset, Images, load_data, split
 from archbuilder.training.forward import Forward, Precision
+from archbuilder.training.freezing import freeze, hold
 from archbuilder.training.normalise import Normaliser
 from archbuilder.training.optimizers import Optimizer, make_optimizer
 from archbuilder.training.step import Evaluation, EvaluationStep, TrainingStep
@@ -43,6 +44,8 @@ class Setup:
     validation: Images
     precision: Precision
     data_path: Path | None
+    frozen: tuple[str, ...] = ()
+    """The parts whose weights stay as they are."""
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -76,7 +79,8 @@ class Setup:
             "origin": self.data.origin, "fingerprint": self.data.fingerprint, "classes": list(self.data.classes),
             "train": len(self.train), "validation": len(self.validation), "test": len(self.data.test),
         }  # fmt: skip
-        return {**environment.describe(), "seed": self.training.seed, "precision": self.precision, "data": data}
+        return {**environment.describe(), "seed": self.training.seed, "precision": self.precision, "data": data,
+                "frozen": list(self.frozen)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Learner:
     def of(cls, setup: Setup, normaliser: Normaliser) -> Learner:
         training, train = setup.training, setup.train
         model = build_model(setup.graph, training.seed)
+        hold(model, setup.graph, setup.frozen)
         forward = Forward(setup.graph, model, setup.precision)
         optimizer = make_optimizer(training, setup.graph, model)
         augment = augmenter(training.augment, training.seed)
@@ -124,9 +129,11 @@ class Learner:
                 yield f"{part}/{name}", variable
 
 
-def prepare(spec: Spec, data_path: Path | None, precision: Precision | None = None) -> Setup:
+def prepare(
+    spec: Spec, data_path: Path | None, precision: Precision | None = None, frozen: Sequence[str] = ()
+) -> Setup:
     """Loads the data of a spec and checks that the network fits it; raises SpecError or UsageError where not."""
-    training, graph = require_training(spec), expand(spec)
+    training, graph = require_training(spec), freeze(expand(spec), frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
     data = load_data(training.data, (height, width, channels), path)
@@ -135,7 +142,7 @@ def prepare(spec: Spec, data_path: Path | None, precision: Precision | None = No
     if isinstance(training.data.validation, OnTest):
         validation = data.test
     chosen = precision or environment.resolve_precision(training.precision)
-    return Setup(spec, training, graph, data, train, validation, chosen, path)
+    return Setup(spec, training, graph, data, train, validation, chosen, path, tuple(frozen))
 
 
 def _path_of(source: Source) -> Path | None:
