@@ -15,6 +15,7 @@ class Entry:
 
     name: str
     summary: str
+    source: str
     depth: int
     trainable: int
     total: int
@@ -22,7 +23,7 @@ class Entry:
 
     def to_json(self) -> dict[str, object]:
         parameters = {"trainable": self.trainable, "total": self.total}
-        return {"name": self.name, "summary": self.summary, "depth": self.depth, "parameters": parameters,
+        return {"name": self.name, "summary": self.summary, "source": self.source, "depth": self.depth, "parameters": parameters,
                 "macs": self.macs}  # fmt: skip
 
 
@@ -34,7 +35,38 @@ def catalogue() -> list[Entry]:
 def _entry(name: str) -> Entry:
     spec = load(name)
     graph = expand(spec)
-    return Entry(name, spec.network.summary, depth(graph), graph.trainable, graph.parameters, graph.macs)
+    return Entry(name, spec.network.summary, spec.network.source, depth(graph), graph.trainable, graph.parameters, graph.macs)
+
+
+GROUPS = {
+    "": "Keras' CIFAR-10 ResNet example, and archbuilder's own",
+    "he2015": "He et al. 2015, Deep residual learning for image recognition",
+    "he2016": "He et al. 2016, Identity mappings in deep residual networks",
+    "torchvision": "As in torchvision",
+    "keras_applications": "As in keras.applications",
+    "related": "Relatives",
+}
+"""The folders of bundled specs, and what stands in each."""
+
+
+def markdown(entries: list[Entry]) -> str:
+    """All networks as tables in Markdown, a section for each folder: the content of docs/networks.md."""
+    parts = [
+        "# Networks\n\nWritten by `archbuilder list --markdown`; the tests fail where it differs from the code. Counts are "
+        "trainable and total parameters; multiply-adds are those of convolutions and dense layers, for one image.\n"
+    ]
+    for folder, heading in GROUPS.items():
+        parts.append(f"## {heading}\n")
+        parts.append("| spec | depth | trainable | total | multiply-adds | what it is, and what was published | source |")
+        parts.append("| --- | ---: | ---: | ---: | ---: | --- | --- |")
+        parts += [_markdown_row(entry) for entry in entries if entry.name.rpartition("/")[0] == folder]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _markdown_row(entry: Entry) -> str:
+    counts = (f"{entry.depth}", f"{entry.trainable:,}", f"{entry.total:,}", f"{entry.macs / 1e6:,.1f} M")
+    return f"| `{entry.name}` | {' | '.join(counts)} | {entry.summary} | {entry.source} |"
 
 
 def render(entries: list[Entry]) -> None:

@@ -9,18 +9,22 @@ from archbuilder.cli.options import json_option, print_json
 
 @click.command("list")
 @json_option
-def command(as_json: bool) -> None:
+@click.option("--markdown", is_flag=True, help="Print the tables of docs/networks.md, with sources.")
+def command(as_json: bool, markdown: bool) -> None:
     """List the bundled specs with depth, parameters and multiply-adds.
 
     \b
     Examples:
       archbuilder list
       archbuilder list --json
+      archbuilder list --markdown > docs/networks.md
     """
-    from archbuilder.catalogue import catalogue, render
+    from archbuilder import catalogue
 
-    entries = catalogue()
+    entries = catalogue.catalogue()
     if as_json:
         print_json([entry.to_json() for entry in entries])
+    elif markdown:
+        click.echo(catalogue.markdown(entries), nl=False)
     else:
-        render(entries)
+        catalogue.render(entries)
