@@ -45,7 +45,7 @@ def _value(name: str, value: object) -> str:
         case (int(), int()):
             return size((value[0], value[1]))
         case ((int(), int()), (int(), int())):
-            return " ".join(map(str, [*value[0], *value[1]])) + " (rows before and after, columns before and after)"
+            return " ".join(map(str, [*value[0], *value[1]])) + " (top, bottom, left, right)"
         case _:
             return PADDINGS.get(str(value), str(value))
 
@@ -61,7 +61,8 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
     other, do = about.of(name), "do" if about.plural else "does"
     match names:
         case ("bias",) if mine in ("yes", "no"):
-            pair = ("biases", f"{do} not") if mine == "yes" else ("no biases", do)
+            biases = ("biases", "no biases") if about.plural else ("a bias", "no bias")
+            pair = (biases[0], f"{do} not") if mine == "yes" else (biases[1], do)
             return f"{about.text} {about.have} {pair[0]}, {other} {pair[1]}"
         case ("zero_scale",):
             at = {"yes": "zero", "no": "one"}

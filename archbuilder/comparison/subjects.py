@@ -88,7 +88,9 @@ def _partly(noun: str, found: Sequence[Pair], alike: Sequence[Pair], network: Ou
 
 def _outside(noun: str, found: Sequence[Pair], alike: Sequence[Pair]) -> Subject:
     parts = list(dict.fromkeys(pair.part for pair in found))
-    where = listed([f"the end of stage {part[5:]}" if part.startswith("stage") else f"the {part}" for part in parts])
+    where = listed(
+        [f"the transition behind stage {part[5:]}" if part.startswith("stage") else f"the {part}" for part in parts]
+    )
     there = [pair for pair in alike if pair.part in parts]
     if len(found) == 1:
         [pair] = found
@@ -102,17 +104,20 @@ def _inside(noun: str, found: Sequence[Pair], alike: Sequence[Pair], network: Ou
     """Layers in units: those on shortcuts, or those on the main path, all of them or which."""
     roles = {pair.on_shortcut for pair in found}
     candidates = [pair for pair in alike if pair.on_shortcut in roles]
-    if roles == {True}:
-        noun = "projection" if noun == "convolution" else f"{noun} on shortcuts" if len(found) == 1 else noun
     places = {pair.place for pair in found}
     there = [pair for pair in candidates if pair.place in places]
     which = "" if len(there) == len(found) else f"{_which(found, there)} "
-    possible = {pair.place for pair in candidates}
-    whole = units(places, network, possible).text
-    nouns = f"{noun}s on shortcuts" if roles == {True} and noun != "projection" else f"{noun}s"
-    if whole == "units":
-        return Subject(f"{nouns}" if roles == {True} else f"the {which}{nouns} of units")
-    return Subject(f"the {which}{nouns} of {whole}")
+    nouns = _on_shortcuts(noun, len(found)) if roles == {True} else f"{noun}{'s' if len(found) > 1 else ''}"
+    whole = units(places, network, {pair.place for pair in candidates}).text
+    if whole == "units" and roles == {True} and not which:
+        return Subject(nouns, plural=len(found) > 1)
+    return Subject(f"the {which}{nouns} of {whole}", plural=len(found) > 1)
+
+
+def _on_shortcuts(noun: str, count: int) -> str:
+    if noun == "convolution":
+        return "projections" if count > 1 else "projection"
+    return f"{noun}s on shortcuts" if count > 1 else f"{noun} on the shortcut"
 
 
 def _which(found: Sequence[Pair], there: Sequence[Pair]) -> str:
