@@ -7,8 +7,8 @@ gradient is exactly zero. And where nothing is learned, a norm is folded into th
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, assert_never
 from zlib import crc32
 
@@ -18,11 +18,15 @@ import tensorflow as tf
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.keras_backend import layer_name
+from archbuilder.training.repetition import Parameters, Repetition, divide, repeat
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Tensor = Any
 Variable = Any
 
+SHORTEST_LOOP = 32
+"""How many equal units in a row are worth a loop, see docs/depth.md."""
+MOVING = ("moving_mean", "moving_variance")
 _TYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 _FUNCTIONS: Mapping[ops.Function, Callable[[Tensor], Tensor]] = {
     "relu": tf.nn.relu,
@@ -43,16 +47,20 @@ class Forward:
     """The function of a graph, with the weights of the Keras model that `build_model` made of it.
 
     Images `(n, H, W, C)` run in the type of the precision, vectors `(n, features)`, and so the dense head, in float32.
+    Where at least `shortest_loop` equal units stand in a row, they are one body in a loop.
     """
 
-    def __init__(self, graph: Graph, model: keras.Model, precision: Precision = "float32") -> None:
+    def __init__(
+        self, graph: Graph, model: keras.Model, precision: Precision = "float32", shortest_loop: int = SHORTEST_LOOP
+    ) -> None:
         self.graph, self.precision = graph, precision
         self.variables: list[Variable] = [variable.value for variable in model.trainable_variables]
         """All that is trained, in the order of the model's trainable variables."""
-        self.weights = {node.name: _weights(node, model) for node in graph.nodes}
+        layers = {layer.name: layer for layer in model.layers}  # get_layer searches through them all
+        self.weights = {node.name: _weights(node, layers) for node in graph.nodes}
         """The variables of each node by their names in the graph."""
-        self._norms = _norms_behind_convolutions(graph)
-        self._convolutions = {norm.name: graph[name] for name, norm in self._norms.items()}
+        self._parts = tuple(divide(graph, shortest_loop))
+        self._norms = _norms_behind_convolutions(graph, self._parts)
 
     @property
     def ends_in_softmax(self) -> bool:
@@ -66,94 +74,170 @@ class Forward:
         While training, norms take the batch's statistics and their moving statistics are updated; `seed`, two
         integers, then decides what dropout and stochastic depth drop.
         """
-        values: dict[str, Tensor] = {}
-        for node in self.graph.nodes:
-            kind = _TYPES[self.precision] if len(node.shape) == 3 else tf.float32
-            inputs = [tf.cast(values[name], kind) for name in node.inputs] or [tf.cast(images, kind)]
-            values[node.name] = self._apply(node, inputs, training, seed)
+        parameters = {node.name: self.weights[node.name] | _numbers(node) for node in self.graph.nodes}
+        run, values = _Pass(parameters, self._norms, self.precision, training, seed), {"": images}
+        for part in self._parts:
+            if isinstance(part, Repetition):
+                values[part.output] = _repeated(part, values[part.input], run)
+            else:
+                values[part.name] = run.result(part, values)
+        self._move(run.moments)
         last = self.graph[self.graph.outputs[-1]]
         return tf.cast(values[last.inputs[0] if self.ends_in_softmax else last.name], tf.float32)
 
-    def _apply(self, node: Node, inputs: Sequence[Tensor], training: bool, seed: Tensor) -> Tensor:
+    def _move(self, moments: Mapping[str, Sequence[Tensor]]) -> None:
+        """Moves the moving statistics towards those of the batch, by few ops for all norms that are alike."""
+        kinds: dict[Any, list[str]] = defaultdict(list)
+        for name in moments:
+            kinds[self.graph[name].op, self.graph[name].shape[-1]].append(name)
+        for (op, _), names in kinds.items():
+            variables = [self.weights[name][weight] for name in names for weight in MOVING]
+            batch = tf.stack([moment for name in names for moment in moments[name]])
+            moved = op.momentum * tf.stack(variables) + (1 - op.momentum) * batch
+            for variable, value in zip(variables, tf.unstack(moved), strict=True):
+                variable.assign(value)
+
+
+class _Pass:
+    """One way through nodes, on parameters that are variables or, inside of a loop, what was read of them."""
+
+    def __init__(
+        self, parameters: Parameters, norms: Mapping[str, Node], precision: Precision, training: bool, seed: Tensor
+    ) -> None:
+        self.parameters, self.precision, self.training, self.seed = parameters, precision, training, seed
+        self.norms = norms
+        """The norm right behind a convolution, by the convolution's name."""
+        self.convolutions = {norm.name: name for name, norm in norms.items()}
+        self.moments: dict[str, Sequence[Tensor]] = {}
+        """While training, the mean and the variance of the batch at each norm."""
+
+    def within(self, parameters: Parameters) -> _Pass:
+        """The same way on other parameters."""
+        return _Pass(parameters, self.norms, self.precision, self.training, self.seed)
+
+    def result(self, node: Node, values: Mapping[str, Tensor]) -> Tensor:
+        """What a node makes of the results of those before it; the image is called ''."""
+        return self._apply(node, [self.cast(node, values[name]) for name in node.inputs or ("",)])
+
+    def cast(self, node: Node, tensor: Tensor) -> Tensor:
+        """In the type that a node computes in."""
+        return tf.cast(tensor, _TYPES[self.precision] if len(node.shape) == 3 else tf.float32)
+
+    def _apply(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:
         match node.op:
             case ops.Conv():
-                return self._conv(node, node.op, inputs[0], training)
+                return self._conv(node, node.op, inputs[0])
             case ops.Norm():
-                return self._norm(node, node.op, inputs[0], training)
+                return self._norm(node, node.op, inputs[0])
             case ops.Dense():
                 return self._dense(node, inputs[0])
             case ops.Dropout() | ops.StochasticDepth():
-                return _dropped(node, node.op, inputs[0], seed) if training else inputs[0]
+                return self._dropped(node, node.op, inputs[0]) if self.training else inputs[0]
             case ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate():
                 return _merged(node.op, inputs)
             case _:
                 return _plain(node.op, inputs[0])
 
-    def _conv(self, node: Node, op: ops.Conv, images: Tensor, training: bool) -> Tensor:
-        weights = self.weights[node.name]
+    def _conv(self, node: Node, op: ops.Conv, images: Tensor) -> Tensor:
+        weights = self.parameters[node.name]
         kernel, bias = weights["kernel"], weights.get("bias")
-        norm = self._norms.get(node.name)
+        norm = self.norms.get(node.name)
         if norm is not None:
-            kernel, bias = (kernel, None) if training else self._folded(norm, kernel, bias)
+            kernel, bias = (kernel, None) if self.training else self._folded(norm, kernel, bias)
         features = _convolved(op, images, tf.cast(kernel, images.dtype))
         return features if bias is None else tf.nn.bias_add(features, tf.cast(bias, images.dtype))
 
     def _folded(self, norm: Node, kernel: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
         """The kernel and bias of one convolution that does what a convolution and its norm do."""
-        scale, offset, mean, variance = self._norm_weights(norm)
+        weights = self.parameters[norm.name]
         assert isinstance(norm.op, ops.Norm)
-        factor = scale * tf.math.rsqrt(variance + norm.op.epsilon)
-        return kernel * factor, offset + ((0.0 if bias is None else bias) - mean) * factor
+        factor = weights["gamma"] * tf.math.rsqrt(weights["moving_variance"] + norm.op.epsilon)
+        mean = weights["moving_mean"] if bias is None else weights["moving_mean"] - bias
+        return kernel * factor, weights["beta"] - mean * factor
 
-    def _norm(self, node: Node, op: ops.Norm, tensor: Tensor, training: bool) -> Tensor:
-        if node.name in self._convolutions and not training:
+    def _norm(self, node: Node, op: ops.Norm, tensor: Tensor) -> Tensor:
+        if node.name in self.convolutions and not self.training:
             return tensor
-        scale, offset, mean, variance = self._norm_weights(node)
-        statistics = [tf.zeros([0]), tf.zeros([0])] if training else [mean, variance]
+        weights, empty = self.parameters[node.name], tf.zeros([0])
+        mean, variance = (empty, empty) if self.training else (weights[name] for name in MOVING)
         images = tf.reshape(tensor, (-1, 1, 1, node.shape[0])) if len(node.shape) == 1 else tensor
         normed, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=images, scale=scale, offset=offset, mean=statistics[0], variance=statistics[1], epsilon=op.epsilon,
-            is_training=training,
+            x=images, scale=weights["gamma"], offset=weights["beta"], mean=mean, variance=variance, epsilon=op.epsilon,
+            is_training=self.training,
         )  # fmt: skip
-        if training:
+        if self.training:
             count = tf.cast(tf.size(tensor), tf.float32) / node.shape[-1]
-            self._update(node, op, batch_mean, batch_variance * (count - 1) / count)  # the op divides by N - 1
+            self._note(node, batch_mean, batch_variance * (count - 1) / count)  # the op divides by N - 1
         return tf.reshape(normed, tf.shape(tensor)) if len(node.shape) == 1 else normed
 
-    def _update(self, node: Node, op: ops.Norm, batch_mean: Tensor, batch_variance: Tensor) -> None:
-        _, _, mean, variance = self._norm_weights(node)
-        convolution = self._convolutions.get(node.name)
-        if convolution is not None and "bias" in self.weights[convolution.name]:
-            batch_mean = batch_mean + self.weights[convolution.name]["bias"]
-        mean.assign(op.momentum * mean + (1 - op.momentum) * batch_mean)
-        variance.assign(op.momentum * variance + (1 - op.momentum) * batch_variance)
+    def _note(self, node: Node, mean: Tensor, variance: Tensor) -> None:
+        bias = self.parameters.get(self.convolutions.get(node.name, ""), {}).get("bias")
+        moments = [mean if bias is None else mean + bias, variance]
+        self.moments[node.name] = [tf.stop_gradient(moment) for moment in moments]
 
-    def _norm_weights(self, node: Node) -> tuple[Variable, Variable, Variable, Variable]:
-        weights = self.weights[node.name]
-        return weights["gamma"], weights["beta"], weights["moving_mean"], weights["moving_variance"]
+    def _dropped(self, node: Node, op: ops.Dropout | ops.StochasticDepth, tensor: Tensor) -> Tensor:
+        numbers, ones = self.parameters[node.name], [1] * len(node.shape)
+        shape = [tf.shape(tensor)[0], *ones] if isinstance(op, ops.StochasticDepth) else tf.shape(tensor)
+        kept = tf.random.stateless_uniform(shape, tf.random.fold_in(self.seed, numbers["hash"])) >= numbers["rate"]
+        return tf.where(kept, tensor * tf.cast(1 / (1 - numbers["rate"]), tensor.dtype), 0)
 
     def _dense(self, node: Node, tensor: Tensor) -> Tensor:
-        weights = self.weights[node.name]
+        weights = self.parameters[node.name]
         product = tf.tensordot(tensor, tf.cast(weights["kernel"], tensor.dtype), 1)
         return tf.nn.bias_add(product, tf.cast(weights["bias"], tensor.dtype)) if "bias" in weights else product
 
 
-def _weights(node: Node, model: keras.Model) -> dict[str, Variable]:
+def _weights(node: Node, layers: Mapping[str, keras.Layer]) -> dict[str, Variable]:
     if not node.weights:
         return {}
-    layer = model.get_layer(layer_name(node.name))
+    layer = layers[layer_name(node.name)]
     return {weight.name: getattr(layer, weight.name).value for weight in node.weights}
 
 
-def _norms_behind_convolutions(graph: Graph) -> dict[str, Node]:
-    """The norm of each convolution whose result goes to a norm and nowhere else."""
+def _numbers(node: Node) -> dict[str, float]:
+    """What tells a node that drops something from others like it."""
+    if not isinstance(node.op, ops.Dropout | ops.StochasticDepth):
+        return {}
+    return {"hash": crc32(node.name.encode()) % 2**31, "rate": node.op.rate}
+
+
+def _norms_behind_convolutions(graph: Graph, parts: Iterable[Node | Repetition]) -> dict[str, Node]:
+    """The norm of each convolution whose result goes to a norm and nowhere else, nor into the next unit of a loop."""
+    loops = [part for part in parts if isinstance(part, Repetition)]
+    homes = {node.name: id(unit) for loop in loops for unit in loop.units for node in unit}
     uses = Counter(name for node in graph.nodes for name in node.inputs) + Counter(graph.outputs)
     return {
         node.inputs[0]: node
         for node in graph.nodes
         if isinstance(node.op, ops.Norm) and uses[node.inputs[0]] == 1
-        if isinstance(graph[node.inputs[0]].op, ops.Conv)
+        if isinstance(graph[node.inputs[0]].op, ops.Conv) and homes.get(node.name) == homes.get(node.inputs[0])
     }
+
+
+def _repeated(part: Repetition, tensor: Tensor, run: _Pass) -> Tensor:
+    """The result of the last unit; notes the moments of all of them."""
+    norms = [place for place, node in enumerate(part.nodes) if isinstance(node.op, ops.Norm) and run.training]
+    widths = [part.nodes[place].shape[-1] for place in norms for _ in MOVING]
+
+    def body(tensor: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor | None]:
+        inner, values = run.within(parameters), {part.input: tensor}
+        for node in part.nodes:
+            values[node.name] = inner.result(node, values)
+        moments = [moment for both in inner.moments.values() for moment in both]
+        return values[part.nodes[-1].name], tf.concat(moments, 0) if moments else None
+
+    parameters = {name: _used(names, run.training) for name, names in run.parameters.items()}
+    result, moments = repeat(part, run.cast(part.nodes[-1], tensor), parameters, body, sum(widths))
+    rows = iter(tf.split(moments, widths, 1) if norms else ())
+    for place in norms:
+        means, variances = (tf.unstack(next(rows)) for _ in MOVING)
+        run.moments |= {node.name: both for node, *both in zip(part.alike(place), means, variances, strict=True)}
+    return result
+
+
+def _used(parameters: Mapping[str, Any], training: bool) -> dict[str, Any]:
+    """Without the moving statistics while these are not read."""
+    return {name: value for name, value in parameters.items() if not (training and name in MOVING)}
 
 
 def _convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:
@@ -176,13 +260,6 @@ def _padding(padding: ops.Padding, size: Sequence[int], kernel: ops.Pair, stride
         return padding.upper()
     pads = ops.resolve_padding((size[0], size[1]), kernel, stride, padding)
     return [[0, 0], *map(list, pads), [0, 0]] if pads != ((0, 0), (0, 0)) else "VALID"
-
-
-def _dropped(node: Node, op: ops.Dropout | ops.StochasticDepth, tensor: Tensor, seed: Tensor) -> Tensor:
-    own = tf.random.fold_in(seed, crc32(node.name.encode()) % 2**31)
-    ones = [1] * len(node.shape)
-    shape = [tf.shape(tensor)[0], *ones] if isinstance(op, ops.StochasticDepth) else None
-    return tf.nn.experimental.stateless_dropout(tensor, op.rate, own, noise_shape=shape)
 
 
 def _merged(op: ops.Merge, inputs: Sequence[Tensor]) -> Tensor:
