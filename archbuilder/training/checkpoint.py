@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from archbuilder.errors import ArchbuilderError
 Array = NDArray[Any]
 Json = dict[str, Any]
 
+FORMAT = 1
 STATE, PROGRESS, MANIFEST = "state.npz", "progress.json", "manifest.json"
 _PREFIX, _UNFINISHED = "iteration-", ".writing-"
 
@@ -52,11 +54,12 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint) -> Path:
         """Writes a checkpoint, then removes all but the newest; those of later iterations were found to be damaged."""
         target = self.folder / f"{_PREFIX}{checkpoint.iteration:08d}"
+        arrays: dict[str, Any] = dict(checkpoint.arrays)
         with _whole_folder(target) as folder:
-            np.savez(folder / STATE, allow_pickle=False, **checkpoint.arrays)
+            np.savez(folder / STATE, **arrays)
             write_json(folder / PROGRESS, {"iteration": checkpoint.iteration, **checkpoint.progress})
             sums = {name: file_sum(folder / name) for name in (STATE, PROGRESS)}
-            write_json(folder / MANIFEST, {"format": 1, "spec": self.spec_sum, "files": sums})
+            write_json(folder / MANIFEST, {"format": FORMAT, "spec": self.spec_sum, "files": sums})
         self._prune(checkpoint.iteration)
         return target
 
@@ -77,15 +80,20 @@ class Checkpoints:
     def read(self, path: Path) -> Checkpoint:
         """Raises DamagedError unless every file is as it was written."""
         manifest = _read_manifest(path)
+        if manifest.get("format") != FORMAT:
+            raise DamagedError("it was written by another version")
         if manifest.get("spec") != self.spec_sum:
             raise DamagedError("it belongs to another spec")
         for name in (STATE, PROGRESS):
             if file_sum_or_none(path / name) != manifest["files"].get(name):
                 raise DamagedError(f"{name} is not what was written")
-        progress = json.loads((path / PROGRESS).read_text("utf-8"))
-        with np.load(path / STATE, allow_pickle=False) as state:
-            arrays = {name: state[name] for name in state.files}
-        return Checkpoint(progress.pop("iteration"), arrays, progress)
+        try:
+            progress = json.loads((path / PROGRESS).read_text("utf-8"))
+            with np.load(path / STATE, allow_pickle=False) as state:
+                arrays = {name: state[name] for name in state.files}
+            return Checkpoint(progress.pop("iteration"), arrays, progress)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise DamagedError(f"it cannot be read: {error}") from error
 
     def _prune(self, newest: int) -> None:
         paths = self.paths()

@@ -135,12 +135,18 @@ class Run:
 
     def load_weights(self, which: Which, model: keras.Model) -> None:
         """Raises MissingError where the file is not there or not the one that was written: Keras would not notice."""
-        path, facts = self._weights_path(which), self.weights().get(which)
-        if facts is None or not path.is_file():
+        path = self._weights_path(which)
+        if which not in self.weights() or not path.is_file():
             raise MissingError(f"there is no {path.name} in {self.folder} yet")
-        if file_sum_or_none(path) != {key: facts[key] for key in ("size", "sha256")}:
+        if not self.has_sound_weights(which):
             raise MissingError(f"{path} is damaged: it is not the file that was written")
         model.load_weights(path)
+
+    def has_sound_weights(self, which: Which) -> bool:
+        """Whether the file is there, and is the one that `weights.json` tells of."""
+        facts = self.weights().get(which, {})
+        found = file_sum_or_none(self._weights_path(which))
+        return found is not None and found == {key: facts.get(key) for key in found}
 
     def model(self, weights: Which = "best") -> keras.Model:
         """The stock Keras model of the run's spec with its best or final weights."""

@@ -80,8 +80,13 @@ class Trainer:
         self.run.drop_metrics_after(self.position.iteration)
         if self.schedule.plateau and self.position.plateau:
             self.schedule.plateau.restore(self.position.plateau)
-        if self.run.weights().get("best", {}).get("iteration", 0) > self.position.iteration:
-            self.position.best = None  # those weights are of an epoch that is to come again, and will be the best again
+        if not self._has_best_weights():
+            self.position.best = None  # they are of an epoch that comes again, and then is the best again
+
+    def _has_best_weights(self) -> bool:
+        """Whether the file still holds the best weights that the checkpoint knows of, not those of a later epoch."""
+        saved = self.run.weights().get("best", {}).get("iteration", 0)
+        return saved <= self.position.iteration and self.run.has_sound_weights("best")
 
     def result(self) -> Json:
         """What the best and the final weights come to on the test set."""

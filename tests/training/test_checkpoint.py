@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,9 @@ from archbuilder.training.checkpoint import Checkpoint, Checkpoints, replace_fil
 
 
 def checkpoint(iteration: int) -> Checkpoint:
-    arrays = {
+    arrays: dict[str, Any] = {
         "model/stem.conv/kernel": np.arange(6, dtype="float32").reshape(2, 3) + iteration,
-        "optimizer/count": np.int64(iteration),
+        "optimizer/count": np.array(iteration),
     }
     return Checkpoint(iteration, arrays, {"epoch": 2, "best": None, "third": 1 / 3})
 
@@ -28,7 +29,7 @@ def checkpoints(tmp_path: Path) -> Checkpoints:
 
 def latest_iteration(checkpoints: Checkpoints, said: list[str]) -> int | None:
     found = checkpoints.latest(said.append)
-    return found and found.iteration
+    return None if found is None else found.iteration
 
 
 def test_what_is_read_is_what_was_written_to_the_last_bit(checkpoints: Checkpoints) -> None:
@@ -94,11 +95,12 @@ def test_what_a_crash_left_half_written_is_neither_read_nor_kept(checkpoints: Ch
     assert not leftover.exists()
 
 
-def test_pickled_objects_are_refused(checkpoints: Checkpoints) -> None:
-    array = np.array([{"code": "of somebody"}], dtype=object)
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        checkpoints.save(Checkpoint(1, {"model/x": array}, {}))
-    assert checkpoints.paths() == []
+def test_pickled_objects_are_not_loaded(checkpoints: Checkpoints) -> None:
+    checkpoints.save(checkpoint(1))
+    checkpoints.save(Checkpoint(2, {"model/x": np.array([{"code": "of somebody"}], dtype=object)}, {}))
+    said: list[str] = []
+    assert latest_iteration(checkpoints, said) == 1
+    assert "allow_pickle=False" in said[0]
 
 
 def test_numbers_that_are_not_finite_never_reach_the_disk(checkpoints: Checkpoints) -> None:

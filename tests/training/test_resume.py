@@ -33,6 +33,9 @@ RECIPES = {
         "training.optimizer=adam", "training.weight_decay=null", "training.data.validation=test",
         "training.learning_rate={plateau: {initial: 0.003, patience: 1, factor: 0.5}}",
     ],
+    "bfloat16 and warm-up": [
+        "training.precision=mixed_bfloat16", "training.learning_rate={cosine: {initial: 0.1, warmup: {iterations: 15}}}",
+    ],
     "a run that ends within an epoch": ["training.stop={iterations: 39}", "training.keep.every_epochs=2"],
 }  # fmt: skip
 
@@ -144,6 +147,12 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(spec: Spec, whole: Ru
     notes = Notes()
     assert_same(loop.resume(tmp_path, reporter=notes), whole)
     assert "iteration-00000023 is damaged" in notes.said[0]
+
+
+def test_damaged_best_weights_are_written_anew(spec: Spec, whole: Run, tmp_path: Path) -> None:
+    stop_at(spec, 2, tmp_path)
+    (tmp_path / "best.weights.h5").write_bytes(b"half")
+    assert_same(loop.resume(tmp_path), whole)
 
 
 def test_a_finished_run_has_nothing_to_resume(whole: Run) -> None:
