@@ -185,7 +185,7 @@ class _Reader:
                 return text.lower() == "true"
             case "null":
                 return None
-            case "int" if len(text) > 18:
+            case "int" if len(text.lstrip("+-")) > 18:
                 self._problem("too-large", "a number of more than 18 digits", node)
                 return 0
             case "int":

@@ -5,31 +5,67 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "archbuilder", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+from archbuilder.cli import main
 
 
-def test_build_prints_a_summary() -> None:
+class Done(NamedTuple):
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line within this process, which takes a tenth of the time of another one."""
+
+    def call(*arguments: str, cwd: Path | None = None) -> Done:
+        monkeypatch.setattr(sys, "argv", ["archbuilder", *arguments])
+        if cwd:
+            monkeypatch.chdir(cwd)
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return call
+
+
+def test_python_m_archbuilder() -> None:
+    command = [sys.executable, "-m", "archbuilder", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
+        "archbuilder, version "
+    )
+
+
+def test_build_prints_a_summary(run: Run) -> None:
     done = run("build", "resnet56_v2", "--summary")
     assert done.returncode == 0
     for figure in ("1,663,338", "1,673,738", "193.1 M", "depth 56"):
         assert figure in done.stdout
 
 
-def test_build_prints_json() -> None:
+def test_build_prints_json(run: Run) -> None:
     report = json.loads(run("build", "resnet56_v2", "--json").stdout)
     assert (report["name"], report["depth"], report["macs"]) == ("resnet56_v2", 56, 193_120_768)
     assert report["parameters"] == {"trainable": 1_663_338, "total": 1_673_738}
     assert sum(layer["parameters"]["total"] for layer in report["layers"]) == 1_673_738
 
 
-def test_a_path_and_an_edit(tmp_path: Path) -> None:
+def test_a_path_and_an_edit(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("archbuilder: 1\nextends: resnet20_v1\nname: mine\n")
     done = run("build", "mine.yaml", "--set", "shortcut=none", cwd=tmp_path)
     assert "270,410" in done.stdout
@@ -47,7 +83,7 @@ def test_a_path_and_an_edit(tmp_path: Path) -> None:
         (("build", "resnet20_v1", "-o", "model.h5"), 2, ".keras"),
     ],
 )
-def test_mistakes(arguments: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:
+def test_mistakes(run: Run, arguments: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
     assert message in done.stderr
@@ -55,7 +91,7 @@ def test_mistakes(arguments: tuple[str, ...], code: int, message: str, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_validate_goes_on_after_a_bad_spec(tmp_path: Path) -> None:
+def test_validate_goes_on_after_a_bad_spec(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("archbuilder: 1\nname: bad\ninput: 3\n")
     done = run("validate", "bad.yaml", "resnet20_v1", cwd=tmp_path)
     assert done.returncode == 3
@@ -63,7 +99,7 @@ def test_validate_goes_on_after_a_bad_spec(tmp_path: Path) -> None:
     assert done.stderr.startswith("bad.yaml:3:8: error[bad-value]: ")
 
 
-def test_validate_as_json(tmp_path: Path) -> None:
+def test_validate_as_json(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("archbuilder: 1\nname: bad\ninput: [8, 8, 1]\nsten: []\n")
     bad, good = json.loads(run("validate", "bad.yaml", "resnet20_v1", "--json", cwd=tmp_path).stdout)
     assert (bad["valid"], good["valid"]) == (False, True)
@@ -71,17 +107,17 @@ def test_validate_as_json(tmp_path: Path) -> None:
     assert (problem["code"], problem["line"], problem["column"]) == ("unknown-key", 4, 1)
 
 
-def test_show_resolved_can_be_built(tmp_path: Path) -> None:
+def test_show_resolved_can_be_built(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(run("show", "resnet56_v2", "--resolved").stdout)
     assert "1,663,338" in run("build", "mine.yaml", cwd=tmp_path).stdout
 
 
-def test_list_as_json() -> None:
+def test_list_as_json(run: Run) -> None:
     entries = {entry["name"]: entry for entry in json.loads(run("list", "--json").stdout)}
     assert entries["resnet20_v1"]["parameters"]["trainable"] == 273_066
 
 
-def test_every_command_has_help_with_an_example() -> None:
+def test_every_command_has_help_with_an_example(run: Run) -> None:
     from archbuilder.cli import COMMANDS
 
     for command in COMMANDS:
@@ -89,13 +125,13 @@ def test_every_command_has_help_with_an_example() -> None:
         assert "Example" in done.stdout, command
 
 
-def test_schema_describes_a_spec() -> None:
+def test_schema_describes_a_spec(run: Run) -> None:
     schema = json.loads(run("schema").stdout)
     assert "stages" in schema["properties"]
 
 
 @pytest.mark.keras
-def test_build_saves_a_model_of_stock_layers(tmp_path: Path) -> None:
+def test_build_saves_a_model_of_stock_layers(run: Run, tmp_path: Path) -> None:
     done = run("build", "resnet20_v1", "--check", "-o", "model.keras", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]

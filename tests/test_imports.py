@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-
-import pytest
+from pathlib import Path
 
 LIGHT = (
     "--help", "build --help", "train --help", "list", "build resnet20_v1 --summary", "build resnet20_v1 --json",
@@ -16,29 +15,34 @@ HEAVY = ("tensorflow", "keras", "numpy", "sklearn")
 SPY = """
 import sys
 from archbuilder.cli import main
-sys.argv = ["archbuilder", *sys.argv[1:]]
-try:
-    main()
-finally:
-    print("HEAVY", *(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)
+for line in sys.argv[1:]:
+    sys.argv = ["archbuilder", *line.split()]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, line
+    print("AFTER", line, *(name for name in {heavy!r} if name in sys.modules), sep="|", file=sys.stderr)
 """
+TELL = "print('AFTER', 'it', *(name for name in {heavy!r} if name in sys.modules), sep='|', file=sys.stderr)"
 
 
-def heavy_modules(code: str, *arguments: str) -> list[str]:
-    command = [sys.executable, "-c", code.replace("{heavy!r}", repr(HEAVY)), *arguments]
+def heavy_modules(code: str, *lines: str) -> dict[str, list[str]]:
+    """The heavy modules that are there after each command line, run one after the other in a process of its own."""
+    command = [sys.executable, "-c", code.replace("{heavy!r}", repr(HEAVY)), *lines]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stderr.rpartition("HEAVY")[2].split()
+    told = [line.split("|")[1:] for line in done.stderr.splitlines() if line.startswith("AFTER|")]
+    return {line: modules for line, *modules in told}
 
 
-@pytest.mark.parametrize("line", LIGHT)
-def test_light_commands_do_not_load_tensorflow(line: str, tmp_path: object) -> None:
-    assert heavy_modules(SPY, *line.format(folder=tmp_path).split()) == []
+def test_light_commands_do_not_load_tensorflow(tmp_path: Path) -> None:
+    lines = [line.format(folder=tmp_path) for line in LIGHT]
+    assert heavy_modules(SPY, *lines) == {line: [] for line in lines}
 
 
 def test_importing_archbuilder_is_light() -> None:
-    assert heavy_modules("import sys, archbuilder\n" + SPY.splitlines()[-1].strip()) == []
+    assert heavy_modules(f"import sys, archbuilder\n{TELL}") == {"it": []}
 
 
 def test_this_test_can_fail() -> None:
-    assert heavy_modules("import sys, numpy\n" + SPY.splitlines()[-1].strip()) == ["numpy"]
+    assert heavy_modules(f"import sys, numpy\n{TELL}") == {"it": ["numpy"]}
