@@ -11,7 +11,7 @@ from archbuilder.spec import learning_rate as rates
 from archbuilder.training.checkpoint import Checkpoint
 from archbuilder.training.environment import take_memory_as_needed, versions
 from archbuilder.training.normalise import fit
-from archbuilder.training.progress import COMPILING, Opening, Reporter
+from archbuilder.training.progress import COMPILING, Opening, Reporter, counted
 from archbuilder.training.run import Run, require_empty
 from archbuilder.training.setup import Learner, Setup, prepare, require_training
 from archbuilder.training.trainer import Trainer
@@ -83,7 +83,9 @@ def _of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
     scales = isinstance(rate, rates.Linear | rates.Cosine | rates.Polynomial | rates.OneCycle)
     follows = scales or (isinstance(rate, rates.Steps) and rate.unit == "fraction")
     effect = "is scaled to this length" if follows else "stays that of the spec"
-    reporter.note(f"{epochs} epochs instead of the spec's own length; its learning rate ({rate.kind}) {effect}")
+    reporter.note(
+        f"{counted(epochs, 'epoch')} instead of the spec's own length; its learning rate ({rate.kind}) {effect}"
+    )
     return load_text(spec.dump(), spec.name, [f"training.stop={{epochs: {epochs}}}"])
 
 

@@ -89,7 +89,7 @@ class LineReporter(Reporter):
             markup=False,
         )
         resumed = f", resumed after {opening.done:,}" if opening.done else ""
-        length = f"{opening.epochs} epochs, {opening.iterations:,} iterations{resumed}"
+        length = f"{counted(opening.epochs, 'epoch')}, {counted(opening.iterations, 'iteration')}{resumed}"
         self.console.print(f"{length}, into {opening.folder}", markup=False)
 
     def note(self, text: str) -> None:
@@ -206,6 +206,10 @@ def evaluation_lines(measured: Json) -> list[str]:
         f"{name}: {one['images']:,} images, accuracy {percent(one['accuracy'])}, loss {one['loss']:.4f}"
         for name, one in sets
     ]
+
+
+def counted(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def percent(share: float) -> str:
