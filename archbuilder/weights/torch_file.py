@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,9 @@ def read_torch(path: Path) -> Source:
     try:
         if _size(path) > LIMIT_BYTES:
             raise ArchbuilderError(f"{path} declares more than {LIMIT_BYTES >> 30} GiB")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old pickles; what comes of them is checked here
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
         reason = str(error).strip().partition("\n")[0]
         raise ArchbuilderError(f"{path} is refused: not weights and plain data alone ({reason})") from error

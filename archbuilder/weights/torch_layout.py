@@ -12,6 +12,7 @@ from archbuilder.weights.source import Kind, Layer, Tensor, tensor
 Arrays = Mapping[str, NDArray[Any]]
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 _WEIGHTS = {"weight": "kernel", "bias": "bias"}
+_MOVING = {"running_mean", "running_var", "moving_mean", "moving_variance"}
 _OURS = {"kernel", "gamma"}
 """Names that say that a file is in Keras' layout."""
 
@@ -36,7 +37,7 @@ def _layer(name: str, parts: Arrays, ours: bool) -> Layer:
 
 
 def _kind(parts: Arrays, kernel: str) -> Kind:
-    if "running_mean" in parts or "moving_mean" in parts:
+    if _MOVING & parts.keys():
         return "norm"
     match parts[kernel].ndim if kernel in parts else 0:
         case 4:

@@ -12,7 +12,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.weights.matching import Match, match
 from archbuilder.weights.reading import read
-from archbuilder.weights.source import Array
+from archbuilder.weights.source import Array, Layer
 
 if TYPE_CHECKING:
     import keras
@@ -45,16 +45,25 @@ class Transfer:
         with self.path.open("rb") as file:
             return {"path": str(self.path.resolve()), "sha256": file_digest(file, "sha256").hexdigest()}
 
+    def arrays(self) -> dict[str, dict[str, Array]]:
+        """The weights of each node by their names in the graph."""
+        return {name: self._arrays(name, layer) for name, layer in self.match.pairs.items()}
+
     def apply(self, model: keras.Model) -> None:
         """Gives the weights to the model that was built of the graph."""
         from archbuilder.keras_backend import layer_name
 
         layers = {layer.name: layer for layer in model.layers}
-        for name, source in self.match.pairs.items():
-            flat = _flattened(self.graph, self.graph[name]) if self.channels_first else None
-            for part, tensor in source.tensors.items():
-                array = tensor.array if flat is None else _channels_last(tensor.array, flat, part)
+        for name, arrays in self.arrays().items():
+            if layer_name(name) not in layers:  # behind the last output, and no part of the model
+                continue
+            for part, array in arrays.items():
                 getattr(layers[layer_name(name)], part).assign(array)
+
+    def _arrays(self, name: str, layer: Layer) -> dict[str, Array]:
+        flat = _flattened(self.graph, self.graph[name]) if self.channels_first else None
+        arrays = {part: tensor.array for part, tensor in layer.tensors.items()}
+        return {part: _channels_last(array, flat) if flat else array for part, array in arrays.items()}
 
 
 def transfer(path: Path, graph: Graph) -> Transfer:
@@ -76,9 +85,9 @@ def _flattened(graph: Graph, node: Node) -> ops.Shape | None:
     return graph[before.inputs[0]].shape if isinstance(before.op, ops.Flatten) else None
 
 
-def _channels_last(array: Array, image: ops.Shape, part: str) -> Array:
+def _channels_last(array: Array, image: ops.Shape) -> Array:
     """Puts the features of an image that PyTorch flattened, channel by channel, in our order, pixel by pixel."""
     height, width, channels = image
-    if part == "bias" or len(array) != height * width * channels:
+    if len(array) != height * width * channels:  # a bias, which knows nothing of the features
         return array
     return array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(array.shape)

@@ -1,0 +1,88 @@
+"""A small network, and files of weights for it as other people would write them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archbuilder.graph.expand import expand
+from archbuilder.graph.network import Graph
+from archbuilder.spec import load_text
+
+SMALL = """\
+archbuilder: 1
+name: small
+input: [8, 8, 3]
+defaults: {conv: {bias: false}}
+stem: [{conv: {filters: 4, kernel: 3}}, norm, relu]
+unit: {bottleneck: {expansion: 2}}
+shortcut: projection
+stages: [{units: 2, filters: 4}, {units: 2, filters: 6, stride: 2}]
+head: [global_average_pool, {dense: {units: 5}}, softmax]
+"""
+Arrays = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def small() -> Graph:
+    """Two stages of two bottlenecks; 15 convolutions with norms and a dense layer."""
+    return graph()
+
+
+def graph(old: str = "", new: str = "", text: str = SMALL) -> Graph:
+    assert old in text
+    return expand(load_text(text.replace(old, new), "small.yaml"))
+
+
+def torchvision_name(node: str) -> str:
+    """`stage2/unit1/shortcut/norm1` is `layer2.0.downsample.1` there."""
+    if node.startswith(("stem", "head")):
+        return {"stem/conv1": "conv1", "stem/norm1": "bn1", "head/dense1": "fc"}[node]
+    stage, unit, path, layer = node.split("/")
+    block = f"layer{stage[5:]}.{int(unit[4:]) - 1}"
+    if path == "shortcut":
+        return f"{block}.downsample.{0 if layer == 'conv1' else 1}"
+    return f"{block}.{layer.replace('norm', 'bn')}"
+
+
+PARTS = {
+    "kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}  # fmt: skip
+
+
+def torch_state(graph: Graph, name: Any = torchvision_name) -> Arrays:
+    """Random weights for a graph in PyTorch's layout, by PyTorch's names."""
+    random, state = np.random.default_rng(0), {}
+    for node in graph.nodes:
+        for weight in node.weights:
+            axes = {4: (3, 2, 0, 1), 2: (1, 0)}.get(len(weight.shape), (0,))
+            values = random.uniform(0.1, 1, weight.shape).astype(np.float32).transpose(axes)
+            state[f"{name(node.name)}.{PARTS[weight.name]}"] = np.ascontiguousarray(values)
+            if weight.name == "moving_variance":
+                state[f"{name(node.name)}.num_batches_tracked"] = np.array(7)
+    return state
+
+
+TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", "uint16": "BF16"}
+
+
+def write_safetensors(path: Path, arrays: Mapping[str, Any], **changes: Any) -> Path:
+    """By hand, in the order of the names, as the format's own library writes it; `changes` go over the header."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    data = b""
+    for name in sorted(arrays):
+        content = arrays[name].tobytes()
+        header[name] = {
+            "dtype": TYPES[str(arrays[name].dtype)], "shape": arrays[name].shape,
+            "data_offsets": [len(data), len(data) + len(content)],
+        }  # fmt: skip
+        data += content
+    text = json.dumps(header | changes).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
