@@ -23,8 +23,8 @@ class Entry:
 
     def to_json(self) -> dict[str, object]:
         parameters = {"trainable": self.trainable, "total": self.total}
-        return {"name": self.name, "summary": self.summary, "source": self.source, "depth": self.depth, "parameters": parameters,
-                "macs": self.macs}  # fmt: skip
+        about = {"name": self.name, "summary": self.summary, "source": self.source}
+        return {**about, "depth": self.depth, "parameters": parameters, "macs": self.macs}
 
 
 def catalogue() -> list[Entry]:
@@ -35,7 +35,9 @@ def catalogue() -> list[Entry]:
 def _entry(name: str) -> Entry:
     spec = load(name)
     graph = expand(spec)
-    return Entry(name, spec.network.summary, spec.network.source, depth(graph), graph.trainable, graph.parameters, graph.macs)
+    return Entry(
+        name, spec.network.summary, spec.network.source, depth(graph), graph.trainable, graph.parameters, graph.macs
+    )
 
 
 GROUPS = {
@@ -52,12 +54,14 @@ GROUPS = {
 def markdown(entries: list[Entry]) -> str:
     """All networks as tables in Markdown, a section for each folder: the content of docs/networks.md."""
     parts = [
-        "# Networks\n\nWritten by `archbuilder list --markdown`; the tests fail where it differs from the code. Counts are "
-        "trainable and total parameters; multiply-adds are those of convolutions and dense layers, for one image.\n"
+        "# Networks\n\nWritten by `archbuilder list --markdown`; the tests fail where it differs from the code. "
+        "Counts are trainable and total parameters; multiply-adds are those of convolutions and dense layers, for one "
+        "image.\n"
     ]
     for folder, heading in GROUPS.items():
         parts.append(f"## {heading}\n")
-        parts.append("| spec | depth | trainable | total | multiply-adds | what it is, and what was published | source |")
+        headings = "spec | depth | trainable | total | multiply-adds | what it is, and what was published | source"
+        parts.append(f"| {headings} |")
         parts.append("| --- | ---: | ---: | ---: | ---: | --- | --- |")
         parts += [_markdown_row(entry) for entry in entries if entry.name.rpartition("/")[0] == folder]
         parts.append("")

@@ -1,6 +1,6 @@
 """Plots the metrics of a run: training and validation accuracy, loss and learning rate against epochs.
 
-    python benchmarks/curve.py runs/NAME -o curve.png
+python benchmarks/curve.py runs/NAME -o curve.png
 """
 
 from __future__ import annotations

@@ -89,4 +89,5 @@ def test_the_reference_codes_v2_is_not_the_papers(golden: Golden) -> None:
 
 
 def test_tensorflow_is_not_loaded() -> None:
-    assert heavy_modules(SPY, "verify", "resnet20_v1", "--against", "resnet20_v1") == []
+    line = "verify resnet20_v1 --against resnet20_v1"
+    assert heavy_modules(SPY, line) == {line: []}
