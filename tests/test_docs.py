@@ -23,7 +23,9 @@ class Command(NamedTuple):
 
 def console_blocks(page: Path) -> list[list[Command]]:
     blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [[Command(*part.split("\n", 1)) for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]] for block in blocks]
+    return [
+        [Command(*part.split("\n", 1)) for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]] for block in blocks
+    ]
 
 
 BLOCKS = [

@@ -22,9 +22,7 @@ def test_bundled_specs_are_valid_as_written_and_resolved(name: str) -> None:
         assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(data)))] == []
 
 
-@pytest.mark.parametrize(
-    "name", ["unknown_keys", "missing_keys", "wrong_types", "training", "version"]
-)
+@pytest.mark.parametrize("name", ["unknown_keys", "missing_keys", "wrong_types", "training", "version"])
 def test_mistakes_are_invalid(name: str) -> None:
     data = parse((GOLDEN / "errors" / f"{name}.yaml").read_text(encoding="utf-8"), name).data
     assert not VALIDATOR.is_valid(json.loads(json.dumps(data)))
