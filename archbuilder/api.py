@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archbuilder.spec import Spec, load
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from archbuilder.graph.network import Graph
     from archbuilder.summary import Level, Report
+    from archbuilder.training.run import Run
 
 SpecLike = str | Path | Spec
 """A bundled spec's name, a YAML file's path (a name that ends in .yaml), or a loaded spec."""
@@ -50,7 +51,7 @@ def report(spec: SpecLike, edits: Sequence[str] = ()) -> Report:
     return summary.report(graph(spec, edits))
 
 
-def draw(spec: SpecLike, path: str | Path, *, level: Level = "stage", edits: Sequence[str] = ()) -> Path:
+def draw(spec: SpecLike, path: str | Path, edits: Sequence[str] = (), *, level: Level = "stage") -> Path:
     """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path."""
     from archbuilder.diagram import diagram, render
 
@@ -58,11 +59,25 @@ def draw(spec: SpecLike, path: str | Path, *, level: Level = "stage", edits: Seq
     return Path(path)
 
 
-def train(spec: SpecLike, *, edits: Sequence[str] = (), **options: Any) -> Any:
-    """Trains the network of a spec by its own recipe; see `archbuilder.training.loop.train` for the options."""
-    from archbuilder.training.loop import train as run
+def train(
+    spec: SpecLike,
+    edits: Sequence[str] = (),
+    *,
+    data_path: str | Path | None = None,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    weights: str | Path | None = None,
+    freeze: Sequence[str] = (),
+) -> Run:
+    """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
 
-    return run(_loaded(spec, edits), **options)
+    `epochs` takes the place of the spec's own length, `weights` is a file to begin with, `freeze` names parts that keep
+    their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
+    """
+    from archbuilder.training import loop
+
+    loaded = _loaded(spec, edits)
+    return loop.train(loaded, data_path=data_path, out=out, epochs=epochs, weights=weights, freeze=freeze)
 
 
 def _loaded(spec: SpecLike, edits: Sequence[str]) -> Spec:

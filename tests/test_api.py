@@ -1,0 +1,50 @@
+"""The verbs in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import archbuilder
+import pytest
+
+
+def test_exported_names_are_there_and_documented() -> None:
+    for name in archbuilder.__all__:
+        assert getattr(archbuilder, name).__doc__, name
+
+
+def test_a_spec_by_name_by_path_and_loaded(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("archbuilder: 1\nextends: resnet20_v1\nname: mine\n")
+    spec = archbuilder.load("resnet20_v1")
+    counts = [archbuilder.report(one).costs.total for one in ("resnet20_v1", file, str(file), spec)]
+    assert counts == [274_442] * 4
+
+
+def test_edits_apply_where_a_spec_is_loaded() -> None:
+    assert archbuilder.report("resnet20_v1", ["shortcut=none"]).costs.trainable == 270_410
+    with pytest.raises(TypeError, match="edits apply"):
+        archbuilder.report(archbuilder.load("resnet20_v1"), ["shortcut=none"])
+
+
+def test_draw(tmp_path: Path) -> None:
+    path = archbuilder.draw("plain20_v1", tmp_path / "x.svg", level="unit")
+    assert "<svg" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.keras
+def test_build_is_repeatable_by_its_seed() -> None:
+    import numpy as np
+
+    first, second, other = (archbuilder.build("quickstart", seed=seed) for seed in (1, 1, 2))
+    kernels = [model.get_layer("stem.conv1").get_weights()[0] for model in (first, second, other)]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert not np.array_equal(kernels[0], kernels[2])
+
+
+@pytest.mark.keras
+def test_train(tmp_path: Path) -> None:
+    run = archbuilder.train("quickstart", ["training.precision=float32"], out=tmp_path / "run", epochs=1)
+    assert run.metrics()[0]["epoch"] == 1
+    assert run.result is not None
+    assert run.model("best").count_params() == 78_426
