@@ -119,6 +119,11 @@ class _Pass:
         """What a node makes of the results of those before it; the image is called ''."""
         return self._apply(node, [self.cast(node, values[name]) for name in node.inputs or ("",)])
 
+    def learns(self, norm: Node) -> bool:
+        """Whether a norm takes the batch's statistics, and its moving ones follow them."""
+        assert isinstance(norm.op, ops.Norm)
+        return self.training and not norm.op.frozen
+
     def cast(self, node: Node, tensor: Tensor) -> Tensor:
         """In the type that a node computes in."""
         return tf.cast(tensor, _TYPES[self.precision] if len(node.shape) == 3 else tf.float32)
@@ -143,7 +148,7 @@ class _Pass:
         kernel, bias = weights["kernel"], weights.get("bias")
         norm = self.norms.get(node.name)
         if norm is not None:
-            kernel, bias = (kernel, None) if self.training else self._folded(norm, kernel, bias)
+            kernel, bias = (kernel, None) if self.learns(norm) else self._folded(norm, kernel, bias)
         features = _convolved(op, images, tf.cast(kernel, images.dtype))
         return features if bias is None else tf.nn.bias_add(features, tf.cast(bias, images.dtype))
 
@@ -156,16 +161,17 @@ class _Pass:
         return kernel * factor, weights["beta"] - mean * factor
 
     def _norm(self, node: Node, op: ops.Norm, tensor: Tensor) -> Tensor:
-        if node.name in self.convolutions and not self.training:
+        learns = self.learns(node)
+        if node.name in self.convolutions and not learns:
             return tensor
         weights, empty = self.parameters[node.name], tf.zeros([0])
-        mean, variance = (empty, empty) if self.training else (weights[name] for name in MOVING)
+        mean, variance = (empty, empty) if learns else (weights[name] for name in MOVING)
         images = tf.reshape(tensor, (-1, 1, 1, node.shape[0])) if len(node.shape) == 1 else tensor
         normed, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=images, scale=weights["gamma"], offset=weights["beta"], mean=mean, variance=variance, epsilon=op.epsilon,
-            is_training=self.training,
+            is_training=learns,
         )  # fmt: skip
-        if self.training:
+        if learns:
             count = tf.cast(tf.size(tensor), tf.float32) / node.shape[-1]
             self._note(node, batch_mean, batch_variance * (count - 1) / count)  # the op divides by N - 1
         return tf.reshape(normed, tf.shape(tensor)) if len(node.shape) == 1 else normed
@@ -216,7 +222,7 @@ def _norms_behind_convolutions(graph: Graph, parts: Iterable[Node | Repetition])
 
 def _repeated(part: Repetition, tensor: Tensor, run: _Pass) -> Tensor:
     """The result of the last unit; notes the moments of all of them."""
-    norms = [place for place, node in enumerate(part.nodes) if isinstance(node.op, ops.Norm) and run.training]
+    norms = [place for place, node in enumerate(part.nodes) if isinstance(node.op, ops.Norm) and run.learns(node)]
     widths = [part.nodes[place].shape[-1] for place in norms for _ in MOVING]
 
     def body(tensor: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor | None]:
@@ -226,7 +232,7 @@ def _repeated(part: Repetition, tensor: Tensor, run: _Pass) -> Tensor:
         moments = [moment for both in inner.moments.values() for moment in both]
         return values[part.nodes[-1].name], tf.concat(moments, 0) if moments else None
 
-    parameters = {name: _used(names, run.training) for name, names in run.parameters.items()}
+    parameters = {node.name: _used(run, node) for unit in part.units for node in unit}
     result, moments = repeat(part, run.cast(part.nodes[-1], tensor), parameters, body, sum(widths))
     rows = iter(tf.split(moments, widths, 1) if norms else ())
     for place in norms:
@@ -235,9 +241,10 @@ def _repeated(part: Repetition, tensor: Tensor, run: _Pass) -> Tensor:
     return result
 
 
-def _used(parameters: Mapping[str, Any], training: bool) -> dict[str, Any]:
-    """Without the moving statistics while these are not read."""
-    return {name: value for name, value in parameters.items() if not (training and name in MOVING)}
+def _used(run: _Pass, node: Node) -> dict[str, Any]:
+    """The parameters of a node without moving statistics, where these are not read."""
+    unread = MOVING if isinstance(node.op, ops.Norm) and run.learns(node) else ()
+    return {name: value for name, value in run.parameters[node.name].items() if name not in unread}
 
 
 def _convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:

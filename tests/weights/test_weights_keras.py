@@ -1,0 +1,153 @@
+"""Files that Keras writes, and models with their weights: the same function as the one that they come from."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import archbuilder
+from archbuilder.cli import main
+from archbuilder.errors import ArchbuilderError
+from archbuilder.graph.network import Graph
+from archbuilder.keras_backend import build_model
+from archbuilder.weights import transfer
+from tests.weights.conftest import SMALL, torch_state, write_safetensors
+
+pytestmark = [
+    pytest.mark.keras,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
+]
+
+NETWORKS = {"resnet50": "ResNet50", "resnet50v2": "ResNet50V2"}
+SIDE = 32
+
+
+def spread(model: keras.Model) -> keras.Model:
+    """Random weights that keep activations in bounds and probabilities apart from 0 and 1."""
+    random = np.random.default_rng(0)
+    for variable in model.variables:
+        fan_in = int(np.prod(variable.shape[:-1]))
+        deep = random.normal(0, (1 / fan_in) ** 0.5, variable.shape)
+        variable.assign(deep if len(variable.shape) > 1 else random.uniform(0.5, 1, variable.shape))
+    model.layers[-1].kernel.assign(model.layers[-1].kernel * 0.1) if hasattr(model.layers[-1], "kernel") else None
+    return model
+
+
+def answers(model: keras.Model, side: int = SIDE) -> Any:
+    images = np.random.default_rng(1).normal(size=(3, side, side, 3)).astype("float32")
+    return np.asarray(model(images))
+
+
+def write_legacy(path: Path, model: keras.Model) -> Path:
+    """As Keras 2 wrote it: a group a layer, and attributes with the names in order."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.weights, strict=True):
+                group.create_dataset(name, data=weight.numpy())
+    return path
+
+
+def write_nameless(path: Path, named: Path) -> Path:
+    """As Keras 3 wrote it before it told the names of layers."""
+    shutil.copy(named, path)
+    with h5py.File(path, "a") as file:
+        file.visititems(lambda _, found: found.attrs.pop("name", None) and None)
+    return path
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_format_of_keras_applications(name: str, tmp_path: Path) -> None:
+    theirs = spread(getattr(keras.applications, NETWORKS[name])(weights=None, input_shape=(SIDE, SIDE, 3)))
+    theirs.save_weights(tmp_path / "named.weights.h5")
+    files = {
+        tmp_path / "named.weights.h5": "by the names of keras.applications",
+        write_legacy(tmp_path / "legacy.h5", theirs): "by the names of keras.applications",
+        write_nameless(tmp_path / "nameless.weights.h5", tmp_path / "named.weights.h5"): "by order and shapes",
+    }
+    graph = archbuilder.graph(f"keras_applications/{name}", [f"input=[{SIDE}, {SIDE}, 3]"])
+    found = [transfer(path, graph) for path in files]
+    assert [one.match.how for one in found] == list(files.values())
+    assert found[-1].match.doubts == ()
+    for one in found[1:]:
+        assert one.arrays().keys() == found[0].arrays().keys()
+        for node, arrays in one.arrays().items():
+            for part, array in arrays.items():
+                np.testing.assert_array_equal(
+                    array, found[0].arrays()[node][part], err_msg=f"{one.path.name}: {node}/{part}"
+                )
+    ours = build_model(graph)
+    found[0].apply(ours)
+    expected = answers(theirs)
+    assert 0.001 < expected.max() < 0.5
+    np.testing.assert_allclose(answers(ours), expected, rtol=1e-4)
+
+
+def test_our_own_files(small: Graph, tmp_path: Path) -> None:
+    model = spread(build_model(small))
+    model.compile(optimizer="adam", loss="mse")
+    model.fit(np.zeros((4, 8, 8, 3)), np.zeros((4, 5)), verbose=0)  # an optimizer that has weights, too
+    (tmp_path / "small.yaml").write_text(SMALL)
+    for name in ("x.keras", "x.weights.h5"):
+        (model.save if name == "x.keras" else model.save_weights)(tmp_path / name)
+        assert transfer(tmp_path / name, small).match.how == "by name"
+        again = archbuilder.build(tmp_path / "small.yaml", weights=tmp_path / name)
+        np.testing.assert_array_equal(answers(again, 8), answers(model, 8))
+    with pytest.raises(ArchbuilderError, match="without a tensor: stage2/unit3/residual/conv1/kernel"):
+        archbuilder.build(tmp_path / "small.yaml", ["stages.1.units=3"], weights=tmp_path / "x.keras")
+
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """Exit code, standard output and standard error of `archbuilder build small.yaml`, in a folder that holds it."""
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SMALL)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["archbuilder", "build", "small.yaml", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output = capsys.readouterr()
+        return int(ended.value.code or 0), output.out, output.err
+
+    return run
+
+
+def test_build_writes_the_model_with_the_weights(call: Call, small: Graph) -> None:
+    write_safetensors(Path("x.safetensors"), torch_state(small))
+    code, out, _ = call("--weights", "x.safetensors", "--set", "head.1.dense.units=3", "-o", "x.keras")
+    assert code == 0
+    assert out.splitlines() == [
+        "weights of 30 layers from x.safetensors, matched by the names of torchvision",
+        "the file has 5 classes instead of 3: head/dense1 is left fresh",
+        "x.keras",
+    ]
+    kernel = keras.models.load_model("x.keras").get_layer("stage2.unit2.residual.conv2").kernel.numpy()
+    np.testing.assert_array_equal(kernel, torch_state(small)["layer2.1.conv2.weight"].transpose(2, 3, 1, 0))
+
+
+def test_build_writes_nothing_where_something_does_not_fit(call: Call, small: Graph) -> None:
+    state = torch_state(small)
+    state["extra.weight"] = state.pop("layer2.0.downsample.0.weight")[:3]
+    write_safetensors(Path("x.safetensors"), state)
+    code, out, err = call("--weights", "x.safetensors", "-o", "x.keras")
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        "error: x.safetensors does not fit small: 1 tensor, matched by the names of torchvision",
+        "  does not fit: extra.weight 3x8x1x1 (here 1x1x8x3), for stage2/unit1/shortcut/conv1/kernel 1x1x8x12",
+    ]
+    assert not Path("x.keras").exists()
