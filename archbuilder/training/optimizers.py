@@ -6,6 +6,7 @@ keeps the rate outside, which differs from the first drop of the rate on.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, assert_never
 
@@ -87,9 +88,10 @@ class Sgd:
         return {f"velocity/{index}": slot for index, slot in enumerate(self.velocities)}
 
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        momentum = tf.constant(self.momentum)  # one op for all; as a number it would be one for each variable
         for target, velocity, gradient in zip(self.targets, self.velocities, gradients, strict=True):
             tf.raw_ops.ResourceApplyKerasMomentum(
-                var=target.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=self.momentum,
+                var=target.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=momentum,
                 use_nesterov=self.nesterov,
             )  # fmt: skip
 
@@ -110,11 +112,12 @@ class Adam:
 
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         exponent = tf.cast(self.count.assign_add(1), tf.float32)
-        powers = tf.pow(self.beta_1, exponent), tf.pow(self.beta_2, exponent)
+        betas, epsilon = (tf.constant(self.beta_1), tf.constant(self.beta_2)), tf.constant(self.epsilon)
+        powers = [tf.pow(beta, exponent) for beta in betas]
         for target, mean, square, gradient in zip(self.targets, self.means, self.squares, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
                 var=target.handle, m=mean.handle, v=square.handle, beta1_power=powers[0], beta2_power=powers[1],
-                lr=rate, beta1=self.beta_1, beta2=self.beta_2, epsilon=self.epsilon, grad=gradient,
+                lr=rate, beta1=betas[0], beta2=betas[1], epsilon=epsilon, grad=gradient,
             )  # fmt: skip
 
 
@@ -128,8 +131,7 @@ class CoupledDecay:
         return self.inner.variables()
 
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
-        triples = zip(gradients, self.targets, self.decays, strict=True)
-        self.inner.apply([g + decay * w if decay else g for g, w, decay in triples], rate)
+        self.inner.apply(decayed(gradients, self.targets, self.decays), rate)
 
 
 class DecoupledDecay(CoupledDecay):
@@ -140,6 +142,20 @@ class DecoupledDecay(CoupledDecay):
             if decay:
                 target.assign_sub(rate * decay * target)
         self.inner.apply(gradients, rate)
+
+
+def decayed(gradients: Sequence[Tensor], variables: Sequence[Variable], factors: Sequence[float]) -> list[Tensor]:
+    """Gradients plus `factor * variable`, by few ops for all variables that are alike: a deep network has thousands."""
+    results, kinds = list(gradients), defaultdict(list)
+    for index, (variable, factor) in enumerate(zip(variables, factors, strict=True)):
+        if factor:
+            kinds[variable.shape, factor].append(index)
+    for (_, factor), indices in kinds.items():
+        total = tf.stack([gradients[index] for index in indices])
+        total += factor * tf.stack([variables[index] for index in indices])
+        for index, gradient in zip(indices, tf.unstack(total), strict=True):
+            results[index] = gradient
+    return results
 
 
 def _zeros(variable: Variable) -> Variable:

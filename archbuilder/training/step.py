@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from archbuilder.graph import ops
 from archbuilder.training.forward import Forward
-from archbuilder.training.optimizers import Optimizer
+from archbuilder.training.optimizers import Optimizer, decayed
 
 Array = NDArray[Any]
 Tensor = Any
@@ -96,8 +96,7 @@ class TrainingStep:
         return gradients
 
     def _update(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
-        terms = zip(gradients, self.forward.variables, self._penalties, strict=True)
-        self.optimizer.apply([g + 2 * l2 * w if l2 else g for g, w, l2 in terms], rate)
+        self.optimizer.apply(decayed(gradients, self.forward.variables, self._penalties), rate)
 
 
 @dataclass(frozen=True)
@@ -171,9 +170,9 @@ class _LossScale:
 
 
 def _penalties(forward: Forward) -> list[float]:
-    """The l2 factor of each trained variable."""
+    """What the gradient of each trained variable's l2 takes times the variable."""
     factors = {
-        forward.weights[node.name]["kernel"].ref(): node.op.l2
+        forward.weights[node.name]["kernel"].ref(): 2 * node.op.l2
         for node in forward.graph.nodes
         if isinstance(node.op, ops.Conv | ops.Dense)
     }
