@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from archbuilder.graph.analysis import depth
 from archbuilder.graph.expand import expand
@@ -69,22 +70,26 @@ def markdown(entries: list[Entry]) -> str:
 
 
 def _markdown_row(entry: Entry) -> str:
-    counts = (f"{entry.depth}", f"{entry.trainable:,}", f"{entry.total:,}", f"{entry.macs / 1e6:,.1f} M")
-    return f"| `{entry.name}` | {' | '.join(counts)} | {entry.summary} | {entry.source} |"
+    return f"| `{entry.name}` | {' | '.join(_counts(entry))} | {entry.summary} | {entry.source} |"
 
 
 def render(entries: list[Entry]) -> None:
-    """Prints the specs as a table."""
+    """Prints the specs as a table; on a narrow terminal the summaries take several lines."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("spec", no_wrap=True)
-    for heading in ("depth", "trainable", "total", "multiply-adds"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("summary", overflow="ellipsis", no_wrap=True)
-    for entry in entries:
-        counts = (f"{entry.depth}", f"{entry.trainable:,}", f"{entry.total:,}", f"{entry.macs / 1e6:,.1f} M")
-        table.add_row(entry.name, *counts, entry.summary)
-    Console(width=None if Console().is_terminal else 160).print(table)
+    headings = ("spec", "depth", "trainable", "total", "multiply-adds")
+    rows = [(entry.name, *_counts(entry)) for entry in entries]
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in headings:
+        justify: Literal["left", "right"] = "left" if heading == "spec" else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    table.add_column("summary")
+    for row, entry in zip(rows, entries, strict=True):
+        table.add_row(*row, entry.summary)
+    Console(width=None if Console().is_terminal else 200).print(table)
+
+
+def _counts(entry: Entry) -> tuple[str, ...]:
+    return (f"{entry.depth}", f"{entry.trainable:,}", f"{entry.total:,}", f"{entry.macs / 1e6:,.1f} M")
