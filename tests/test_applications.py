@@ -137,4 +137,4 @@ def test_same_weights_same_outputs(name: str) -> None:
 def test_zeros_before_the_pool_are_not_its_own_padding() -> None:
     """Behind no activation there are negative values, which zeros beat and padding does not."""
     pool = "stem=[{conv: {filters: 64, kernel: 7, stride: 2}}, {max_pool: {size: 3, stride: 2, padding: symmetric}}]"
-    assert difference(*both("keras_applications/resnet50v2", pool)) > TOLERANCE
+    assert difference(*both("keras_applications/resnet50v2", pool)) > 100 * TOLERANCE
