@@ -17,6 +17,7 @@ from keras import layers
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 
+Windowed = ops.Conv | ops.MaxPool | ops.AveragePool
 Tensor = Any
 """A symbolic Keras tensor; Keras has no public type for it."""
 
@@ -51,17 +52,17 @@ class _Layers:
             case ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate():
                 return self._merge(op, inputs)
             case ops.Conv() | ops.Norm() | ops.Dense() | ops.Activation():
-                return self._weighted(op)(self._padded(op, inputs[0]))
+                return self._weighted(op, inputs[0])(self._padded(op, inputs[0]))
             case ops.LocalResponseNorm():
                 return self._local_response_norm(op, inputs[0])
             case _:
                 return self._plain(op, inputs[0])
 
-    def _weighted(self, op: ops.Conv | ops.Norm | ops.Dense | ops.Activation) -> layers.Layer:
+    def _weighted(self, op: ops.Conv | ops.Norm | ops.Dense | ops.Activation, tensor: Tensor) -> layers.Layer:
         match op:
             case ops.Conv():
                 return layers.Conv2D(
-                    op.filters, op.kernel, op.stride, "same" if op.padding == "same" else "valid",
+                    op.filters, op.kernel, op.stride, _keras_padding(op, tensor.shape[1:3]),
                     dilation_rate=op.dilation, groups=op.groups, use_bias=op.bias,
                     kernel_initializer=self._initializer(op.initializer), kernel_regularizer=_l2(op.l2),
                     bias_initializer=_constant(op.initial_bias), name=self.name,
@@ -90,10 +91,11 @@ class _Layers:
         name = self.name
         match op:
             case ops.MaxPool():
-                return layers.MaxPooling2D(op.size, op.stride, _keras_padding(op), name=name)(self._padded(op, tensor))
+                padding = _keras_padding(op, tensor.shape[1:3])
+                return layers.MaxPooling2D(op.size, op.stride, padding, name=name)(self._padded(op, tensor))
             case ops.AveragePool():
-                pool = layers.AveragePooling2D(op.size, op.stride, _keras_padding(op), name=name)
-                return pool(self._padded(op, tensor))
+                padding = _keras_padding(op, tensor.shape[1:3])
+                return layers.AveragePooling2D(op.size, op.stride, padding, name=name)(self._padded(op, tensor))
             case ops.GlobalAveragePool():
                 return layers.GlobalAveragePooling2D(name=name)(tensor)
             case ops.Flatten():
@@ -145,11 +147,9 @@ class _Layers:
 
     def _padded(self, op: ops.Op, tensor: Tensor) -> Tensor:
         """Puts padding that Keras' layers cannot do themselves before them."""
-        if not isinstance(op, ops.Conv | ops.MaxPool | ops.AveragePool) or op.padding in ("same", "valid"):
+        if not isinstance(op, Windowed) or _keras_padding(op, tensor.shape[1:3]) == "same":
             return tensor
-        size = op.kernel if isinstance(op, ops.Conv) else op.size
-        dilation = op.dilation if isinstance(op, ops.Conv) else (1, 1)
-        pads = ops.resolve_padding(tensor.shape[1:3], size, op.stride, op.padding, dilation)
+        pads = _pads(op, tensor.shape[1:3], op.padding)
         if pads == ((0, 0), (0, 0)):
             return tensor
         if isinstance(op, ops.MaxPool):
@@ -176,8 +176,16 @@ class _Layers:
         return None if self.seed is None else zlib.crc32(f"{self.seed}/{self.node.name}".encode())
 
 
-def _keras_padding(op: ops.MaxPool | ops.AveragePool) -> str:
-    return "same" if op.padding == "same" else "valid"
+def _keras_padding(op: Windowed, size: ops.Pair) -> str:
+    """`same` where that pads an image of this size as the op asks, else `valid`."""
+    if op.padding == "same" or isinstance(op, ops.AveragePool):  # whose `same` leaves what it pads out of the mean
+        return "same" if op.padding == "same" else "valid"
+    return "same" if _pads(op, size, op.padding) == _pads(op, size, "same") else "valid"
+
+
+def _pads(op: Windowed, size: ops.Pair, padding: ops.Padding) -> ops.Pads:
+    kernel, dilation = (op.kernel, op.dilation) if isinstance(op, ops.Conv) else (op.size, (1, 1))
+    return ops.resolve_padding(size, kernel, op.stride, padding, dilation)
 
 
 def _constant(value: float) -> keras.Initializer:

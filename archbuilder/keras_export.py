@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def differences(graph: Graph, model: keras.Model) -> list[str]:
     """Where Keras' shapes and parameter counts, layer by layer and in all, differ from the graph's."""
-    found = [difference for node in graph.nodes for difference in _layer_differences(node, model)]
+    layers = {layer.name: layer for layer in model.layers}  # get_layer searches through them all
+    found = [one for node in graph.nodes for one in _layer_differences(node, layers[layer_name(node.name)])]
     trainable = sum(_size(weight) for weight in model.trainable_weights)
     if (trainable, model.count_params()) != (graph.trainable, graph.parameters):
         found.append(
@@ -26,8 +27,7 @@ def differences(graph: Graph, model: keras.Model) -> list[str]:
     return found
 
 
-def _layer_differences(node: Node, model: keras.Model) -> list[str]:
-    layer = model.get_layer(layer_name(node.name))
+def _layer_differences(node: Node, layer: keras.Layer) -> list[str]:
     shape = tuple(layer.output.shape[1:])
     weights = sorted((tuple(weight.shape), weight.trainable) for weight in layer.weights if weight.dtype == "float32")
     expected = sorted((weight.shape, weight.trainable) for weight in node.weights)

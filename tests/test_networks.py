@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from math import prod
 from typing import NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import archbuilder
 from archbuilder.graph.analysis import depth
 from archbuilder.graph.network import Graph
+from archbuilder.graph.ops import Multiply
 from archbuilder.keras_export import differences
 
 REFERENCE = "Keras' CIFAR-10 ResNet example"
@@ -108,7 +110,7 @@ TABLE = {
     "related/vgg19": Published(143_667_240, 143_667_240, "19.632 G", 19, TORCHVISION),
     "related/alexnet": Published(60_965_224, 60_965_224, "724.4 M", 8, "Krizhevsky et al. 2012; Caffe's AlexNet"),
     "related/alexnet_torchvision": Published(61_100_840, 61_100_840, "0.714 G", 8, TORCHVISION),
-    "related/se_resnet50": Published(28_088_024, 28_141_144, "3.9 G", 50, "Hu et al. 2018, arXiv:1709.01507, table 2"),
+    "related/se_resnet50": Published(28_088_024, 28_141_144, None, 50, "Hu et al. 2018, arXiv:1709.01507, table 2"),
     "related/densenet_bc100": Published(769_162, 793_150, "287.9 M", 100, "Huang et al. 2017, arXiv:1608.06993"),
     # Its name counts the three projections, but not the dense layer: 28 convolutions.
     "related/wide_resnet28_10": Published(36_479_194, 36_497_146, "5.2 G", 26, "szagoruyko/wide-residual-networks"),
@@ -170,6 +172,14 @@ def test_resnet1001_without_its_norms_is_the_papers_count() -> None:
     assert printed(graph.trainable - norms, "10.2 M") == "10.2 M"
 
 
+def test_se_resnet50_with_pooling_and_weighing_is_the_papers_count() -> None:
+    """Table 2 of Hu et al. 2018 prints 3.87 G, with an operation for each value that is pooled or weighed."""
+    graph = graph_of("related/se_resnet50")
+    weighed = sum(prod(node.shape) for node in graph.nodes if isinstance(node.op, Multiply))
+    assert printed(graph.macs, "3.86 G") == "3.86 G"
+    assert printed(graph.macs + 2 * weighed, "3.87 G") == "3.87 G"
+
+
 def test_highway32_comes_near_its_published_size() -> None:
     assert abs(graph_of("related/highway32").trainable - 1_250_000) < 0.02 * 1_250_000
 
@@ -204,6 +214,14 @@ def test_gates_begin_nearly_shut() -> None:
     model = archbuilder.build("related/highway19")
     assert set(model.get_layer("stage1.unit2.gate.conv1").bias.numpy()) == {-2.0}
     assert set(model.get_layer("stage1.unit2.transform.conv1").bias.numpy()) == {0.0}
+
+
+@pytest.mark.keras
+def test_keras_pads_itself_where_that_is_the_same() -> None:
+    names = [layer.name for layer in archbuilder.build("he2015/resnet20").layers]
+    assert [name for name in names if name.endswith(".pad")] == [
+        "stage2.unit1.residual.conv1.pad", "stage3.unit1.residual.conv1.pad",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", archbuilder.bundled())
