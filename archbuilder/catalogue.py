@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from archbuilder.graph.analysis import depth
@@ -28,9 +30,10 @@ class Entry:
         return {**about, "depth": self.depth, "parameters": parameters, "macs": self.macs}
 
 
-def catalogue() -> list[Entry]:
+@cache
+def catalogue() -> tuple[Entry, ...]:
     """All bundled specs, in order."""
-    return [_entry(name) for name in bundled()]
+    return tuple(_entry(name) for name in bundled())
 
 
 def _entry(name: str) -> Entry:
@@ -52,7 +55,7 @@ GROUPS = {
 """The folders of bundled specs, and what stands in each."""
 
 
-def markdown(entries: list[Entry]) -> str:
+def markdown(entries: Sequence[Entry]) -> str:
     """All networks as tables in Markdown, a section for each folder: the content of docs/networks.md."""
     parts = [
         "# Networks\n\nWritten by `archbuilder list --markdown`; the tests fail where it differs from the code. "
@@ -73,7 +76,7 @@ def _markdown_row(entry: Entry) -> str:
     return f"| `{entry.name}` | {' | '.join(_counts(entry))} | {entry.summary} | {entry.source} |"
 
 
-def render(entries: list[Entry]) -> None:
+def render(entries: Sequence[Entry]) -> None:
     """Prints the specs as a table; on a narrow terminal the summaries take several lines."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

@@ -28,8 +28,16 @@ def console_blocks(page: Path) -> list[list[Command]]:
     ]
 
 
+HEAVY = re.compile(r"archbuilder (train|evaluate|predict)|\.keras|--check|--weights")
+"""What in a command line says that it loads TensorFlow."""
+
+
+def marks(commands: list[Command]) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.keras] if any(HEAVY.search(command.line) for command in commands) else []
+
+
 BLOCKS = [
-    pytest.param(commands, id=f"{page.relative_to(ROOT)}-{number}")
+    pytest.param(commands, id=f"{page.relative_to(ROOT)}-{number}", marks=marks(commands))
     for page in PAGES
     for number, commands in enumerate(console_blocks(page), 1)
 ]
