@@ -13,9 +13,10 @@ from archbuilder.graph import ops
 from archbuilder.graph.naming import Namer
 from archbuilder.graph.network import Graph, Node, node
 from archbuilder.graph.scope import Problem, Scope
-from archbuilder.spec.layers import Conditional, Layer, Layers, Merge, Op, Use
+from archbuilder.spec.layers import Conditional, Layer, Layers, Merge, Use
 from archbuilder.spec.loading import Spec, in_order
 from archbuilder.spec.network import ShortcutTemplate, Stage, UnitChanges
+from archbuilder.spec.op_layers import Op
 from archbuilder.spec.problems import locate
 from archbuilder.spec.values import shown
 

@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from archbuilder.spec.base import Model, Positive, Text
-from archbuilder.spec.layers import MERGES, OP_NAMES, ConvDefaults, DenseDefaults, Layers, NormDefaults, Use, reference
+from archbuilder.spec.layers import MERGES, Layers, Use, reference
+from archbuilder.spec.op_layers import OP_NAMES, ConvDefaults, DenseDefaults, NormDefaults
 from archbuilder.spec.training import Training
 from archbuilder.spec.values import AnyValue, shown, written
 

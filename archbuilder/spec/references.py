@@ -13,9 +13,10 @@ from archbuilder.errors import Diagnostic, suggest
 from archbuilder.expressions import ExpressionError, parse
 from archbuilder.source import Data, Place
 from archbuilder.spec import library
-from archbuilder.spec.layers import MERGES, OP_NAMES
+from archbuilder.spec.layers import MERGES
 from archbuilder.spec.library import Plural
 from archbuilder.spec.network import Stage, UnitChanges
+from archbuilder.spec.op_layers import OP_NAMES
 from archbuilder.spec.values import shown
 
 STAGE_KEYS = frozenset(Stage.model_fields)
