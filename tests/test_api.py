@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import archbuilder
 import pytest
+
+import archbuilder
 
 
 def test_exported_names_are_there_and_documented() -> None:
