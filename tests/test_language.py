@@ -225,3 +225,9 @@ def test_a_gate_needs_all_its_paths() -> None:
     gate = "gate: {transform: [relu], carry: none, gate: [sigmoid]}"
     with pytest.raises(archbuilder.SpecError, match="cannot do without"):
         expand(f"stem:\n  - {gate}\n")
+
+
+def test_every_window_of_max_pool_holds_a_value() -> None:
+    assert expand("stem:\n  - max_pool: {size: 2, stride: 1, padding: 1}\n").nodes[-1].shape == (33, 33, 3)
+    with pytest.raises(archbuilder.SpecError, match="without a value"):
+        expand("stem:\n  - max_pool: {size: 1, stride: 1, padding: 1}\n")

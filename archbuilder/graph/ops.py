@@ -137,6 +137,13 @@ class _Pool(_Base):
 class MaxPool(_Pool):
     """The maximum of each window; what padding adds never wins."""
 
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if isinstance(self.padding, tuple):
+            for size, amounts in zip(self.size, self.padding, strict=True):
+                if max(amounts) >= size:
+                    raise ShapeError(f"padding of {max(amounts)} leaves windows of {size} without a value")
+        return _Pool.output_shape(self, *inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class AveragePool(_Pool):
