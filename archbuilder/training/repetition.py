@@ -104,8 +104,9 @@ def repeat(
         return index + 1, tf.ensure_shape(result, tensor.shape), [array.write(index, recorded) for array in records]
 
     _, result, records = tf.while_loop(
-        lambda index, *_: index < count, unit, (0, tensor, records), parallel_iterations=1, maximum_iterations=count
-    )
+        lambda index, *_: index < count, unit, (0, tensor, records), maximum_iterations=count,
+        parallel_iterations=2,  # on the way back, a unit then need not wait for the other's kernel gradients
+    )  # fmt: skip
     return result, records[0].stack() if records else None
 
 
