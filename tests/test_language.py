@@ -9,6 +9,7 @@ import pytest
 import archbuilder
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
+from archbuilder.spec.learning_rate import Steps
 
 HEAD = "archbuilder: 1\nname: mine\ninput: [32, 32, 3]\n"
 
@@ -192,6 +193,19 @@ def test_a_spec_extends_another(tmp_path: Path) -> None:
     assert graph.name == "longer"
     assert graph.nodes[-1].shape == (32, 32, 8)
     assert conv(graph, "stem/conv1").bias
+
+
+def test_drops_of_another_unit_do_not_mix_with_those_extended(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "archbuilder: 1\nextends: he2015/resnet20\nname: short\n"
+        "training: {learning_rate: {steps: {unit: fraction, drops: {0.5: 0.01}}}}\n"
+    )
+    training = archbuilder.load(mine).training
+    assert training is not None
+    rate = training.learning_rate
+    assert isinstance(rate, Steps)
+    assert (rate.initial, rate.drops) == (0.1, {0.5: 0.01})
 
 
 def test_another_kind_replaces_the_old_one_whole() -> None:

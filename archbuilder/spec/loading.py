@@ -28,6 +28,8 @@ CHOICES = frozenset({
     ("training", "loss"), ("training", "optimizer"), ("training", "learning_rate"),
 })  # fmt: skip
 """Where a mapping names one of several kinds."""
+TABLES = frozenset({("training", "learning_rate", "steps", "drops")})
+"""Where the keys of a mapping are data, so that those of another spec have no place among them."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def _extended(document: Document, folder: Path | None, depth: int) -> Document:
     path = _base_path(data["extends"], folder, place)
     base = _extended(_document(data["extends"], path), path.parent, depth + 1)
     own = Document({key: value for key, value in data.items() if key != "extends"}, document.values, document.keys)
-    return merged(base, own, CHOICES.__contains__)
+    return merged(base, own, (CHOICES | TABLES).__contains__)
 
 
 def _base_path(name: object, folder: Path | None, place: Place) -> Path:

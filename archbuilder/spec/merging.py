@@ -8,7 +8,7 @@ from archbuilder.errors import Diagnostic, Span, SpecError
 from archbuilder.source import Data, Document, Path, parse
 
 IsChoice = Callable[[Path], bool]
-"""Whether a mapping at this path names one of several kinds, so that another kind replaces it whole."""
+"""Whether a mapping at this path is one thing, such as one of several kinds, so that other keys replace it whole."""
 
 
 def merged(base: Document, over: Document, is_choice: IsChoice) -> Document:
