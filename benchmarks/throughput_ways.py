@@ -111,7 +111,7 @@ def archbuilder(precision: Any) -> Callable[[Turns], None]:
         from archbuilder import spec
         from archbuilder.graph.expand import expand
         from archbuilder.keras_backend import build_model
-        from archbuilder.spec.training import Flip, PadCrop
+        from archbuilder.spec.augmentation import Flip, PadCrop
         from archbuilder.training.augment import augmenter
         from archbuilder.training.forward import Forward
         from archbuilder.training.normalise import fit

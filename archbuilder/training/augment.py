@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 import tensorflow as tf
 
-from archbuilder.spec.training import Augmentation, Flip, PadCrop, Shift
+from archbuilder.spec.augmentation import Augmentation, Flip, PadCrop, Shift
 
 Tensor = Any
 Augmenter = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archbuilder.errors import UsageError
-from archbuilder.spec import training as spec
+from archbuilder.spec import data as spec
 from archbuilder.training import data_cifar, data_digits, data_folder, data_npz
 from archbuilder.training.data_images import Dataset, Images, Indices, Shape
 

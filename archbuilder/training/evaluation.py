@@ -17,7 +17,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Activation
-from archbuilder.spec.training import Holdout
+from archbuilder.spec.data import Holdout
 from archbuilder.training.checkpoint import Json
 from archbuilder.training.data import Images
 from archbuilder.training.forward import Forward

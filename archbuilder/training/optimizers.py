@@ -16,7 +16,8 @@ import tensorflow as tf
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
 from archbuilder.keras_backend import layer_name
-from archbuilder.spec import training as spec
+from archbuilder.spec import optimization as spec
+from archbuilder.spec.training import Training
 
 Tensor = Any
 Variable = Any
@@ -32,7 +33,7 @@ class Optimizer(Protocol):
         """Updates the variables that it was made for, in their order; called inside a compiled function."""
 
 
-def make_optimizer(training: spec.Training, graph: Graph, model: keras.Model) -> Optimizer:
+def make_optimizer(training: Training, graph: Graph, model: keras.Model) -> Optimizer:
     """The optimizer of a spec, for the trainable variables of a model in their order."""
     variables = [variable.value for variable in model.trainable_variables]
     inner = _plain(training.optimizer, variables)

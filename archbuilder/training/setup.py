@@ -19,7 +19,8 @@ from archbuilder.graph.ops import show
 from archbuilder.keras_backend import build_model
 from archbuilder.schedule import Schedule, schedule
 from archbuilder.spec import Spec
-from archbuilder.spec.training import ImageFolder, Npz, OnTest, Source, Training
+from archbuilder.spec.data import ImageFolder, Npz, OnTest, Source
+from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.augment import augmenter
 from archbuilder.training.data import Dataset, Images, load_data, split

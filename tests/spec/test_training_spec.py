@@ -3,9 +3,9 @@
 import pytest
 
 from archbuilder.errors import SpecError
-from archbuilder.spec import Spec, load_text
-from archbuilder.spec import training as t
+from archbuilder.spec import Spec, augmentation, data, load_text, optimization
 from archbuilder.spec.learning_rate import OneCycle, Steps, WarmUp
+from archbuilder.spec.training import Keep, Training
 
 NETWORK = """
 archbuilder: 1
@@ -52,7 +52,7 @@ def load(section: str) -> Spec:
     return load_text(NETWORK + section, "spec.yaml")
 
 
-def training(section: str) -> t.Training:
+def training(section: str) -> Training:
     found = load(section).training
     assert found is not None
     return found
@@ -60,10 +60,13 @@ def training(section: str) -> t.Training:
 
 def test_reference_recipe() -> None:
     recipe = training(REFERENCE)
-    assert recipe.data == t.Data(source=t.Cifar10(), validation=t.OnTest())
-    assert recipe.augment == (t.Shift(fraction=0.1, fill="nearest"), t.Flip(direction="horizontal"))
+    assert recipe.data == data.Data(source=data.Cifar10(), validation=data.OnTest())
+    assert recipe.augment == (
+        augmentation.Shift(fraction=0.1, fill="nearest"),
+        augmentation.Flip(direction="horizontal"),
+    )
     assert (recipe.batch_size, recipe.stop.epochs, recipe.stop.iterations) == (32, 200, None)
-    assert recipe.optimizer == t.Adam(beta_1=0.9, beta_2=0.999, epsilon=1e-7)
+    assert recipe.optimizer == optimization.Adam(beta_1=0.9, beta_2=0.999, epsilon=1e-7)
     assert recipe.learning_rate == Steps(
         initial=1e-3, unit="epochs", drops={81: 1e-4, 121: 1e-5, 161: 1e-6, 181: 0.5e-6}
     )
@@ -72,22 +75,22 @@ def test_reference_recipe() -> None:
 
 def test_papers_recipe() -> None:
     recipe = training(PAPER)
-    assert recipe.data.validation == t.Holdout(amount=5000)
-    assert recipe.augment == (t.PadCrop(pad=4), t.Flip())
-    assert recipe.optimizer == t.Sgd(momentum=0.9, nesterov=False)
-    assert recipe.weight_decay == t.WeightDecay(coupled=1e-4, on=("conv", "dense"))
+    assert recipe.data.validation == data.Holdout(amount=5000)
+    assert recipe.augment == (augmentation.PadCrop(pad=4), augmentation.Flip())
+    assert recipe.optimizer == optimization.Sgd(momentum=0.9, nesterov=False)
+    assert recipe.weight_decay == optimization.WeightDecay(coupled=1e-4, on=("conv", "dense"))
     assert recipe.learning_rate == Steps(initial=0.1, drops={32000: 0.01, 48000: 0.001})
 
 
 def test_what_a_recipe_leaves_out() -> None:
     recipe = training(SHORT)
-    assert recipe.data.source == t.ImageFolder(path="photos")
+    assert recipe.data.source == data.ImageFolder(path="photos")
     assert (recipe.batch_size, recipe.precision, recipe.seed, recipe.augment) == (128, "auto", 0, ())
     assert recipe.loss.cross_entropy.label_smoothing == 0
-    assert recipe.keep == t.Keep(best="validation_accuracy", last=3, every_epochs=1)
+    assert recipe.keep == Keep(best="validation_accuracy", last=3, every_epochs=1)
     assert recipe.learning_rate == OneCycle(peak=1e-3, warmup=WarmUp(iterations=10, initial=0.1, shape="linear"))
     digits = training(SHORT.replace("{image_folder: {path: photos}}, validation: {holdout: 0.2}", "digits"))
-    assert digits.data == t.Data(source=t.Digits(), validation=t.Holdout(amount=0.1))
+    assert digits.data == data.Data(source=data.Digits(), validation=data.Holdout(amount=0.1))
 
 
 @pytest.mark.parametrize("section", [REFERENCE, PAPER, SHORT])

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from scipy.ndimage import shift as scipy_shift  # type: ignore[import-untyped]
 
-from archbuilder.spec.training import Augmentation, Flip, PadCrop, Shift
+from archbuilder.spec.augmentation import Augmentation, Flip, PadCrop, Shift
 from archbuilder.training.augment import augmenter
 
 pytestmark = pytest.mark.keras

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.spec.training import Data, Holdout, OnTest
+from archbuilder.spec.data import Data, Holdout, OnTest
 from archbuilder.training import data_cifar
 from archbuilder.training.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
 from archbuilder.training.data import Dataset, Images, load_data, split

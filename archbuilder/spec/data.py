@@ -1,0 +1,83 @@
+"""The data of a training section: what is learned from, and what it is checked on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictInt
+
+from archbuilder.spec.base import Kind, Model, Text, one_of
+from archbuilder.spec.short import Short, checks, one_of_short, problem
+from archbuilder.spec.values import shown
+
+
+class Digits(Kind):
+    """scikit-learn's 1,797 handwritten digits, enlarged to the input's size; they need no download."""
+
+    kind: Literal["digits"] = "digits"
+
+
+class Cifar10(Kind):
+    """CIFAR-10: 50,000 and 10,000 images of 32x32 in ten classes (Krizhevsky 2009)."""
+
+    kind: Literal["cifar10"] = "cifar10"
+
+
+class Cifar100(Kind):
+    """CIFAR-100: 50,000 and 10,000 images of 32x32 in a hundred classes (Krizhevsky 2009)."""
+
+    kind: Literal["cifar100"] = "cifar100"
+
+
+class ImageFolder(Kind):
+    """PNG and JPEG files under `train/<class>/` and `test/<class>/`, resized to the input's size."""
+
+    kind: Literal["image_folder"] = "image_folder"
+    path: Text | None = Field(None, description="The folder, from where archbuilder is called; --data goes before it.")
+
+
+class Npz(Kind):
+    """A NumPy archive with x_train, y_train, x_test and y_test."""
+
+    kind: Literal["npz"] = "npz"
+    path: Text | None = Field(None, description="The file, from where archbuilder is called; --data goes before it.")
+
+
+Source = Digits | Cifar10 | Cifar100 | ImageFolder | Npz
+
+
+def _check_amount(value: object) -> object:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if (is_integer and isinstance(value, int) and value >= 1) or (isinstance(value, float) and 0 < value < 1):
+        return value
+    message = "a number of images (at least 1) or a share of them (between 0 and 1) is expected"
+    raise problem(f"{message}, not {shown(value)}")
+
+
+class Holdout(Short):
+    """Training images that are set apart, by a shuffle of the seed; each class gives its share."""
+
+    kind: Literal["holdout"] = "holdout"
+    amount: Annotated[StrictInt | float, BeforeValidator(_check_amount)] = Field(
+        0.1, description="How many images, or which share of them."
+    )
+
+
+class OnTest(Kind):
+    """The test set itself, as the reference code does; the best epoch is then chosen on the images that judge it."""
+
+    kind: Literal["test"] = "test"
+
+
+Validation = Holdout | OnTest
+
+
+class Data(Model):
+    """What is learned from, and what it is checked on."""
+
+    source: Annotated[Source, *checks(one_of(Source, "data sets"))] = Field(
+        description="digits, cifar10, cifar100, image_folder or npz."
+    )
+    validation: Annotated[Validation, *checks(one_of_short(Validation, "validations"))] = Field(
+        Holdout(), description="{holdout: images or share} of the training set, or test."
+    )

@@ -1,0 +1,72 @@
+"""What training makes small, and how: loss, optimizer and weight decay of a training section."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from archbuilder.spec.base import Flag, Kind, Model
+from archbuilder.spec.short import Factor, Weight, problem
+
+
+class CrossEntropy(Model):
+    """The cross-entropy of the softmax with the labels."""
+
+    label_smoothing: Factor = Field(0.0, description="The share of each label that is spread over all classes.")
+
+
+class Loss(Model):
+    """What training makes small, besides the weights themselves."""
+
+    cross_entropy: CrossEntropy = Field(default_factory=CrossEntropy, description="The only one there is so far.")
+
+
+class Sgd(Kind):
+    """Stochastic gradient descent, with the rate inside the velocity (`v = momentum * v - rate * gradient`)."""
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: Factor = Field(0.9, description="The share of the velocity that is kept.")
+    nesterov: Flag = Field(False, description="Whether the gradient is taken ahead of the velocity.")
+
+
+class Adam(Kind):
+    """Adam (arXiv:1412.6980), with Keras' defaults."""
+
+    kind: Literal["adam"] = "adam"
+    beta_1: Factor = Field(0.9, description="The share of the old mean of the gradients that is kept.")
+    beta_2: Factor = Field(0.999, description="The share of the old mean of their squares that is kept.")
+    epsilon: Weight = Field(1e-7, description="Added to the root of the mean square.")
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (arXiv:1711.05101), whose amount stands in `weight_decay`."""
+
+    kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
+
+
+Optimizer = Sgd | Adam | AdamW
+Weighted = Literal["conv", "dense", "norm", "bias"]
+
+
+class WeightDecay(Model):
+    """Pulls weights to zero; either coupled, `x * w` in the gradient, or decoupled, `w -= rate * x * w`."""
+
+    coupled: Weight | None = Field(None, description="As the papers and PyTorch: adds it times w to the gradient.")
+    decoupled: Weight | None = Field(None, description="As AdamW and SGDW: takes rate times it times w off w.")
+    on: tuple[Weighted, ...] = Field(
+        ("conv", "dense"), description="Kernels of conv and dense layers, norm (scale and shift), bias."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.coupled is None) == (self.decoupled is None):
+            raise problem("weight decay is either coupled or decoupled: one of them is expected")
+        return self
+
+    @field_validator("on")
+    @classmethod
+    def _on_something(cls, on: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+        if not on:
+            raise problem("at least one of conv, dense, norm, bias is expected")
+        return on
