@@ -10,7 +10,7 @@ from typing import Literal
 from archbuilder.graph import analysis
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
-from archbuilder.graph.words import op_name, words
+from archbuilder.graph.words import node_words, op_name
 
 Level = Literal["stage", "unit", "layer"]
 Json = dict[str, object]
@@ -161,7 +161,7 @@ def report(graph: Graph) -> Report:
 
 def _layer(node: Node) -> Layer:
     costs = Costs(node.trainable, node.parameters, node.macs, analysis.activation_bytes(node))
-    return Layer(node.name, op_name(node.op), words(node.op), node.inputs, node.shape, costs)
+    return Layer(node.name, op_name(node.op), node_words(node), node.inputs, node.shape, costs)
 
 
 def _sum(costs: Iterable[Costs]) -> Costs:

@@ -22,7 +22,7 @@ from archbuilder.graph.analysis import (
 )
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Op, show
-from archbuilder.graph.words import words
+from archbuilder.graph.words import node_words
 
 Level = Literal["stage", "unit", "layer"]
 
@@ -118,7 +118,7 @@ def _merge(node: Node, after: Sequence[Node]) -> Box:
 
 
 def _words(node: Node) -> str:
-    return times(f"input, {show(node.shape)}" if isinstance(node.op, ops.Input) else words(node.op))
+    return times(f"input, {show(node.shape)}" if isinstance(node.op, ops.Input) else node_words(node))
 
 
 def _kind(op: Op) -> Kind:

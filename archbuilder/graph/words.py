@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import assert_never
 
 from archbuilder.graph import ops
+from archbuilder.graph.network import Node
 from archbuilder.graph.ops import Op, Pair
 
 
@@ -14,6 +16,13 @@ def op_name(op: Op) -> str:
     if isinstance(op, ops.Activation):
         return op.function
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(op).__name__).lower()
+
+
+def node_words(node: Node) -> str:
+    """As `words`; also whether a convolution is depthwise, which its op alone does not tell."""
+    if isinstance(node.op, ops.Conv) and node.op.groups > 1 and node.weights[0].shape[2] == 1:
+        return f"depthwise {words(replace(node.op, groups=1))}"
+    return words(node.op)
 
 
 def words(op: Op) -> str:

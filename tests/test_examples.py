@@ -1,0 +1,90 @@
+"""What stands under examples/ builds, reports, draws and trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archbuilder
+from archbuilder.keras_export import differences
+
+FOLDER = Path(__file__).parent.parent / "examples"
+FILES = sorted(FOLDER.rglob("*.yaml"))
+EXAMPLES = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(FOLDER).as_posix())
+SHORT = [
+    "training.data={source: digits, validation: {holdout: 0.1}}",
+    "training.batch_size=16",
+    "training.stop={iterations: 3}",
+    "training.learning_rate={constant: {rate: 0.01}}",
+]
+"""A few iterations on digits, which are enlarged to whatever a network takes."""
+
+
+def test_examples_are_found() -> None:
+    assert len(FILES) >= 2
+
+
+@EXAMPLES
+def test_report_and_picture(file: Path, tmp_path: Path) -> None:
+    report = archbuilder.report(file)
+    assert report.costs.trainable == archbuilder.graph(file).trainable > 0
+    assert report.stages[-1].output_shape == (10,)
+    assert "<svg" in archbuilder.draw(file, tmp_path / "x.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "unit", "parameters"),
+    [
+        # 1x1, 3x3 in 8 groups, 1x1, each with the scale and shift of its norm; two dense layers; the projection.
+        ("squeeze_bottleneck", "stage3/unit1", (64 * 64 + 128) + (9 * 8 * 64 + 128) + (64 * 128 + 256)
+         + (128 * 16 + 16) + (16 * 128 + 128) + (64 * 128 + 256)),
+        # 1x1 to six times 32, depthwise 3x3, 1x1 back.
+        ("inverted_residual", "stage3/unit2", (32 * 192 + 384) + (9 * 192 + 384) + (192 * 32 + 64)),
+    ],
+)  # fmt: skip
+def test_parameters_of_a_unit_by_hand(file: str, unit: str, parameters: int) -> None:
+    graph = archbuilder.graph(FOLDER / f"{file}.yaml")
+    assert sum(node.trainable for node in graph.nodes if node.name.startswith(f"{unit}/")) == parameters
+
+
+def test_a_shortcut_only_where_the_shape_stays() -> None:
+    names = {node.name for node in archbuilder.graph(FOLDER / "inverted_residual.yaml").nodes}
+    added = {name for name in names if name.endswith("/add1")}
+    assert added == {"stage2/unit2/add1", "stage3/unit2/add1", "stage3/unit3/add1"}
+    assert not any("shortcut" in name for name in names)
+
+
+def test_words_of_grouped_and_depthwise_convolutions() -> None:
+    def words(file: str, name: str) -> str:
+        units = [unit for stage in archbuilder.report(FOLDER / file).stages for unit in stage.units]
+        return next(layer.words for unit in units for layer in unit.layers if layer.name == name)
+
+    assert words("squeeze_bottleneck.yaml", "stage2/unit1/residual/conv2") == "3x3 conv, 32, /2, 8 groups"
+    assert words("inverted_residual.yaml", "stage2/unit1/residual/conv2") == "depthwise 3x3 conv, 48, /2"
+
+
+@pytest.mark.keras
+@EXAMPLES
+def test_keras_agrees(file: Path) -> None:
+    graph = archbuilder.graph(file)
+    assert differences(graph, archbuilder.build(file)) == []
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras, when it saves
+@EXAMPLES
+def test_trains(file: Path, tmp_path: Path) -> None:
+    run = archbuilder.train(file, SHORT, out=tmp_path / "run")
+    assert run.result is not None
+    assert run.result["final"]["iteration"] == 3
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+@pytest.mark.parametrize("name", ["squeeze_bottleneck", "inverted_residual"])
+def test_learns(name: str, tmp_path: Path) -> None:
+    """By its own recipe, shortened."""
+    run = archbuilder.train(FOLDER / f"{name}.yaml", out=tmp_path / "run", epochs=6)
+    assert run.result is not None
+    assert run.result["final"]["test_accuracy"] > 0.9
