@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -23,8 +23,16 @@ Augment = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Images, their indices (n,) in the training set and the epoch () to images of the same shape."""
 
 
+class Streamed(Protocol):
+    """Images that are made while they are read."""
+
+    def batches(self, size: int) -> Iterable[Array]:
+        """About `size` images at a time, (n, H, W, C) or, in several crops, (n, crops, H, W, C), uint8."""
+        ...
+
+
 class TrainingStep:
-    """Updates the weights of a network by batches of its training images, which stay on the device.
+    """Updates the weights of a network by batches of its training images, which stay on the device or are streamed.
 
     An iteration is a function of its arguments and the variables alone: what is random in it follows from the seed,
     the iteration (dropout), and the epoch and the index of the image (augmentation).
@@ -34,7 +42,7 @@ class TrainingStep:
         self,
         forward: Forward,
         optimizer: Optimizer,
-        pixels: Array,
+        pixels: Array | None,
         labels: Array,
         normalise: Normalise,
         augment: Augment,
@@ -43,18 +51,24 @@ class TrainingStep:
     ) -> None:
         self.forward, self.optimizer, self.normalise, self.augment = forward, optimizer, normalise, augment
         self.label_smoothing, self.seed = label_smoothing, seed
-        self.pixels, self.labels = tf.constant(pixels), tf.constant(labels, tf.int32)
+        self.pixels = None if pixels is None else tf.constant(pixels)
+        self.labels = tf.constant(labels, tf.int32)
         self.totals = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
         """Since the last `read`: the sum of the losses, the number of right answers and of images."""
         self._penalties = _penalties(forward)
         self._scale = _LossScale() if forward.precision == "mixed_float16" else None
         integer = tf.TensorSpec([], tf.int32)
         signature = [tf.TensorSpec([None], tf.int32), integer, integer, tf.TensorSpec([], tf.float32)]
+        if pixels is None:
+            signature.append(tf.TensorSpec([None, *forward.graph.input.shape], tf.uint8))
         self._compiled = tf.function(self._iterate, input_signature=signature, autograph=False)
 
-    def __call__(self, indices: Array, epoch: int, iteration: int, rate: float) -> None:
-        """One iteration over the training images at `indices` (n,), at the learning rate `rate`."""
-        self._compiled(indices, epoch, iteration, rate)
+    def __call__(self, indices: Array, epoch: int, iteration: int, rate: float, *pixels: Array) -> None:
+        """One iteration over the training images at `indices` (n,), at the learning rate `rate`.
+
+        Where they are streamed, `pixels` are these images, (n, H, W, C) uint8.
+        """
+        self._compiled(indices, epoch, iteration, rate, *pixels)
 
     def read(self) -> dict[str, float]:
         """The mean loss and the accuracy of the images since the last call, as the network saw them while training.
@@ -74,8 +88,9 @@ class TrainingStep:
         """Its own state by name, for a checkpoint within an epoch; neither the model's nor the optimizer's."""
         return {"totals": self.totals, **(self._scale.variables() if self._scale else {})}
 
-    def _iterate(self, indices: Tensor, epoch: Tensor, iteration: Tensor, rate: Tensor) -> None:
-        images = self.normalise(tf.gather(self.pixels, indices))
+    def _iterate(self, indices: Tensor, epoch: Tensor, iteration: Tensor, rate: Tensor, *streamed: Tensor) -> None:
+        [pixels] = streamed or [tf.gather(self.pixels, indices)]
+        images = self.normalise(pixels)
         images = tf.ensure_shape(self.augment(images, indices, epoch), (None, *self.forward.graph.input.shape))
         gradients = self._gradients(images, tf.gather(self.labels, indices), tf.stack([self.seed, iteration]))
         if self._scale is None:
@@ -118,16 +133,27 @@ class EvaluationStep:
         shape = (None, *forward.graph.input.shape)
         self._compiled = tf.function(self._logits, input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
 
-    def __call__(self, pixels: Array, labels: Array) -> Evaluation:
+    def __call__(self, pixels: Array | Streamed, labels: Array) -> Evaluation:
         """Loss, accuracy and probabilities on pixels (n, H, W, C), uint8, and their labels (n,)."""
         logits = self.logits(pixels)
         loss, right, count = _totals(_cross_entropy(logits, labels), logits, tf.constant(labels, tf.int32)).numpy()
         return Evaluation(float(loss / count), float(right / count), tf.nn.softmax(logits).numpy())
 
-    def logits(self, pixels: Array) -> Tensor:
-        """What enters the softmax (n, classes)."""
-        starts = range(0, len(pixels), self.batch_size)
-        return tf.concat([self._compiled(pixels[start : start + self.batch_size]) for start in starts], 0)
+    def logits(self, pixels: Array | Streamed) -> Tensor:
+        """What enters the softmax (n, classes); of several crops, the logarithms of their mean probabilities."""
+        if isinstance(pixels, np.ndarray):
+            starts = range(0, len(pixels), self.batch_size)
+            batches: Iterable[Array] = (pixels[start : start + self.batch_size] for start in starts)
+        else:
+            batches = pixels.batches(self.batch_size)
+        return tf.concat([self._of_batch(batch) for batch in batches], 0)
+
+    def _of_batch(self, pixels: Array) -> Tensor:
+        logits = self._compiled(pixels.reshape(-1, *pixels.shape[-3:]))
+        if pixels.ndim == 4:
+            return logits
+        by_crop = tf.reshape(tf.nn.log_softmax(logits), (*pixels.shape[:2], -1))
+        return tf.reduce_logsumexp(by_crop, 1) - np.log(pixels.shape[1]).astype(np.float32)
 
     def _logits(self, pixels: Tensor) -> Tensor:
         return self.forward.logits(self.normalise(pixels), training=False)

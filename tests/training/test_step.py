@@ -75,14 +75,15 @@ class Bench:
         label_smoothing: float = 0.0,
         seed: int = 0,
         precision: Precision = "float32",
+        is_streamed: bool = False,
     ) -> None:
         self.pixels, self.labels = data()
         self.graph = network(dropout)
         self.model = build_model(self.graph, seed=1)
         self.forward = Forward(self.graph, self.model, precision)
         self.step = TrainingStep(
-            self.forward, PlainDescent(self.forward.variables), self.pixels, self.labels, normalise, augment,
-            label_smoothing, seed,
+            self.forward, PlainDescent(self.forward.variables), None if is_streamed else self.pixels, self.labels,
+            normalise, augment, label_smoothing, seed,
         )  # fmt: skip
 
     def run(self, indices: Sequence[int], epoch: int = 0, iteration: int = 0, rate: float = 0.0) -> dict[str, float]:
@@ -116,6 +117,15 @@ def test_reading_gives_means_over_images_and_starts_anew() -> None:
     for name in ("loss", "accuracy"):
         assert both[name] == pytest.approx((30 * first[name] + 10 * second[name]) / 40, rel=1e-5)
     assert first["loss"] != pytest.approx(second["loss"])
+
+
+def test_streamed_images_are_learned_from_like_those_in_memory() -> None:
+    resident, streamed = Bench(), Bench(is_streamed=True)
+    indices = np.array([3, 1, 38], np.int32)
+    for bench, pixels in ((resident, []), (streamed, [resident.pixels[indices]])):
+        bench.step(indices, 0, 0, 0.5, *pixels)
+    for variable, expected in zip(streamed.forward.variables, resident.forward.variables, strict=True):
+        np.testing.assert_array_equal(variable, expected)
 
 
 def test_training_learns() -> None:
@@ -228,6 +238,20 @@ def test_evaluation_is_that_of_keras() -> None:
     np.testing.assert_allclose(evaluation.probabilities, probabilities, atol=1e-5)
     assert evaluation.loss == pytest.approx(float(np.mean(losses)), rel=1e-5)
     assert evaluation.accuracy == pytest.approx((probabilities.argmax(-1) == bench.labels).mean())
+
+
+def test_crops_of_an_image_are_judged_by_their_mean_probabilities() -> None:
+    class Crops:
+        def batches(self, size: int) -> list[Any]:
+            return [crops[:3], crops[3:]]
+
+    bench = Bench()
+    crops = bench.pixels.reshape(8, 5, 6, 6, 1)
+    one_by_one = EvaluationStep(bench.forward, normalise)(bench.pixels, bench.labels).probabilities
+    evaluation = EvaluationStep(bench.forward, normalise)(Crops(), bench.labels[:8])
+    expected = one_by_one.reshape(8, 5, CLASSES).mean(1)
+    np.testing.assert_allclose(evaluation.probabilities, expected, atol=1e-6)
+    assert evaluation.loss == pytest.approx(-np.log(expected[range(8), bench.labels[:8]]).mean(), rel=1e-5)
 
 
 def test_evaluation_changes_nothing_and_compiles_once() -> None:
