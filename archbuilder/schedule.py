@@ -1,34 +1,74 @@
-"""The learning rate of every iteration: pure functions of its number, which counts from zero, and plateau's state."""
+"""The learning rate of every iteration: functions of its number, which counts from zero, and of what was measured."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import assert_never
 
 from archbuilder.spec import learning_rate as rates
 
+State = Mapping[str, float | int | None]
+"""What a checkpoint holds of something that remembers."""
+
 
 def schedule(spec: rates.LearningRate, iterations_per_epoch: int, iterations: int) -> Schedule:
     """The schedule of a run of so many iterations."""
-    plateau = Plateau(spec) if isinstance(spec, rates.Plateau) else None
-    return Schedule(spec, iterations_per_epoch, iterations, plateau)
+    until = spec.warmup.until if spec.warmup else None
+    return Schedule(spec, iterations_per_epoch, iterations, _plateau(spec), LowError(until) if until else None)
+
+
+def _plateau(spec: rates.LearningRate) -> Plateau | None:
+    if isinstance(spec, rates.Plateau):
+        return Plateau(spec)
+    acts = spec.plateau is not None and spec.plateau.combine == "multiplied"
+    return Plateau(spec.plateau) if acts and spec.plateau else None
+
+
+def spans_the_run(spec: rates.LearningRate) -> bool:
+    """Whether its boundaries move with the length of the run."""
+    if isinstance(spec, rates.Steps | rates.Piecewise):
+        return spec.unit == "fraction"
+    return isinstance(spec, rates.Linear | rates.Cosine | rates.Polynomial | rates.OneCycle)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a learning rate of a spec comes to in a run; only plateau's rate depends on more than the iteration."""
+    """What a learning rate of a spec comes to in a run; of its rates, plateau and a low error decide some."""
 
     spec: rates.LearningRate
     iterations_per_epoch: int
     iterations: int
     plateau: Plateau | None = None
+    low_error: LowError | None = None
+    """What ends the warm-up, where an error does."""
 
     def rate(self, iteration: int) -> float:
         """The rate of the update that is made after `iteration` others."""
-        base = self.plateau.rate if self.plateau else self._base(iteration)
-        return base * self._warm_up(iteration)
+        base = self._base(iteration)
+        return (self.plateau.lowered(base) if self.plateau else base) * self._warm_up(iteration)
+
+    def reach(self, length: float, unit: rates.Unit) -> float:
+        """So many iterations, epochs or shares of the run in iterations."""
+        return length * {"iterations": 1, "epochs": self.iterations_per_epoch, "fraction": self.iterations}[unit]
+
+    def first(self, boundary: float, unit: rates.Unit) -> int:
+        """The first iteration that has so much of the run before it."""
+        return math.ceil(round(self.reach(boundary, unit), 6))
+
+    @property
+    def warm_up_ends(self) -> int:
+        """The first iteration after a warm-up of known length."""
+        spec = self.spec.warmup
+        if spec is None:
+            return 0
+        return (
+            self.first(spec.fraction, "fraction")
+            if spec.fraction
+            else (spec.iterations or (spec.epochs or 0) * self.iterations_per_epoch)
+        )
 
     def _base(self, iteration: int) -> float:
         spec, done = self.spec, iteration / self.iterations
@@ -37,6 +77,8 @@ class Schedule:
                 return spec.rate
             case rates.Steps():
                 return self._step(spec, iteration)
+            case rates.Piecewise():
+                return self._on_lines(spec, iteration)
             case rates.Linear():
                 return _between(spec.initial, spec.final, done)
             case rates.Cosine():
@@ -44,29 +86,32 @@ class Schedule:
             case rates.Polynomial():
                 return _between(spec.final, spec.initial, max(0.0, 1 - done) ** spec.power)
             case rates.OneCycle():
-                return _cycle(spec, done)
+                return _cycle(spec, done, self.reach(spec.rise, spec.unit) / self.iterations)
             case rates.Plateau():
                 return spec.initial
             case _:
                 assert_never(spec)
 
     def _step(self, spec: rates.Steps, iteration: int) -> float:
-        passed = [rate for start, rate in self.boundaries(spec).items() if iteration >= start]
+        passed = [rate for start, rate in spec.drops.items() if iteration >= self.first(start, spec.unit)]
         return passed[-1] if passed else spec.initial
 
-    def boundaries(self, spec: rates.Steps) -> dict[int, float]:
-        """The first iteration of each rate after the initial one."""
-        length = {"iterations": 1, "epochs": self.iterations_per_epoch, "fraction": self.iterations}[spec.unit]
-        return {math.ceil(round(boundary * length, 6)): rate for boundary, rate in spec.drops.items()}
+    def _on_lines(self, spec: rates.Piecewise, iteration: int) -> float:
+        points = [(self.reach(point, spec.unit), rate) for point, rate in spec.points.items()]
+        for (start, before), (end, after) in pairwise(points):
+            if iteration < end:
+                return _between(before, after, max(0.0, iteration - start) / (end - start))
+        return points[-1][1]
 
     def _warm_up(self, iteration: int) -> float:
         spec = self.spec.warmup
         if spec is None:
             return 1.0
-        length = spec.iterations or (spec.epochs or 0) * self.iterations_per_epoch
-        if iteration >= length:
+        if self.low_error:
+            return 1.0 if self.low_error.reached else spec.initial
+        if iteration >= self.warm_up_ends:
             return 1.0
-        return spec.initial if spec.shape == "constant" else _between(spec.initial, 1.0, iteration / length)
+        return spec.initial if spec.shape == "constant" else _between(spec.initial, 1.0, iteration / self.warm_up_ends)
 
 
 def _between(start: float, end: float, share: float) -> float:
@@ -78,45 +123,33 @@ def _half_cosine(done: float) -> float:
     return (1 - math.cos(math.pi * min(done, 1.0))) / 2
 
 
-def _cycle(spec: rates.OneCycle, done: float) -> float:
-    rising = done < spec.rise
-    share = done / spec.rise if rising else (done - spec.rise) / (1 - spec.rise)
+def _cycle(spec: rates.OneCycle, done: float, rise: float) -> float:
+    rising = done < rise
+    share = done / rise if rising else (done - rise) / max(1 - rise, 1e-9)
     ends = (spec.initial, spec.peak) if rising else (spec.peak, spec.final)
     return _between(*ends, _half_cosine(share) if spec.shape == "cosine" else share)
 
 
-class Plateau:
-    """A rate that falls whenever the watched value has not improved for some epochs."""
+class Patience:
+    """How many epochs it is since a value improved; one that is not a number never improves."""
 
-    def __init__(self, spec: rates.Plateau) -> None:
-        self.spec = spec
-        self.rate: float = spec.initial
+    def __init__(self, watch: rates.Watched, min_change: float) -> None:
+        self.watch, self.min_change = watch, min_change
+        self.waited = 0
         self._best: float | None = None
-        self._waited = self._cooling = 0
 
-    @property
-    def watch(self) -> str:
-        """The name of the value that `update` is to be given after each epoch."""
-        return self.spec.watch
-
-    def update(self, value: float) -> None:
-        """Takes note of the watched value of an epoch; one that is not a number is no improvement."""
-        cooling, self._cooling = self._cooling > 0, max(0, self._cooling - 1)
+    def note(self, value: float, counts: bool = True) -> None:
+        """Takes note of the value of an epoch; one that does not count may improve, but is not waited for."""
         if self._improves(value):
-            self._best, self._waited = value, 0
-        elif not cooling:
-            self._waited += 1
-            if self._waited >= self.spec.patience:
-                self._fall()
+            self._best, self.waited = value, 0
+        elif counts:
+            self.waited += 1
 
-    def state(self) -> dict[str, float | int | None]:
-        """What a checkpoint has to hold."""
-        return {"rate": self.rate, "best": self._best, "waited": self._waited, "cooling": self._cooling}
+    def state(self) -> State:
+        return {"best": self._best, "waited": self.waited}
 
-    def restore(self, state: Mapping[str, float | int | None]) -> None:
-        """Goes on from what `state` gave."""
-        self.rate, self._best = float(state["rate"] or 0.0), state["best"]
-        self._waited, self._cooling = int(state["waited"] or 0), int(state["cooling"] or 0)
+    def restore(self, state: State) -> None:
+        self._best, self.waited = state["best"], int(state["waited"] or 0)
 
     def _improves(self, value: float) -> bool:
         if math.isnan(value):
@@ -124,8 +157,68 @@ class Plateau:
         if self._best is None:
             return True
         rises = self.watch == "validation_accuracy"
-        return (value - self._best if rises else self._best - value) > self.spec.min_change
+        return (value - self._best if rises else self._best - value) > self.min_change
 
-    def _fall(self) -> None:
-        self.rate = max(self.rate * self.spec.factor, min(self.rate, self.spec.min_rate))
-        self._waited, self._cooling = 0, self.spec.cooldown
+
+class Plateau:
+    """Falls of a rate, whenever the watched value has not improved for some epochs."""
+
+    def __init__(self, spec: rates.PlateauRule) -> None:
+        self.spec = spec
+        self.watch: rates.Watched = spec.watch
+        """The name of the value that `update` is to be given after each epoch."""
+        self._factor = 1.0
+        self._patience = Patience(spec.watch, spec.min_change)
+        self._cooling = 0
+
+    def lowered(self, rate: float) -> float:
+        """What it makes of a rate; one that is below `min_rate` stays."""
+        return max(rate * self._factor, min(rate, self.spec.min_rate))
+
+    def update(self, value: float) -> None:
+        """Takes note of the watched value of an epoch."""
+        self._patience.note(value, counts=not self._cooling)
+        self._cooling = max(0, self._cooling - 1)
+        if self._patience.waited >= self.spec.patience:
+            self._factor *= self.spec.factor
+            self._patience.waited, self._cooling = 0, self.spec.cooldown
+
+    def state(self) -> State:
+        """What a checkpoint has to hold."""
+        return {**self._patience.state(), "factor": self._factor, "cooling": self._cooling}
+
+    def restore(self, state: State) -> None:
+        """Goes on from what `state` gave."""
+        self._patience.restore(state)
+        self._factor, self._cooling = float(state["factor"] or 0.0), int(state["cooling"] or 0)
+
+
+class LowError:
+    """Whether the training error has been low enough once, looked at every few iterations as the mean over these."""
+
+    def __init__(self, spec: rates.Until) -> None:
+        self.spec, self.reached = spec, False
+        self._right = self._count = 0.0
+
+    def is_due(self, iteration: int) -> bool:
+        """Whether `look` is to be called after so many iterations."""
+        return not self.reached and iteration % self.spec.every == 0
+
+    def look(self, right: float, count: float) -> None:
+        """Takes note of the right answers among the images since the epoch began."""
+        error = 1 - (right - self._right) / (count - self._count)
+        self.reached = error < self.spec.training_error
+        self._right, self._count = right, count
+
+    def end_epoch(self, right: float, count: float) -> None:
+        """The two begin at zero again; what was not looked at yet is carried over."""
+        self._right, self._count = self._right - right, self._count - count
+
+    def state(self) -> State:
+        """What a checkpoint has to hold."""
+        return {"reached": self.reached, "right": self._right, "count": self._count}
+
+    def restore(self, state: State) -> None:
+        """Goes on from what `state` gave."""
+        self.reached = bool(state["reached"])
+        self._right, self._count = float(state["right"] or 0), float(state["count"] or 0)

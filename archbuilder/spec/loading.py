@@ -28,7 +28,9 @@ CHOICES = frozenset({
     ("training", "loss"), ("training", "optimizer"), ("training", "learning_rate"),
 })  # fmt: skip
 """Where a mapping names one of several kinds."""
-TABLES = frozenset({("training", "learning_rate", "steps", "drops")})
+TABLES = frozenset(
+    {("training", "learning_rate", "steps", "drops"), ("training", "learning_rate", "piecewise", "points")}
+)
 """Where the keys of a mapping are data, so that those of another spec have no place among them."""
 
 

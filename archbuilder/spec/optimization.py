@@ -70,3 +70,24 @@ class WeightDecay(Model):
         if not on:
             raise problem("at least one of conv, dense, norm, bias is expected")
         return on
+
+
+class Clip(Model):
+    """Makes large gradients small, before coupled weight decay is added to them."""
+
+    norm: Weight | None = Field(None, description="All gradients shrink alike until their common norm is at most this.")
+    value: Weight | None = Field(None, description="Each number of a gradient is cut to between minus this and this.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.norm is None) == (self.value is None):
+            raise problem("gradients are clipped either by their norm or by value: one of them is expected")
+        return self
+
+
+class MovingAverage(Model):
+    """Averages of the weights over the last iterations, which are measured and kept in place of the weights."""
+
+    decay: Factor = Field(
+        0.999, description="The share of the old average that is kept; after n iterations at most (1 + n) / (10 + n)."
+    )

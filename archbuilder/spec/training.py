@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from archbuilder.spec.augmentation import AnyAugmentation
 from archbuilder.spec.base import Integer, Model, Positive, named, one_of
 from archbuilder.spec.data import Data
-from archbuilder.spec.learning_rate import LearningRate
-from archbuilder.spec.optimization import AdamW, Loss, Optimizer, WeightDecay
+from archbuilder.spec.learning_rate import Change, LearningRate, Watched
+from archbuilder.spec.optimization import AdamW, Clip, Loss, MovingAverage, Optimizer, WeightDecay
 from archbuilder.spec.short import checks, problem
 
 
@@ -27,12 +27,18 @@ class Stop(Model):
         return self
 
 
+class EarlyStopping(Model):
+    """Ends training before its time, when a value has not improved for some epochs."""
+
+    watch: Watched = Field("validation_loss", description="The value that is to improve.")
+    patience: Positive = Field(10, description="How many epochs without improvement end the training.")
+    min_change: Change = Field(0.0, description="An improvement that is not larger does not count as one.")
+
+
 class Keep(Model):
     """What a run leaves behind."""
 
-    best: Literal["validation_accuracy", "validation_loss"] = Field(
-        "validation_accuracy", description="What the best weights are chosen by."
-    )
+    best: Watched = Field("validation_accuracy", description="What the best weights are chosen by.")
     last: Positive = Field(3, description="How many checkpoints are kept.")
     every_epochs: Positive = Field(1, description="How many epochs lie between two checkpoints.")
 
@@ -50,7 +56,11 @@ class Training(Model):
         (), description="What is done to the training images at random, in this order."
     )
     batch_size: Positive = Field(128, description="Images in an iteration.")
+    accumulate: Positive = Field(
+        1, description="Into how many parts a batch is split, one after the other, to need less memory."
+    )
     stop: Stop = Field(description="When training ends.")
+    early_stopping: EarlyStopping | None = Field(None, description="What ends it before its time.")
     loss: Annotated[Loss, BeforeValidator(lambda value: _loss(value))] = Field(
         default_factory=Loss, description="What training makes small."
     )
@@ -58,12 +68,20 @@ class Training(Model):
         description="How the weights are updated."
     )
     weight_decay: WeightDecay | None = Field(None, description="Pulls weights to zero; excludes l2 of the layers.")
+    clip: Clip | None = Field(None, description="Makes large gradients small.")
+    moving_average: MovingAverage | None = Field(None, description="Averages of the weights, kept in their place.")
     learning_rate: LearningRate = Field(description="The rate of each iteration.")
     keep: Keep = Field(default_factory=Keep, description="What a run leaves behind.")
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "auto", description="What it is computed in; auto takes the fastest that was shown to reach the same accuracy."
     )
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = Field(0, description="Decides everything that is random.")
+
+    @model_validator(mode="after")
+    def _batches_can_be_split(self) -> Self:
+        if self.accumulate > self.batch_size:
+            raise problem(f"a batch of {self.batch_size} cannot be split into {self.accumulate}", at="accumulate")
+        return self
 
     @model_validator(mode="after")
     def _adamw_decays(self) -> Self:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archbuilder.errors import MissingError, UsageError
+from archbuilder.schedule import spans_the_run
 from archbuilder.spec import Spec, load_text
-from archbuilder.spec import learning_rate as rates
 from archbuilder.training.checkpoint import Checkpoint
 from archbuilder.training.environment import take_memory_as_needed, versions
 from archbuilder.training.normalise import fit
@@ -80,9 +80,7 @@ def resume(folder: str | Path, *, data_path: str | Path | None = None, reporter:
 def _of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
     """The spec with another stop rule; says what this does to the learning rate."""
     rate = require_training(spec).learning_rate
-    scales = isinstance(rate, rates.Linear | rates.Cosine | rates.Polynomial | rates.OneCycle)
-    follows = scales or (isinstance(rate, rates.Steps) and rate.unit == "fraction")
-    effect = "is scaled to this length" if follows else "stays that of the spec"
+    effect = "is scaled to this length" if spans_the_run(rate) else "stays that of the spec"
     reporter.note(
         f"{counted(epochs, 'epoch')} instead of the spec's own length; its learning rate ({rate.kind}) {effect}"
     )
@@ -94,6 +92,8 @@ def _begin_with(weights: Transfer, trainer: Trainer) -> None:
     for note in weights.notes:
         trainer.reporter.note(note)
     weights.apply(trainer.learner.model)
+    if trainer.learner.step.averages:
+        trainer.learner.step.averages.begin()
     trainer.checkpoints.save(Checkpoint(0, trainer.learner.arrays(), {}))
 
 

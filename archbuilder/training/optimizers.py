@@ -36,10 +36,10 @@ class Optimizer(Protocol):
 def make_optimizer(training: Training, graph: Graph, model: keras.Model) -> Optimizer:
     """The optimizer of a spec, for the trainable variables of a model in their order."""
     variables = [variable.value for variable in model.trainable_variables]
-    inner = _plain(training.optimizer, variables)
-    if training.weight_decay is None:
-        return inner
-    return _with_decay(inner, training.weight_decay, dict(_kinds(graph, model)), model)
+    made = _plain(training.optimizer, variables)
+    if training.weight_decay is not None:
+        made = _with_decay(made, training.weight_decay, dict(_kinds(graph, model)), model)
+    return Clipped(made, training.clip) if training.clip else made
 
 
 def _plain(optimizer: spec.Optimizer, variables: Sequence[Variable]) -> Optimizer:
@@ -122,6 +122,19 @@ class Adam:
             )  # fmt: skip
 
 
+class Clipped:
+    """Makes gradients small before anything else is done with them."""
+
+    def __init__(self, inner: Optimizer, clip: spec.Clip) -> None:
+        self.inner, self.clip = inner, clip
+
+    def variables(self) -> Mapping[str, Variable]:
+        return self.inner.variables()
+
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        self.inner.apply(clipped(gradients, self.clip), rate)
+
+
 class CoupledDecay:
     """Adds `factor * w` to the gradients of some variables, as the papers and PyTorch's SGD do."""
 
@@ -157,6 +170,15 @@ def decayed(gradients: Sequence[Tensor], variables: Sequence[Variable], factors:
         for index, gradient in zip(indices, tf.unstack(total), strict=True):
             results[index] = gradient
     return results
+
+
+def clipped(gradients: Sequence[Tensor], clip: spec.Clip) -> list[Tensor]:
+    """Gradients of no larger common norm, or of no larger values; what is not a number stays none."""
+    if clip.value is not None:
+        low, high = -clip.value, clip.value
+        return [tf.clip_by_value(gradient, low, high) for gradient in gradients]
+    small, _ = tf.clip_by_global_norm(gradients, clip.norm)
+    return list(small)
 
 
 def _zeros(variable: Variable) -> Variable:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from archbuilder.spec.data import ImageFolder, Npz, OnTest, Source
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.augment import augmenter
+from archbuilder.training.averaging import Averages
 from archbuilder.training.data import Dataset, Images, load_data, split
 from archbuilder.training.forward import Forward, Precision
 from archbuilder.training.freezing import freeze, hold
@@ -101,11 +104,17 @@ class Learner:
         forward = Forward(setup.graph, model, setup.precision)
         optimizer = make_optimizer(training, setup.graph, model)
         augment = augmenter(training.augment, training.seed)
+        average, weights = training.moving_average, (part.values() for part in forward.weights.values())
         step = TrainingStep(
             forward, optimizer, train.pixels, train.labels, normaliser, augment,
-            training.loss.cross_entropy.label_smoothing, training.seed,
+            training.loss.cross_entropy.label_smoothing, training.seed, training.accumulate,
+            Averages([*chain.from_iterable(weights)], average.decay) if average else None,
         )  # fmt: skip
         return cls(model, optimizer, step, EvaluationStep(forward, normaliser))
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The model holds the averages of its weights, where the spec has some."""
+        return self.step.averages.in_place() if self.step.averages else nullcontext()
 
     def evaluate(self, images: Images) -> Evaluation:
         return self.evaluation(images.pixels, images.labels)

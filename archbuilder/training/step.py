@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from archbuilder.graph import ops
+from archbuilder.training.averaging import Averages
 from archbuilder.training.forward import Forward
 from archbuilder.training.optimizers import Optimizer, decayed
 
@@ -35,7 +36,8 @@ class TrainingStep:
     """Updates the weights of a network by batches of its training images, which stay on the device or are streamed.
 
     An iteration is a function of its arguments and the variables alone: what is random in it follows from the seed,
-    the iteration (dropout), and the epoch and the index of the image (augmentation).
+    the iteration (dropout), and the epoch and the index of the image (augmentation). A batch may be split into `parts`
+    that pass through the network one after the other: norms then see a part at a time, the optimizer the whole batch.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class TrainingStep:
         augment: Augment,
         label_smoothing: float = 0.0,
         seed: int = 0,
+        parts: int = 1,
+        averages: Averages | None = None,
     ) -> None:
         self.forward, self.optimizer, self.normalise, self.augment = forward, optimizer, normalise, augment
-        self.label_smoothing, self.seed = label_smoothing, seed
+        self.label_smoothing, self.seed, self.parts, self.averages = label_smoothing, seed, parts, averages
         self.pixels = None if pixels is None else tf.constant(pixels)
         self.labels = tf.constant(labels, tf.int32)
         self.totals = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
@@ -79,6 +83,11 @@ class TrainingStep:
         self.totals.assign(tf.zeros(3, tf.float64))
         return {"loss": float(loss / count), "accuracy": float(right / count)}
 
+    def answers(self) -> tuple[float, float]:
+        """The number of right answers since the last `read`, and of images."""
+        _, right, count = self.totals.numpy()
+        return float(right), float(count)
+
     @property
     def diverged(self) -> bool:
         """Whether a loss since the last `read` was not a finite number."""
@@ -86,17 +95,39 @@ class TrainingStep:
 
     def variables(self) -> Mapping[str, Variable]:
         """Its own state by name, for a checkpoint within an epoch; neither the model's nor the optimizer's."""
-        return {"totals": self.totals, **(self._scale.variables() if self._scale else {})}
+        averages = self.averages.variables() if self.averages else {}
+        scale = self._scale.variables() if self._scale else {}
+        return {"totals": self.totals, **scale, **{f"average/{name}": one for name, one in averages.items()}}
 
     def _iterate(self, indices: Tensor, epoch: Tensor, iteration: Tensor, rate: Tensor, *streamed: Tensor) -> None:
         [pixels] = streamed or [tf.gather(self.pixels, indices)]
         images = self.normalise(pixels)
         images = tf.ensure_shape(self.augment(images, indices, epoch), (None, *self.forward.graph.input.shape))
-        gradients = self._gradients(images, tf.gather(self.labels, indices), tf.stack([self.seed, iteration]))
+        gradients = self._gradients_by_parts(images, tf.gather(self.labels, indices), iteration)
         if self._scale is None:
             self._update(gradients, rate)
         else:
             self._scale.guard(gradients, lambda unscaled: self._update(unscaled, rate))
+        if self.averages:
+            self.averages.update(iteration)
+
+    def _gradients_by_parts(self, images: Tensor, labels: Tensor, iteration: Tensor) -> Sequence[Tensor]:
+        """The gradients of the mean loss of a batch, as the sum over its parts, which differ by one image at most."""
+        if self.parts == 1:
+            return self._gradients(images, labels, tf.stack([self.seed, iteration]))
+        count = tf.shape(images)[0]
+        parts = tf.minimum(self.parts, count)
+
+        def add(part: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
+            start, end = part * count // parts, (part + 1) * count // parts
+            seed = tf.stack([self.seed, iteration * self.parts + part])  # each part drops something else
+            gradients = self._gradients(images[start:end], labels[start:end], seed)
+            share = tf.cast(end - start, tf.float32) / tf.cast(count, tf.float32)
+            return (part + 1, *(total + share * gradient for total, gradient in zip(sums, gradients, strict=True)))
+
+        zeros = [tf.zeros(variable.shape) for variable in self.forward.variables]
+        _, *sums = tf.while_loop(lambda part, *_: part < parts, add, (0, *zeros), parallel_iterations=1)
+        return list(sums)
 
     def _gradients(self, images: Tensor, labels: Tensor, seed: Tensor) -> Sequence[Tensor]:
         with tf.GradientTape() as tape:

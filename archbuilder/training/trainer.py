@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from math import ceil
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from archbuilder.errors import DivergedError
+from archbuilder.schedule import Patience, State
 from archbuilder.training.checkpoint import Checkpoint, Json
-from archbuilder.training.progress import Pulse, Reporter
+from archbuilder.training.progress import Pulse, Reporter, counted
 from archbuilder.training.run import Run
 from archbuilder.training.setup import Learner, Setup
 from archbuilder.training.signals import StopFlag
@@ -20,16 +22,21 @@ LOOK_EVERY = 50
 PULSE_SECONDS = 0.5
 
 
+class Memory(Protocol):
+    """Remembers something of the epochs so far, so that a run that goes on has to know it, too."""
+
+    def state(self) -> State: ...
+    def restore(self, state: State) -> None: ...
+
+
 @dataclass
 class Position:
-    """Where a run stands: beside the learner's variables, all that a checkpoint holds."""
+    """Where a run stands."""
 
     iteration: int = 0
     """How many the run has made."""
     best: Json | None = None
     """Epoch, iteration and value of the best weights so far."""
-    plateau: Json | None = None
-    """The state of a plateau schedule."""
 
 
 class Pace:
@@ -67,7 +74,10 @@ class Trainer:
     def __init__(self, setup: Setup, learner: Learner, run: Run, reporter: Reporter) -> None:
         self.setup, self.learner, self.run, self.reporter = setup, learner, run, reporter
         self.position, self.schedule = Position(), setup.schedule()
-        self.keep = setup.training.keep
+        self.keep, early = setup.training.keep, setup.training.early_stopping
+        self.patience = Patience(early.watch, early.min_change) if early else None
+        self.rate = 0.0
+        """Of the iteration that was made last."""
         self.checkpoints = run.checkpoints(self.keep.last)
         self.stop = StopFlag()
 
@@ -76,12 +86,20 @@ class Trainer:
         checkpoint = self.checkpoints.latest(self.reporter.note)
         if checkpoint is not None:
             self.learner.restore(checkpoint.arrays)
-            self.position = Position(checkpoint.iteration, **checkpoint.progress)
+            self.position = Position(checkpoint.iteration, checkpoint.progress.get("best"))
+            for name, memory in self._memories().items():
+                if state := checkpoint.progress.get(name):
+                    memory.restore(state)
         self.run.drop_metrics_after(self.position.iteration)
-        if self.schedule.plateau and self.position.plateau:
-            self.schedule.plateau.restore(self.position.plateau)
         if not self._has_best_weights():
             self.position.best = None  # they are of an epoch that comes again, and then is the best again
+
+    def _memories(self) -> dict[str, Memory]:
+        """What remembers more than the position: its state is part of a checkpoint."""
+        memories: dict[str, Memory | None] = {
+            "plateau": self.schedule.plateau, "low_error": self.schedule.low_error, "early_stopping": self.patience,
+        }  # fmt: skip
+        return {name: memory for name, memory in memories.items() if memory}
 
     def _has_best_weights(self) -> bool:
         """Whether the file still holds the best weights that the checkpoint knows of, not those of a later epoch."""
@@ -90,14 +108,21 @@ class Trainer:
 
     def result(self) -> Json:
         """What the best and the final weights come to on the test set."""
-        end = {"epoch": self.setup.epochs, "iteration": self.position.iteration}
-        self.run.save_weights("final", self.learner.model, end)
-        final = {**end, **self._tested()}
+        end = {"epoch": self._epochs, "iteration": self.position.iteration}
+        with self.learner.averaged():
+            self.run.save_weights("final", self.learner.model, end)
+            final = {**end, **self._tested()}
         best = dict(self.position.best or end)
+        early = {"stopped_early": end} if self.position.iteration < self.setup.iterations else {}
         if best["iteration"] == end["iteration"]:
-            return {"best": {**best, **final}, "final": final}
+            return {"best": {**best, **final}, "final": final, **early}
         self.run.load_weights("best", self.learner.model)
-        return {"best": {**best, **self._tested()}, "final": final}
+        return {"best": {**best, **self._tested()}, "final": final, **early}
+
+    @property
+    def _epochs(self) -> int:
+        """How many have been made; the last one may be cut short."""
+        return ceil(self.position.iteration / self.setup.iterations_per_epoch)
 
     def _tested(self) -> Json:
         measured = self.learner.evaluate(self.setup.data.test)
@@ -105,8 +130,23 @@ class Trainer:
 
     def train(self) -> None:
         """Raises StoppedError once the stop flag is up, DivergedError when there is no sense in going on."""
-        while self.position.iteration < self.setup.iterations:
+        while not self._is_over:
             self._epoch(self.position.iteration // self.setup.iterations_per_epoch)
+        if early := self._stopped_early:
+            self.reporter.note(early)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.position.iteration >= self.setup.iterations or self._stopped_early is not None
+
+    @property
+    def _stopped_early(self) -> str | None:
+        """Why it did, if it did."""
+        early = self.setup.training.early_stopping
+        if early is None or self.patience is None or self.patience.waited < early.patience:
+            return None
+        value = early.watch.replace("_", " ")
+        return f"stopped early: the {value} has not improved for {counted(early.patience, 'epoch')}"
 
     def _epoch(self, epoch: int) -> None:
         batches, done = self.setup.batches(epoch), self.position.iteration % self.setup.iterations_per_epoch
@@ -120,13 +160,16 @@ class Trainer:
             if self.stop and number < len(batches):
                 self._stop()
         self._end_epoch(epoch + 1, pace)
-        if self.stop and self.position.iteration < self.setup.iterations:
+        if self.stop and not self._is_over:
             self._stop()
 
     def _iteration(self, batch: Any, epoch: int) -> None:
         iteration = self.position.iteration
-        self.learner.step(batch, epoch, iteration, self.schedule.rate(iteration))
+        self.rate = self.schedule.rate(iteration)
+        self.learner.step(batch, epoch, iteration, self.rate)
         self.position.iteration += 1
+        if self.schedule.low_error and self.schedule.low_error.is_due(self.position.iteration):
+            self.schedule.low_error.look(*self.learner.step.answers())
 
     def _look(self, number: int, pace: Pace) -> None:
         loss, right, count = self.learner.step.totals.numpy()
@@ -134,32 +177,37 @@ class Trainer:
         speed = pace.images_per_second
         left = (self.setup.iterations - self.position.iteration) * self.setup.training.batch_size
         seconds_left = left / speed if speed else None
-        self.reporter.pulse(Pulse(number, loss / count, right / count, self._rate, speed, seconds_left))
+        self.reporter.pulse(Pulse(number, loss / count, right / count, self.rate, speed, seconds_left))
 
     def _end_epoch(self, epoch: int, pace: Pace) -> None:
+        if self.schedule.low_error:
+            self.schedule.low_error.end_epoch(*self.learner.step.answers())
         trained = self.learner.step.read()
         self._require_finite(trained["loss"])
         speed, arrays = pace.images_per_second, self.learner.arrays()
         self._require_finite(*arrays.values())
-        validation = self.learner.evaluate(self.setup.validation)
-        self._require_finite(validation.loss)
-        metrics = {
-            "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self._rate, **trained,
-            "validation_loss": validation.loss, "validation_accuracy": validation.accuracy,
-            "images_per_second": speed, "seconds": pace.seconds,
-        }  # fmt: skip
-        self._take_note(metrics)
-        if epoch % self.keep.every_epochs == 0 or self.position.iteration == self.setup.iterations:
+        with self.learner.averaged():
+            validation = self.learner.evaluate(self.setup.validation)
+            self._require_finite(validation.loss)
+            metrics = {
+                "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,
+                "validation_loss": validation.loss, "validation_accuracy": validation.accuracy,
+                "images_per_second": speed, "seconds": pace.seconds,
+            }  # fmt: skip
+            self._take_note(metrics)
+        if epoch % self.keep.every_epochs == 0 or self._is_over:
             self._save(arrays)
 
     def _take_note(self, metrics: Json) -> None:
-        """Of an epoch that was measured: on disk, on the screen, for plateau, and as the best one so far."""
+        """Of an epoch that was measured: on disk, on the screen, for plateau, for patience, and as the best so far."""
         is_best = self._is_best(metrics)
         if is_best:
             self.position.best = {key: metrics[key] for key in ("epoch", "iteration", self.keep.best)}
             self.run.save_weights("best", self.learner.model, self.position.best)
         if self.schedule.plateau:
             self.schedule.plateau.update(metrics[self.schedule.plateau.watch])
+        if self.patience:
+            self.patience.note(metrics[self.patience.watch])
         self.run.add_metrics(metrics)
         self.reporter.end_epoch(metrics, is_best)
 
@@ -169,17 +217,11 @@ class Trainer:
         value, best = metrics[self.keep.best], self.position.best[self.keep.best]
         return bool(value > best if self.keep.best == "validation_accuracy" else value < best)
 
-    @property
-    def _rate(self) -> float:
-        """Of the iteration that was made last."""
-        return self.schedule.rate(self.position.iteration - 1)
-
     def _save(self, arrays: dict[str, Any]) -> None:
         """Weights that are not finite never become a checkpoint."""
         self._require_finite(*arrays.values())
-        self.position.plateau = self.schedule.plateau.state() if self.schedule.plateau else None
-        progress = asdict(self.position)
-        self.checkpoints.save(Checkpoint(progress.pop("iteration"), arrays, progress))
+        states = {name: memory.state() for name, memory in self._memories().items()}
+        self.checkpoints.save(Checkpoint(self.position.iteration, arrays, {"best": self.position.best, **states}))
 
     def _stop(self) -> None:
         self._save(self.learner.arrays())
@@ -192,7 +234,7 @@ class Trainer:
         if not all(np.isfinite(value).all() for value in values):
             raise DivergedError(
                 f"training diverged: a loss or weight was no longer a finite number at iteration "
-                f"{self.position.iteration:,} (looked at every {LOOK_EVERY}), learning rate {self._rate:.4g}; "
+                f"{self.position.iteration:,} (looked at every {LOOK_EVERY}), learning rate {self.rate:.4g}; "
                 f"a smaller rate or a warm-up may help. {self._last_checkpoint()}"
             )
 

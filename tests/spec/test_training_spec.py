@@ -93,7 +93,16 @@ def test_what_a_recipe_leaves_out() -> None:
     assert digits.data == data.Data(source=data.Digits(), validation=data.Holdout(amount=0.1))
 
 
-@pytest.mark.parametrize("section", [REFERENCE, PAPER, SHORT])
+ALL = SHORT.replace("one_cycle: {peak: 1e-3, warmup: {iterations: 10}}", "piecewise: {unit: epochs, points: {0: 0, 2.5: 0.1}, "
+    "warmup: {until: {training_error: 0.8}, shape: constant}, plateau: {combine: multiplied}}") + """\
+  accumulate: 4
+  clip: {norm: 1.0}
+  moving_average: {decay: 0.99}
+  early_stopping: {watch: validation_accuracy, patience: 3}
+"""  # fmt: skip
+
+
+@pytest.mark.parametrize("section", [REFERENCE, PAPER, SHORT, ALL])
 def test_a_dumped_recipe_loads_to_itself(section: str) -> None:
     spec = load(section)
     assert load_text(spec.dump(), "dump.yaml").training == spec.training
@@ -130,6 +139,19 @@ MISTAKES = [
     ("    steps:", "    step:", "unknown-kind", "step"),
     ("unit: epochs", "warmup: {initial: 0.1}, unit: epochs", "bad-rate", "{initial: 0.1}"),
     ("last: 3", "last: none", "bad-value", "none"),
+    ("unit: epochs", "plateau: {patience: 5}, unit: epochs", "bad-rate", "{patience: 5}"),
+    ("  learning_rate:", "  learning_rate:\n    plateau: {initial: 0.1}", "bad-rate", "plateau"),
+    (
+        "unit: epochs",
+        "warmup: {until: {training_error: 0.8}}, unit: epochs",
+        "bad-rate",
+        "{until: {training_error: 0.8}}",
+    ),
+    ("unit: epochs", "warmup: {epochs: 1, fraction: 0.1}, unit: epochs", "bad-rate", "{epochs: 1, fraction: 0.1}"),
+    ("seed: 0", "clip: {norm: 1, value: 1}", "bad-training", "{norm: 1, value: 1}"),
+    ("seed: 0", "moving_average: {decay: 1}", "bad-value", "1"),
+    ("seed: 0", "accumulate: 33", "bad-training", "accumulate"),
+    ("seed: 0", "early_stopping: {watch: loss}", "bad-value", "loss"),
 ]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from archbuilder.training.optimizers import decayed
+from archbuilder.spec.optimization import Clip
+from archbuilder.training.optimizers import clipped, decayed
 
 pytestmark = pytest.mark.keras
 
@@ -18,3 +19,20 @@ def test_decay_adds_to_each_gradient_its_own_share_of_the_variable() -> None:
     results = decayed(gradients, [tf.Variable(weight) for weight in weights], factors)
     for result, gradient, factor, weight in zip(results, gradients, factors, weights, strict=True):
         np.testing.assert_allclose(result, gradient + factor * weight, rtol=1e-6)
+
+
+def test_gradients_shrink_alike_to_a_common_norm() -> None:
+    gradients = [np.array([3.0, 0.0], "float32"), np.array([[4.0]], "float32")]  # of norm 5
+    for norm, factor in ((1.0, 0.2), (4.0, 0.8), (6.0, 1.0)):
+        for result, gradient in zip(clipped(gradients, Clip(norm=norm)), gradients, strict=True):
+            np.testing.assert_allclose(result, factor * gradient, rtol=1e-6)
+
+
+def test_gradients_are_cut_to_a_value() -> None:
+    [result] = clipped([np.array([-3.0, 0.5, 2.0], "float32")], Clip(value=1.0))
+    np.testing.assert_array_equal(result, [-1, 0.5, 1])
+
+
+def test_clipping_hides_no_gradient_that_is_no_number() -> None:
+    for clip in (Clip(norm=1.0), Clip(value=1.0)):
+        assert np.isnan(clipped([np.array([np.nan, 1.0], "float32")], clip)[0]).any()

@@ -36,6 +36,15 @@ RECIPES = {
     "bfloat16 and warm-up": [
         "training.precision=mixed_bfloat16", "training.learning_rate={cosine: {initial: 0.1, warmup: {iterations: 15}}}",
     ],
+    "averages, clipping and parts": [
+        "training.moving_average={decay: 0.95}", "training.clip={norm: 0.5}", "training.accumulate=3",
+    ],
+    "warm-up until an error, and patience": [
+        "training.learning_rate={steps: {initial: 0.1, drops: {40: 0.01}, warmup: {until: {training_error: 0.6, "
+        "every: 6}, shape: constant}, plateau: {patience: 1, factor: 0.5, min_change: 0.5, combine: multiplied}}}",
+        "training.early_stopping={watch: validation_accuracy, patience: 2, min_change: 0.4}", "training.stop.epochs=9",
+        "training.keep.every_epochs=3",
+    ],
     "a run that ends within an epoch": ["training.stop={iterations: 39}", "training.keep.every_epochs=2"],
 }  # fmt: skip
 

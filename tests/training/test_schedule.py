@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from archbuilder.schedule import Plateau, Schedule, schedule
+from archbuilder.schedule import Patience, Plateau, Schedule, schedule
 from archbuilder.spec.learning_rate import LearningRate
 
 PER_EPOCH, TOTAL = 10, 1000
@@ -45,6 +45,20 @@ TABLE: list[tuple[Any, int, float]] = [
     ({"one_cycle": {"peak": 0.2, "shape": "cosine", "rise": 0.4}}, 100, 0.2 * (1 - math.cos(math.pi / 4)) / 2),
     ({"one_cycle": {"peak": 0.2, "shape": "cosine", "rise": 0.4}}, 1000, 0.0),
     ({"plateau": {"initial": 0.1}}, 999, 0.1),
+    ({"one_cycle": {"peak": 0.2, "initial": 0.02, "rise": 40, "unit": "epochs"}}, 399, 0.02 + 0.18 * 399 / 400),
+    ({"one_cycle": {"peak": 0.2, "initial": 0.02, "rise": 40, "unit": "epochs"}}, 400, 0.2),
+    ({"one_cycle": {"peak": 0.2, "rise": 400, "unit": "iterations"}}, 700, 0.1),
+    ({"piecewise": {"points": {100: 0.1, 300: 0.4, 400: 0.0}}}, 0, 0.1),
+    ({"piecewise": {"points": {100: 0.1, 300: 0.4, 400: 0.0}}}, 100, 0.1),
+    ({"piecewise": {"points": {100: 0.1, 300: 0.4, 400: 0.0}}}, 299, 0.1 + 0.3 * 199 / 200),
+    ({"piecewise": {"points": {100: 0.1, 300: 0.4, 400: 0.0}}}, 300, 0.4),
+    ({"piecewise": {"points": {100: 0.1, 300: 0.4, 400: 0.0}}}, 301, 0.396),
+    ({"piecewise": {"points": {100: 0.1, 300: 0.4, 400: 0.0}}}, 400, 0.0),
+    ({"piecewise": {"points": {100: 0.1, 300: 0.4, 400: 0.0}}}, 999, 0.0),
+    ({"piecewise": {"unit": "epochs", "points": {0: 0.0, 15: 0.4, 30: 0.0}}}, 75, 0.2),
+    ({"piecewise": {"unit": "epochs", "points": {0: 0.0, 15: 0.4, 30: 0.0}}}, 150, 0.4),
+    ({"piecewise": {"unit": "fraction", "points": {0: 0.0, 0.5: 0.4, 1: 0.0}}}, 250, 0.2),
+    ({"piecewise": {"unit": "fraction", "points": {0: 0.0, 0.5: 0.4, 1: 0.0}}}, 750, 0.2),
 ]
 
 
@@ -72,6 +86,9 @@ def test_reference_schedule_drops_where_the_reference_code_does(epoch: int, befo
     ({"iterations": 40, "initial": 0.2, "shape": "constant"}, 40, 1.0),
     ({"epochs": 3, "initial": 0.1, "shape": "constant"}, 29, 0.1),
     ({"epochs": 3, "initial": 0.1, "shape": "constant"}, 30, 1.0),
+    ({"fraction": 0.05, "initial": 0.1, "shape": "constant"}, 49, 0.1),
+    ({"fraction": 0.05, "initial": 0.1, "shape": "constant"}, 50, 1.0),
+    ({"fraction": 0.05, "initial": 0.2}, 25, 0.6),
 ])  # fmt: skip
 @pytest.mark.parametrize("kind", [
     {"constant": {"rate": 0.1}},
@@ -96,7 +113,7 @@ def rates_after(state: Plateau, values: list[float]) -> list[float]:
     rates = []
     for value in values:
         state.update(value)
-        rates.append(state.rate)
+        rates.append(state.lowered(1.0))
     return rates
 
 
@@ -141,3 +158,65 @@ def test_plateau_decides_the_rate_of_its_schedule() -> None:
     assert made.plateau is not None
     rates_after(made.plateau, [1.0, 1.0])
     assert made.rate(0) == 0.5
+
+
+BESIDE = {"factor": 0.5, "patience": 1, "min_rate": 0.04}
+DROPS = {"initial": 1.0, "drops": {320: 0.1, 480: 0.01}}
+
+
+def test_plateau_multiplies_a_fixed_schedule() -> None:
+    made = make({"steps": {**DROPS, "plateau": {**BESIDE, "combine": "multiplied"}}})
+    assert made.plateau is not None
+    assert [made.rate(i) for i in (319, 320, 480)] == [1.0, 0.1, 0.01]
+    rates_after(made.plateau, [1.0, 1.0])
+    assert [made.rate(i) for i in (319, 320, 480)] == [0.5, 0.05, 0.01]  # what is below min_rate stays
+    rates_after(made.plateau, [1.0])
+    assert [made.rate(i) for i in (319, 320, 480)] == [0.25, 0.04, 0.01]
+
+
+def test_an_overruled_plateau_never_acts() -> None:
+    """As in the reference code, whose schedule sets the rate anew each epoch."""
+    made = make({"steps": {**DROPS, "plateau": {**BESIDE, "combine": "overruled"}}})
+    assert made.plateau is None
+    assert [made.rate(i) for i in (319, 320, 480)] == [1.0, 0.1, 0.01]
+
+
+def until(every: int = 10) -> Schedule:
+    end = {"training_error": 0.8, "every": every}
+    return make({"steps": {**DROPS, "warmup": {"until": end, "initial": 0.1, "shape": "constant"}}})
+
+
+def test_warm_up_until_an_error_is_reached() -> None:
+    made = until()
+    low = made.low_error
+    assert low is not None
+    assert [low.is_due(iteration) for iteration in (9, 10, 11, 20)] == [False, True, False, True]
+    low.look(right=200, count=1000)  # 80 % is not under 80 %
+    assert not low.reached
+    assert [made.rate(i) for i in (10, 330)] == [0.1, pytest.approx(0.01)]
+    low.look(right=401, count=2000)
+    assert low.reached
+    assert [made.rate(i) for i in (20, 330)] == [1.0, 0.1]
+    assert not low.is_due(30)
+
+
+def test_the_error_that_ends_a_warm_up_is_a_mean_across_epochs() -> None:
+    alone, carried = until().low_error, until().low_error
+    assert alone is not None
+    assert carried is not None
+    for low in (alone, carried):
+        low.look(right=0, count=1000)
+    carried.end_epoch(right=90, count=1500)
+    alone.restore(carried.state())
+    for low in (alone, carried):
+        low.look(right=111, count=500)  # 90 + 111 of 500 + 500
+        assert low.reached
+
+
+def test_patience_counts_epochs_without_improvement() -> None:
+    patience = Patience("validation_loss", 0.1)
+    waited = []
+    for value in (math.nan, 3.0, 2.95, math.nan, 2.0, 2.0):
+        patience.note(value)
+        waited.append(patience.waited)
+    assert waited == [1, 0, 1, 2, 0, 1]

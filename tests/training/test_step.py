@@ -36,10 +36,11 @@ class PlainDescent:
             target.assign_sub(rate * gradient)
 
 
-def network(dropout: float = 0.0) -> Graph:
+def network(dropout: float = 0.0, norm: bool = True) -> Graph:
     conv = ops.Conv(4, (3, 3), (1, 1), "same", (1, 1), 1, bias=False, initializer="he_normal", l2=L2)
     chain: list[ops.Op] = [
-        conv, ops.Norm(0.9, 1e-3, zero_scale=False), ops.Activation("relu"), ops.GlobalAveragePool(),
+        conv, *([ops.Norm(0.9, 1e-3, zero_scale=False)] if norm else []), ops.Activation("relu"),
+        ops.GlobalAveragePool(),
         ops.Dropout(dropout), ops.Dense(CLASSES, bias=True, initializer="he_normal", l2=0.0), ops.Activation("softmax"),
     ]  # fmt: skip
     nodes = [node("input", ops.Input((6, 6, 1)))]
@@ -76,14 +77,16 @@ class Bench:
         seed: int = 0,
         precision: Precision = "float32",
         is_streamed: bool = False,
+        parts: int = 1,
+        norm: bool = True,
     ) -> None:
         self.pixels, self.labels = data()
-        self.graph = network(dropout)
+        self.graph = network(dropout, norm)
         self.model = build_model(self.graph, seed=1)
         self.forward = Forward(self.graph, self.model, precision)
         self.step = TrainingStep(
             self.forward, PlainDescent(self.forward.variables), None if is_streamed else self.pixels, self.labels,
-            normalise, augment, label_smoothing, seed,
+            normalise, augment, label_smoothing, seed, parts,
         )  # fmt: skip
 
     def run(self, indices: Sequence[int], epoch: int = 0, iteration: int = 0, rate: float = 0.0) -> dict[str, float]:
@@ -220,6 +223,30 @@ def test_float16_skips_an_iteration_that_overflows_and_scales_the_loss_down() ->
     bench.run(range(8), rate=0.5)
     assert not np.array_equal(weights[0], bench.forward.variables[0])
     assert float(scale) == 256
+
+
+@pytest.mark.parametrize("images", [12, 10, 2])
+def test_a_batch_in_parts_makes_the_same_update_where_there_is_no_norm(images: int) -> None:
+    whole, split = Bench(norm=False), Bench(norm=False, parts=3)
+    read = [bench.run(range(images), rate=0.5) for bench in (whole, split)]
+    assert read[1] == pytest.approx(read[0], rel=1e-5)
+    for variable, expected in zip(split.forward.variables, whole.forward.variables, strict=True):
+        np.testing.assert_allclose(variable, expected, atol=1e-6)
+
+
+def test_norms_see_one_part_after_the_other() -> None:
+    split, plain = Bench(parts=2), Bench()
+    split.run(range(20))
+    plain.run(range(10))
+    plain.run(range(10, 20))
+    for variable, expected in zip(split.model.variables, plain.model.variables, strict=True):
+        np.testing.assert_allclose(variable, expected, atol=1e-6, err_msg=variable.path)
+
+
+def test_parts_of_a_batch_drop_differently() -> None:
+    bench = Bench(dropout=0.5, parts=2, norm=False)
+    halves = [bench.run([*range(3)] * 2)["loss"], Bench(dropout=0.5, norm=False).run(range(3))["loss"]]
+    assert halves[0] != pytest.approx(halves[1])
 
 
 def test_totals_are_state_that_can_be_restored() -> None:
