@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, assert_never
 
@@ -25,9 +25,10 @@ Tensor = Any
 def build_model(graph: Graph, seed: int | None = None) -> keras.Model:
     """The Keras model of a graph; with a seed, each layer's initial weights depend on the seed and its path alone."""
     tensors: dict[str, Tensor] = {}
+    places = {node.name: place for place, node in enumerate(graph.nodes)}
     with _recursion_for(len(graph.nodes)):
         for node in graph.nodes:
-            tensors[node.name] = _Layers(node, seed).apply([tensors[name] for name in node.inputs])
+            tensors[node.name] = _Layers(node, seed).apply([tensors[name] for name in _inputs(node, places)])
         outputs = [tensors[name] for name in graph.outputs]
         name = layer_name(graph.name)
         return keras.Model(tensors[graph.input.name], outputs[0] if len(outputs) == 1 else outputs, name=name)
@@ -36,6 +37,15 @@ def build_model(graph: Graph, seed: int | None = None) -> keras.Model:
 def layer_name(name: str) -> str:
     """The Keras layer that holds the weights of a node."""
     return name.replace("/", ".")
+
+
+def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
+    """The inputs of a node; those of a sum of two, which is the same either way, in the order in which they came to be.
+
+    Keras walks back along the first input. An identity comes before the residual path, and is the shorter way.
+    """
+    is_sum_of_two = isinstance(node.op, ops.Add) and len(node.inputs) == 2
+    return sorted(node.inputs, key=places.__getitem__) if is_sum_of_two else node.inputs
 
 
 class _Layers:
@@ -168,9 +178,19 @@ class _Layers:
         base = layers.Rescaling(op.alpha, op.bias, name=f"{self.name}.base")(flat)
         return layers.Multiply(name=self.name)([tensor, keras.ops.power(base, -op.beta)])
 
-    def _initializer(self, name: ops.Initializer) -> keras.Initializer:
-        config = {} if name == "zeros" else {"seed": self._layer_seed()}
-        return keras.initializers.get({"class_name": name, "config": config})
+    def _initializer(self, initializer: ops.Initializer) -> keras.Initializer:
+        seed = self._layer_seed()
+        match initializer:
+            case ops.Normal():
+                return keras.initializers.RandomNormal(0.0, initializer.deviation, seed)
+            case "he_normal_fan_out":
+                return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed)
+            case "torch_uniform":
+                return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed)
+            case "zeros":
+                return keras.initializers.Zeros()
+            case _:
+                return keras.initializers.get({"class_name": initializer, "config": {"seed": seed}})
 
     def _layer_seed(self) -> int | None:
         return None if self.seed is None else zlib.crc32(f"{self.seed}/{self.node.name}".encode())

@@ -49,3 +49,32 @@ def test_train(tmp_path: Path) -> None:
     assert run.metrics()[0]["epoch"] == 1
     assert run.result is not None
     assert run.model("best").count_params() == 78_426
+
+
+DEEP = """
+archbuilder: 1
+name: deep
+input: [2, 2, 1]
+templates:
+  units:
+    unit:
+      parameters: {}
+      layers:
+        - add:
+            residual: [{scale: {factor: 0.1}}, relu, relu, relu, relu, relu, relu, relu, relu, relu]
+            shortcut: []
+unit: unit
+stages: [{units: 110}]
+"""
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras, when it saves
+def test_keras_loads_a_deep_model_as_it_is(tmp_path: Path) -> None:
+    """It recurses along the first input of each sum: 1,100 layers are more than Python allows, 110 sums are not."""
+    import keras
+
+    model = archbuilder.build(archbuilder.load_text(DEEP))
+    model.save(tmp_path / "deep.keras")
+    loaded = keras.models.load_model(tmp_path / "deep.keras")
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]

@@ -17,9 +17,10 @@ Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
 """Rows before and after, columns before and after."""
 Padding = Literal["same", "valid", "symmetric"] | Pads
-Initializer = Literal[
-    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "zeros"
-]
+NamedInitializer = Literal[
+    "he_normal", "he_normal_fan_out", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform",
+    "torch_uniform", "zeros",
+]  # fmt: skip
 Function = Literal[
     "relu", "relu6", "elu", "gelu", "silu", "hard_sigmoid", "hard_silu", "sigmoid", "softplus", "softmax", "tanh"
 ]
@@ -27,6 +28,19 @@ Function = Literal[
 
 class ShapeError(ValueError):
     """The shapes that arrive do not fit the op."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Draws from the normal distribution around zero."""
+
+    deviation: float
+
+    def __str__(self) -> str:
+        return f"normal of deviation {self.deviation:g}"
+
+
+Initializer = NamedInitializer | Normal
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from archbuilder.graph import ops
 Check = Callable[[Any], Any]
 """Returns the value as the graph holds it; raises ValueError saying what is expected."""
 MAX_SIZE = 1_000_000
+_INITIALIZERS = get_args(ops.NamedInitializer)
 
 
 def written(value: Any) -> Any:
@@ -22,6 +23,8 @@ def written(value: Any) -> Any:
     if isinstance(value, tuple):
         values = [written(item) for item in value]
         return values[0] if len(values) == 2 and values[0] == values[1] else values
+    if isinstance(value, ops.Normal):
+        return {"normal": value.deviation}
     return value.text if isinstance(value, Expression) else value
 
 
@@ -130,16 +133,27 @@ def _padding(value: object) -> ops.Padding:
     return _pads(value)
 
 
-def _initializer(value: object) -> str:
-    known = get_args(ops.Initializer)
-    if value in known:
-        return str(value)
-    raise ValueError(f"there is no initializer '{value}'; {suggest(str(value), known, 'initializers')}")
+def _initializer(value: object) -> ops.Initializer:
+    """A name, or `{normal: 0.01}`."""
+    if isinstance(value, ops.Normal):
+        return value
+    if isinstance(value, dict) and value.keys() == {"normal"}:
+        return ops.Normal(_number(0, 1e31)(value["normal"]))
+    if value in _INITIALIZERS:
+        return value  # type: ignore[return-value]  # one of them
+    hint = suggest(str(value), _INITIALIZERS, "names")
+    raise ValueError(f"there is no initializer '{value}'; {hint}; or {{normal: DEVIATION}}")
 
 
 _SIZE = {"type": "integer", "minimum": 1}
 _AMOUNT = {"type": "integer", "minimum": 0}
 _PAIRS = {"anyOf": [_SIZE, {"type": "array", "items": _SIZE, "minItems": 2, "maxItems": 2}]}
+_NORMAL = {
+    "type": "object",
+    "properties": {"normal": {"type": "number", "minimum": 0, "description": "The standard deviation."}},
+    "required": ["normal"],
+    "additionalProperties": False,
+}
 _PADS = {"anyOf": [_AMOUNT, {"type": "array", "minItems": 2, "maxItems": 2}]}
 
 PositiveValue = expressible(_positive, _SIZE)
@@ -151,6 +165,6 @@ RateValue = expressible(_number(0, 1, including_highest=False), {"type": "number
 PairValue = expressible(_pair, _PAIRS)
 PadsValue = expressible(_pads, _PADS)
 PaddingValue = expressible(_padding, {"anyOf": [{"enum": ["same", "valid", "symmetric"]}, _PADS]})
-InitializerValue = expressible(_initializer, {"enum": list(get_args(ops.Initializer))})
+InitializerValue = expressible(_initializer, {"anyOf": [{"enum": list(_INITIALIZERS)}, _NORMAL]})
 AnyValue = expressible(lambda value: value, {})
 """An argument of a template: what its parameter may be is known to the template."""
