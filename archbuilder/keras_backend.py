@@ -15,6 +15,7 @@ import keras
 from keras import layers
 
 from archbuilder.graph import ops
+from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 
 Windowed = ops.Conv | ops.MaxPool | ops.AveragePool
@@ -32,11 +33,6 @@ def build_model(graph: Graph, seed: int | None = None) -> keras.Model:
         outputs = [tensors[name] for name in graph.outputs]
         name = layer_name(graph.name)
         return keras.Model(tensors[graph.input.name], outputs[0] if len(outputs) == 1 else outputs, name=name)
-
-
-def layer_name(name: str) -> str:
-    """The Keras layer that holds the weights of a node."""
-    return name.replace("/", ".")
 
 
 def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:

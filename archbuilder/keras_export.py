@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archbuilder.errors import UsageError
+from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import show
-from archbuilder.keras_backend import layer_name
 
 if TYPE_CHECKING:
     import keras

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+KERAS_ONLY = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.keras\b", re.MULTILINE)
 Golden = Callable[[str, str], None]
 
 
@@ -19,6 +22,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--update-golden") and os.environ.get("CI"):
         raise pytest.UsageError("golden files are not rewritten in CI")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where tests that load TensorFlow are deselected, modules of nothing else are not even imported: it takes seconds."""
+    if config.option.markexpr != "not keras" or collection_path.suffix != ".py":
+        return None
+    return True if KERAS_ONLY.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_collection_finish() -> None:
+    """All that is imported stays: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

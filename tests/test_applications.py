@@ -71,7 +71,8 @@ def both(name: str, *edits: str) -> tuple[Any, Any]:
     """Ours and theirs up to the logits, with the same random weights, moving statistics included."""
     import numpy as np
 
-    from archbuilder.keras_backend import build_model, layer_name
+    from archbuilder.graph.naming import layer_name
+    from archbuilder.keras_backend import build_model
 
     function, naming = NETWORKS[name]
     theirs = getattr(keras.applications, function)(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from archbuilder.spec import load_text
 
 SPECS = ("resnet20_v1", "resnet20_v2", "he2015/resnet20")
 TEXTS = {name: archbuilder.load(name).dump() for name in SPECS}
+TREES: dict[str, Any] = {name: parse(text, name).data for name, text in TEXTS.items()}
 PIECES = (
     "{", "}", "[", "]", ":", "- ", "\n", "\t", "'", '"', "#", "$", "${", "&a", "*a", "!!x", "0", "-1", "1e999", ".nan",
     "~", "99999999999", "conv", "basic", "none", "stride", "\u2028", "\x00", "é",
@@ -51,7 +53,7 @@ def test_damaged_text(name: str, data: st.DataObject) -> None:
 @RELAXED
 @given(st.sampled_from(SPECS), st.data())
 def test_damaged_values(name: str, data: st.DataObject) -> None:
-    tree: Any = parse(TEXTS[name], name).data
+    tree = deepcopy(TREES[name])
     for _ in range(data.draw(st.integers(1, 2))):
         path = data.draw(st.sampled_from([path for path, _ in walk(tree) if path]))
         parent = tree

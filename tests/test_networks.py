@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from math import prod
 from typing import NamedTuple
 
@@ -11,9 +10,9 @@ import pytest
 
 import archbuilder
 from archbuilder.graph.analysis import depth
-from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Multiply
 from archbuilder.keras_export import differences
+from tests.zoo import graph_of, spec_of
 
 REFERENCE = "Keras' CIFAR-10 ResNet example"
 PAPER = "He et al. 2015, arXiv:1512.03385, section 4.2"
@@ -136,11 +135,6 @@ OURS = {"quickstart", "resnet20_fast", "related/highway19", "related/highway32"}
 """Nobody published an exact count of these; the papers' "about 2.3 M" and "about 1.25 M" are checked below."""
 
 
-@cache
-def graph_of(name: str) -> Graph:
-    return archbuilder.graph(name)
-
-
 def printed(macs: int, like: str) -> str:
     """Multiply-adds in the unit and with the decimals of `like`."""
     number, unit = like.split()
@@ -226,7 +220,7 @@ def test_keras_pads_itself_where_that_is_the_same() -> None:
 
 @pytest.mark.parametrize("name", archbuilder.bundled())
 def test_resolved_spec_loads_to_the_same_graph(name: str) -> None:
-    dumped = archbuilder.load(name).dump()
+    dumped = spec_of(name).dump()
     loaded = archbuilder.load_text(dumped)
     assert archbuilder.graph(loaded) == graph_of(name)
     assert loaded.dump() == dumped
@@ -234,7 +228,7 @@ def test_resolved_spec_loads_to_the_same_graph(name: str) -> None:
 
 @pytest.mark.parametrize("name", archbuilder.bundled())
 def test_every_bundled_spec_says_what_it_is(name: str) -> None:
-    network = archbuilder.load(name).network
+    network = spec_of(name).network
     assert network.name == name
     assert network.summary
     assert network.source

@@ -77,7 +77,7 @@ def both(name: str) -> tuple[Any, Any, list[tuple[Any, Any]]]:
     """Ours and the reference's with the same random weights, and the layers that hold them in pairs."""
     import numpy as np
 
-    from archbuilder.keras_backend import layer_name
+    from archbuilder.graph.naming import layer_name
 
     version, depth = NETWORKS[name]
     reference = Reference()

@@ -12,13 +12,14 @@ from archbuilder.source import parse
 from archbuilder.spec.loading import locate
 from archbuilder.spec.schema import json_schema
 from tests.conftest import GOLDEN
+from tests.zoo import spec_of
 
 VALIDATOR = Draft202012Validator(json_schema())
 
 
 @pytest.mark.parametrize("name", archbuilder.bundled())
 def test_bundled_specs_are_valid_as_written_and_resolved(name: str) -> None:
-    for data in (parse(locate(name).read_text(encoding="utf-8"), name).data, archbuilder.load(name).resolved):
+    for data in (parse(locate(name).read_text(encoding="utf-8"), name).data, spec_of(name).resolved):
         assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(data)))] == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from archbuilder.errors import Diagnostic, Span, SpecError, suggest
+from archbuilder.expressions import Expression
 from archbuilder.graph import ops
 from archbuilder.graph.naming import Namer
 from archbuilder.graph.network import Graph, Node, node
@@ -139,7 +140,10 @@ class _Expansion:
         inner, names = scope.at(layer.kind), scope.names_at(current)
         said = {name: getattr(layer, name) for name in layer.model_fields_set}
         fields = {**self.defaults.get(layer.kind, {}), **said, "kind": layer.kind}
-        values = {key: inner.at(key).evaluate(value, names) for key, value in fields.items()}
+        values = {
+            key: inner.at(key).evaluate(value, names) if isinstance(value, Expression) else value
+            for key, value in fields.items()
+        }
         try:
             return layer.op(**type(layer).model_validate(values).fields())
         except ValidationError as error:

@@ -33,3 +33,8 @@ class Namer:
 
 def join(scope: str, name: str) -> str:
     return f"{scope}/{name}" if scope else name
+
+
+def layer_name(name: str) -> str:
+    """The Keras layer that holds the weights of a node: Keras forbids slashes."""
+    return name.replace("/", ".")

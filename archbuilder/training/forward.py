@@ -16,8 +16,8 @@ import keras
 import tensorflow as tf
 
 from archbuilder.graph import ops
+from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
-from archbuilder.keras_backend import layer_name
 from archbuilder.training.functions import convolved, merged, plain
 from archbuilder.training.repetition import Parameters, Repetition, divide, repeat
 

@@ -12,8 +12,8 @@ import keras
 
 from archbuilder.errors import UsageError, suggest
 from archbuilder.graph import ops
+from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
-from archbuilder.keras_backend import layer_name
 
 
 def freeze(graph: Graph, parts: Sequence[str]) -> Graph:

@@ -14,8 +14,8 @@ import keras
 import tensorflow as tf
 
 from archbuilder.graph import ops
+from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph
-from archbuilder.keras_backend import layer_name
 from archbuilder.spec import optimization as spec
 from archbuilder.spec.training import Training
 

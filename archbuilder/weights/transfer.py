@@ -51,7 +51,7 @@ class Transfer:
 
     def apply(self, model: keras.Model) -> None:
         """Gives the weights to the model that was built of the graph."""
-        from archbuilder.keras_backend import layer_name
+        from archbuilder.graph.naming import layer_name
 
         layers = {layer.name: layer for layer in model.layers}
         for name, arrays in self.arrays().items():

@@ -9,6 +9,7 @@ from functools import cache
 from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
 from archbuilder.spec import load, load_text
+from tests.zoo import graph_of
 
 IMAGENET = """
 archbuilder: 1
@@ -123,7 +124,9 @@ def network(name: str, edits: Sequence[str] = (), called: str | None = None) -> 
 
 @cache
 def _network(name: str, edits: tuple[str, ...]) -> Graph:
-    return expand(load_text(OWN[name], name, edits) if name in OWN else load(name, edits))
+    if name in OWN:
+        return expand(load_text(OWN[name], name, edits))
+    return expand(load(name, edits)) if edits else graph_of(name)
 
 
 def ordered(order: str) -> Graph:

@@ -20,6 +20,7 @@ from archbuilder.graph.analysis import (
 from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
 from archbuilder.spec import bundled, load, load_text
+from tests import zoo
 
 HEADER = """
 archbuilder: 1
@@ -45,7 +46,7 @@ def merges(graph: Graph) -> list[Parallel]:
 def test_depth_is_the_number_in_the_name(name: str) -> None:
     number = re.search(r"(\d+)(_v\d)?$", name)
     assert number
-    assert depth(expand(load(name))) == int(number[1])
+    assert depth(zoo.graph_of(name)) == int(number[1])
 
 
 def test_depth_leaves_projections_out() -> None:
