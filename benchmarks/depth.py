@@ -135,6 +135,7 @@ def data(batch: int) -> tuple[Any, Any]:
 
 def iteration(job: Job, shortest_loop: int | None) -> Callable[[], object]:
     """What `archbuilder train` runs, with the paper's recipe; None leaves the shortest loop to archbuilder."""
+    from archbuilder.spec.normalisation import PixelMean
     from archbuilder.training.augment import augmenter
     from archbuilder.training.forward import SHORTEST_LOOP, Forward
     from archbuilder.training.normalise import fit
@@ -145,7 +146,7 @@ def iteration(job: Job, shortest_loop: int | None) -> Callable[[], object]:
     model, (pixels, labels) = construct(job), data(job.batch)
     forward = Forward(graph, model, job.precision, shortest_loop or SHORTEST_LOOP)
     step = TrainingStep(
-        forward, make_optimizer(spec.training, graph, model), pixels, labels, fit("pixel_mean", pixels),
+        forward, make_optimizer(spec.training, graph, model), pixels, labels, fit(PixelMean(), [pixels]),
         augmenter(spec.training.augment, seed=0),
     )  # fmt: skip
     indices = np.arange(job.batch, dtype=np.int32)

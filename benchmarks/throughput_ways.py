@@ -112,6 +112,7 @@ def archbuilder(precision: Any) -> Callable[[Turns], None]:
         from archbuilder.graph.expand import expand
         from archbuilder.keras_backend import build_model
         from archbuilder.spec.augmentation import Flip, PadCrop
+        from archbuilder.spec.normalisation import PixelMean
         from archbuilder.training.augment import augmenter
         from archbuilder.training.forward import Forward
         from archbuilder.training.normalise import fit
@@ -122,7 +123,7 @@ def archbuilder(precision: Any) -> Callable[[Turns], None]:
         graph = expand(spec.load("resnet20_v1"))
         forward = Forward(graph, build_model(graph, seed=0), precision)
         step = TrainingStep(
-            forward, Sgd(forward.variables, momentum=0.9, nesterov=False), pixels, labels, fit("pixel_mean", pixels),
+            forward, Sgd(forward.variables, momentum=0.9, nesterov=False), pixels, labels, fit(PixelMean(), [pixels]),
             augmenter([PadCrop(), Flip()], seed=0),
         )  # fmt: skip
         for iteration, indices in enumerate(batches()):

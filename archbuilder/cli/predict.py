@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_json: bool) -> None:
     """Say what the network of a RUN takes images to be: the likeliest classes with their probabilities.
 
-    Images of any size and kind that Pillow reads are resized to the network's input.
+    Images may be of any size and kind that Pillow reads; `testing` in the spec says how they are framed.
 
     \b
     Examples:

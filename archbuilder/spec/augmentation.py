@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from archbuilder.spec.base import Kind
+from archbuilder.spec.framing import Framing, in_order
 from archbuilder.spec.short import Short, checks, one_of_short
 
 
@@ -34,5 +35,6 @@ class Flip(Short):
     direction: Literal["horizontal", "vertical"] = Field("horizontal", description="horizontal swaps left and right.")
 
 
-Augmentation = Shift | PadCrop | Flip
+Augmentation = Framing | Shift | PadCrop | Flip
 AnyAugmentation = Annotated[Augmentation, *checks(one_of_short(Augmentation, "augmentations"))]
+Augmentations = Annotated[tuple[AnyAugmentation, ...], AfterValidator(in_order)]

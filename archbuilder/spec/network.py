@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_serializer,
@@ -171,3 +172,8 @@ class Network(Model):
             message = f"[height, width, channels] is expected, not {shown(value)}"
             raise PydanticCustomError("bad-value", "{message}", {"message": message})
         return value
+
+    @field_validator("training")
+    @classmethod
+    def _training_fits(cls, training: Training | None, info: ValidationInfo) -> Training | None:
+        return training.fit(info.data["input"]) if training and "input" in info.data else training

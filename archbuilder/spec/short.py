@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_serializer
+from pydantic import BeforeValidator, Field, ValidationError, model_serializer
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from archbuilder.spec.base import Kind, one_of
 
@@ -18,6 +18,11 @@ Weight = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 def problem(message: str, at: str | None = None) -> PydanticCustomError:
     """An error at the value, or at the key `at` of the mapping that it is."""
     return PydanticCustomError("bad-training", "{message}", {"message": message} | ({"at": at} if at else {}))
+
+
+def misplaced(message: str, *place: str | int) -> ValidationError:
+    """An error at a place inside the value."""
+    return ValidationError.from_exception_data("", [InitErrorDetails(type=problem(message), loc=place, input=None)])
 
 
 class Short(Kind):

@@ -6,12 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from archbuilder.spec.augmentation import AnyAugmentation
+from archbuilder.spec.augmentation import Augmentations
 from archbuilder.spec.base import Integer, Model, Positive, named, one_of
 from archbuilder.spec.data import Data
+from archbuilder.spec.framing import AnyFraming, CentreCrop, Framing, Resize, TenCrop, Testing, require_crops
 from archbuilder.spec.learning_rate import Change, LearningRate, Watched
+from archbuilder.spec.normalisation import AnyNormalisation, Channels, PixelMean
 from archbuilder.spec.optimization import AdamW, Clip, Loss, MovingAverage, Optimizer, WeightDecay
-from archbuilder.spec.short import checks, problem
+from archbuilder.spec.short import checks, misplaced, problem
 
 
 class Stop(Model):
@@ -47,13 +49,15 @@ class Training(Model):
     """How a network is trained."""
 
     data: Data = Field(description="The data set, and what of it is for validation.")
-    normalise: Literal["pixel_mean", "channel_mean_std", "none"] = Field(
-        "pixel_mean",
-        description="What happens to pixel/255: the mean image of the training set comes off; or each channel's mean, "
-        "and it is divided by the channel's deviation; or nothing.",
+    normalise: AnyNormalisation = Field(
+        PixelMean(),
+        description="What happens to pixel/255: pixel_mean, channel_mean, channel_mean_std, channels, none.",
     )
-    augment: tuple[AnyAugmentation, ...] = Field(
-        (), description="What is done to the training images at random, in this order."
+    augment: Augmentations = Field(
+        (), description="What is done to the training images at random, in this order; framing steps come first."
+    )
+    testing: Testing = Field(
+        (), description="The framing of the images that a network is judged by; none: the whole image, resized."
     )
     batch_size: Positive = Field(128, description="Images in an iteration.")
     accumulate: Positive = Field(
@@ -89,6 +93,36 @@ class Training(Model):
         if isinstance(self.optimizer, AdamW) and not decoupled:
             raise problem("adamw needs `weight_decay: {decoupled: ...}`; without it, it is adam", at="optimizer")
         return self
+
+    def fit(self, input_shape: tuple[int, int, int]) -> Self:
+        """Raises where crops or fixed channels do not go with the input's height, width and channels."""
+        *sides, channels = input_shape
+        require_crops(self.augment, max(sides), "augment")
+        require_crops(self.testing, max(sides), "testing")
+        if isinstance(self.normalise, Channels) and len(self.normalise.mean) != channels:
+            message = f"the input has {channels} channels, but means are given for {len(self.normalise.mean)}"
+            raise misplaced(message, "normalise", "channels", "mean")
+        return self
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether images are taken at their own size."""
+        return bool(self.testing) or any(isinstance(step, Framing) for step in self.augment)
+
+    @property
+    def training_frame(self) -> tuple[AnyFraming, ...]:
+        """The framing of the training images."""
+        return tuple(step for step in self.augment if isinstance(step, Framing)) or (Resize(),)
+
+    @property
+    def testing_frame(self) -> tuple[AnyFraming, ...]:
+        """The framing of the images that a trained network is judged by."""
+        return self.testing or (Resize(),)
+
+    @property
+    def quick_frame(self) -> tuple[AnyFraming, ...]:
+        """The framing after each epoch and for statistics: the middle instead of ten crops."""
+        return tuple(CentreCrop() if isinstance(step, TenCrop) else step for step in self.testing_frame)
 
 
 def _loss(value: object) -> object:

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 import tensorflow as tf
 
 from archbuilder.spec.augmentation import Augmentation, Flip, PadCrop, Shift
+from archbuilder.spec.framing import Framing
 
 Tensor = Any
 Augmenter = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -19,17 +20,18 @@ Augmenter = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def augmenter(steps: Sequence[Augmentation], seed: int) -> Augmenter:
-    """All the augmentations of a spec, in their order."""
+    """All the augmentations of a spec, in their order, but for its framing: that comes before."""
 
     def augment(images: Tensor, indices: Tensor, epoch: Tensor) -> Tensor:
         for position, step in enumerate(steps):
-            images = _apply(step, images, Draws(indices, epoch, seed, position))
+            if not isinstance(step, Framing):
+                images = _apply(step, images, Draws(indices, epoch, seed, position))
         return images
 
     return augment
 
 
-def _apply(step: Augmentation, images: Tensor, draws: Draws) -> Tensor:
+def _apply(step: Shift | PadCrop | Flip, images: Tensor, draws: Draws) -> Tensor:
     match step:
         case Shift():
             return _shift(images, draws, step.fraction, step.fill == "zero")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -11,30 +11,36 @@ import numpy.typing as npt
 from archbuilder.errors import UsageError
 from archbuilder.spec import data as spec
 from archbuilder.training import data_cifar, data_digits, data_folder, data_npz
-from archbuilder.training.data_images import Dataset, Images, Indices, Shape
+from archbuilder.training.data_images import Dataset, Images, Indices, Pictures, Shape
 
-__all__ = ["Dataset", "Images", "load_data", "split"]
+__all__ = ["Dataset", "Images", "Pictures", "load_data", "split"]
+
+SomePictures = TypeVar("SomePictures", bound=Pictures)
 
 
-def load_data(data: spec.Data, input_shape: Shape, path: Path | None) -> Dataset:
+def load_data(data: spec.Data, input_shape: Shape, path: Path | None, own_size: bool = False) -> Dataset:
     """The data set of a spec, from `path` if that is given, in images of the network's input shape.
 
+    Where they are wanted at their own size, they have only the input's channels; those of a large folder in any case.
     Raises MissingError where it is not there or damaged, UsageError where it is something else than the spec says.
     """
     source = data.source
+    if own_size:
+        data_folder.mode_of(input_shape)  # they pass through Pillow
+    shape = input_shape[2:] if own_size else input_shape
     match source:
         case spec.Digits():
             if path is not None:
                 raise UsageError("the digits come with scikit-learn: there is no other place to read them from")
-            return data_digits.load(input_shape)
+            return data_digits.load((data_digits.SIDE, data_digits.SIDE, input_shape[2]) if own_size else input_shape)
         case spec.Cifar10():
-            return data_cifar.load(data_cifar.CIFAR10, input_shape, path)
+            return data_cifar.load(data_cifar.CIFAR10, shape, path)
         case spec.Cifar100():
-            return data_cifar.load(data_cifar.CIFAR100, input_shape, path)
+            return data_cifar.load(data_cifar.CIFAR100, shape, path)
         case spec.ImageFolder():
-            return data_folder.load(_given(path, source), input_shape)
+            return data_folder.load(_given(path, source), input_shape, own_size)
         case spec.Npz():
-            return data_npz.load(_given(path, source), input_shape)
+            return data_npz.load(_given(path, source), shape)
         case _:
             assert_never(source)
 
@@ -47,7 +53,7 @@ def _given(path: Path | None, source: spec.ImageFolder | spec.Npz) -> Path:
     return Path(source.path)
 
 
-def split(train: Images, validation: spec.Validation, seed: int) -> tuple[Images, Images]:
+def split(train: SomePictures, validation: spec.Validation, seed: int) -> tuple[SomePictures, SomePictures]:
     """What is left for training, and what is held out, each in its old order; with `test`, nothing is held out.
 
     A held-out part takes the same share of each class, as nearly as whole images can.

@@ -15,7 +15,7 @@ import numpy as np
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.training import data_folder, data_npz
 from archbuilder.training.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
-from archbuilder.training.data_images import Dataset, Images, Shape
+from archbuilder.training.data_images import Dataset, Images
 from archbuilder.training.data_unpickle import unpickle
 from archbuilder.training.download import DownloadError, download
 
@@ -63,10 +63,10 @@ CIFAR100 = Cifar(
 Parts = tuple[Images, Images]
 
 
-def load(cifar: Cifar, input_shape: Shape, path: Path | None) -> Dataset:
+def load(cifar: Cifar, shape: tuple[int, ...], path: Path | None) -> Dataset:
     """The data set in whichever layout `path` holds it; without a path from Keras' cache, or downloaded to there."""
     origin, (train, test) = _given(cifar, path) if path is not None else _cached(cifar)
-    data_npz.require(origin, train, test, len(cifar.classes), input_shape)
+    data_npz.require(origin, train, test, len(cifar.classes), shape)
     return Dataset.of(cifar.name, cifar.classes, train, test, str(origin))
 
 
@@ -192,7 +192,8 @@ def _read_image_folder(cifar: Cifar, place: Path) -> Parts:
     """Labels count the classes in their official order."""
     if set(data_folder.class_names(place)) != set(cifar.classes):
         raise UsageError(f"the folders in {place / 'train'} are not the classes of {cifar.name}")
-    train, test = (data_folder.read(place / part, cifar.classes, SHAPE, resize=False) for part in ("train", "test"))
+    parts = (data_folder.files(place, part, cifar.classes, "RGB") for part in ("train", "test"))
+    train, test = (data_folder.in_memory(part, SHAPE, resize=False) for part in parts)
     return train, test
 
 

@@ -10,12 +10,15 @@ EVERY = 5
 """Of each digit every fifth image is for testing, beginning with the first: 363 of 1,797."""
 
 
-def load(input_shape: Shape) -> Dataset:
-    """The digits in the input's size (bilinear) and channels (all equal)."""
+SIDE = 8
+
+
+def load(shape: Shape) -> Dataset:
+    """The digits in a size (bilinear) and with so many channels (all equal)."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    pixels = _enlarged(np.round(digits.images * (255 / 16)).astype(np.uint8), input_shape)
+    pixels = _enlarged(np.round(digits.images * (255 / 16)).astype(np.uint8), shape)
     images = Images(pixels, digits.target.astype(np.int32))
     test = np.zeros(len(images), np.bool_)
     for digit in range(10):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.training.data_images import Dataset, Images, Pixels, Shape
+from archbuilder.spec.framing import Resize
+from archbuilder.training.data_images import Dataset, Images, Indices, Labels, Shape
+from archbuilder.training.framing import frame
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,12 +27,59 @@ MAX_PIXELS = 50_000_000
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def load(path: Path, input_shape: Shape) -> Dataset:
-    """The data set of a folder; classes are the names of its folders, sorted, and images are resized to the input."""
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """PNG and JPEG files that are decoded whenever they are looked at."""
+
+    folder: Path
+    names: tuple[str, ...]
+    """Their paths from the folder on."""
+    labels: Labels
+    mode: str
+
+    @property
+    def extent(self) -> str:
+        return f"{len(self)} files"
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, indices: Indices) -> ImageFiles:
+        return replace(self, names=tuple(self.names[index] for index in indices), labels=self.labels[indices])
+
+    def digests(self) -> list[bytes]:
+        """Of name and length: to read the content of a million files would take longer than an epoch."""
+        return [sha256(f"{name} {(self.folder / name).stat().st_size}".encode()).digest() for name in self.names]
+
+    def image(self, index: int) -> Image.Image:
+        return decode(self.folder / self.names[index], self.mode)
+
+    def check(self) -> None:
+        """Reads the header of each; raises MissingError at the first that cannot be read or is too large."""
+        with ThreadPoolExecutor() as pool:
+            for _ in pool.map(lambda name: check_header(self.folder / name), self.names):
+                pass
+
+
+def load(path: Path, input_shape: Shape, own_size: bool = False) -> Dataset:
+    """The data set of a folder; classes are the names of its folders, sorted.
+
+    Images are read, and resized to the input, unless they are wanted at their own size or are more than memory holds
+    well: then they stay files.
+    """
     folder = locate(path)
-    classes = class_names(folder)
-    train, test = (read(folder / part, classes, input_shape) for part in ("train", "test"))
-    return Dataset.of(folder.resolve().name, classes, train, test, str(folder))
+    name, classes, mode = folder.resolve().name, class_names(folder), mode_of(input_shape)
+    train, test = (files(folder, part, classes, mode) for part in ("train", "test"))
+    if own_size or (len(train) + len(test)) * prod(input_shape) > _memory() / 4:
+        train.check()
+        test.check()
+        return Dataset.of(name, classes, train, test, str(folder))
+    return Dataset.of(name, classes, in_memory(train, input_shape), in_memory(test, input_shape), str(folder))
+
+
+def _memory() -> int:
+    """Of the machine, in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def is_image_folder(path: Path) -> bool:
@@ -61,58 +115,72 @@ def class_names(folder: Path) -> list[str]:
     return train
 
 
-def read(folder: Path, classes: Sequence[str], input_shape: Shape, resize: bool = True) -> Images:
-    """All images below `folder`, class by class and by name; raises MissingError at the first that cannot be read."""
-    files = [(file, label) for label, name in enumerate(classes) for file in _files(folder / name)]
-    pixels = np.empty((len(files), *input_shape), np.uint8)
-    for index, (file, _) in enumerate(files):
-        pixels[index] = read_image(file, input_shape, resize)
-    return Images(pixels, np.array([label for _, label in files], np.int32))
+def files(folder: Path, part: str, classes: Sequence[str], mode: str) -> ImageFiles:
+    """The images of a part of a folder, class by class and by name."""
+    by_class = [[f"{part}/{name}/{file}" for file in _files(folder / part / name)] for name in classes]
+    labels = np.repeat(np.arange(len(classes), dtype=np.int32), [len(names) for names in by_class])
+    return ImageFiles(folder, tuple(name for names in by_class for name in names), labels, mode)
 
 
-def read_image(file: Path, input_shape: Shape, resize: bool = True) -> Pixels:
-    """The (H, W, C) pixels of a PNG or JPEG file, upright, resized (bilinear) unless that is not wanted.
+def in_memory(images: ImageFiles, shape: Shape, resize: bool = True) -> Images:
+    """(H, W, C) pixels of all images, resized (bilinear) unless that is not wanted.
 
-    Raises MissingError where it cannot be read, UsageError where its size is wrong.
+    Raises MissingError at the first that cannot be read, UsageError where its size is wrong.
     """
+    pixels = np.empty((len(images), *shape), np.uint8)
+    for index, name in enumerate(images.names):
+        image = images.image(index)
+        if not resize and image.size != (shape[1], shape[0]):
+            size, expected = f"{image.height}x{image.width}", f"{shape[0]}x{shape[1]}"
+            raise UsageError(f"{images.folder / name} has {size} pixels, but {expected} are expected")
+        pixels[index] = frame(image, (Resize(),), shape[:2])
+    return Images(pixels, images.labels)
+
+
+def mode_of(shape: Shape) -> str:
+    """What Pillow calls images of so many channels."""
+    if shape[2] not in MODES:
+        raise UsageError(f"image files have 1, 3 or 4 channels, but the network takes {shape[2]}")
+    return MODES[shape[2]]
+
+
+def check_header(file: Path) -> None:
+    with _opened(file):
+        pass
+
+
+def decode(file: Path, mode: str) -> Image.Image:
+    """A PNG or JPEG file, upright; raises MissingError where it cannot be read."""
+    from PIL import ImageOps
+
+    with _opened(file) as opened:
+        image = opened.convert("RGBA") if opened.mode == "P" else opened
+        ImageOps.exif_transpose(image, in_place=True)
+        return image.convert(mode)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    """Refuses what is too large before it is decoded, and says so of whatever a broken file makes Pillow raise."""
     from PIL import Image
 
-    height, width, channels = input_shape
-    if channels not in MODES:
-        raise UsageError(f"image files have 1, 3 or 4 channels, but the network takes {channels}")
     try:
-        image = _decoded(file, MODES[channels])
-    except MissingError:
-        raise
-    except Exception as error:  # whatever a broken file makes Pillow raise
-        raise MissingError(f"{file} cannot be read as a PNG or JPEG image: {error}") from error
-    if image.size != (width, height):
-        if not resize:
-            raise UsageError(f"{file} has {image.height}x{image.width} pixels, but {height}x{width} are expected")
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image, np.uint8).reshape(input_shape)
-
-
-def _decoded(file: Path, mode: str) -> Image.Image:
-    """Refuses what is too large before it is decoded."""
-    from PIL import Image, ImageOps
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(file, formats=("PNG", "JPEG")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise MissingError(f"{file} has {opened.width}x{opened.height} pixels; at most {MAX_PIXELS:,} are read")
-            image = opened.convert("RGBA") if opened.mode == "P" else opened
-            ImageOps.exif_transpose(image, in_place=True)
-            return image.convert(mode)
+            yield opened
+    except MissingError:
+        raise
+    except Exception as error:
+        raise MissingError(f"{file} cannot be read as a PNG or JPEG image: {error}") from error
 
 
 def _folders(path: Path) -> list[Path]:
     return sorted(child for child in _children(path) if child.is_dir())
 
 
-def _files(path: Path) -> list[Path]:
-    files = sorted(child for child in _children(path) if child.suffix.lower() in SUFFIXES)
+def _files(path: Path) -> list[str]:
+    files = sorted(child.name for child in _children(path) if child.suffix.lower() in SUFFIXES)
     if not files:
         raise MissingError(f"there are no images ({', '.join(SUFFIXES)}) in {path}")
     return files

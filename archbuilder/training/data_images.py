@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Shape = tuple[int, int, int]
 """Height, width, channels."""
@@ -16,15 +20,51 @@ Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
 
 
+class Pictures(Protocol):
+    """Images with labels, wherever they lie."""
+
+    @property
+    def labels(self) -> Labels:
+        """Of each image, (n,)."""
+        ...
+
+    @property
+    def extent(self) -> str:
+        """How much there is, for a fingerprint."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: Indices) -> Self: ...
+
+    def digests(self) -> list[bytes]:
+        """What tells each image with its label from the others."""
+        ...
+
+    def image(self, index: int) -> Image.Image:
+        """At its own size, upright, in the channels of the input."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
-    """(n, H, W, C) pixels and (n,) labels."""
+    """(n, H, W, C) pixels in memory and (n,) labels."""
 
     pixels: Pixels
     labels: Labels
 
+    @property
+    def extent(self) -> str:
+        return str(self.pixels.shape)
+
     def __len__(self) -> int:
         return len(self.labels)
+
+    def image(self, index: int) -> Image.Image:
+        from PIL import Image
+
+        pixels = self.pixels[index]
+        return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
     def take(self, indices: Indices) -> Images:
         return Images(self.pixels[indices], self.labels[indices])
@@ -41,9 +81,9 @@ class Dataset:
 
     name: str
     classes: tuple[str, ...]
-    train: Images
+    train: Pictures
     """In the order of their digests, so that a run is the same whichever layout the images lie in."""
-    test: Images
+    test: Pictures
     """In the order that they are stored in."""
     fingerprint: str
     """The sha256 of all digests, in their own order: the same for the same images, in whichever layout."""
@@ -51,10 +91,10 @@ class Dataset:
     """Where it was found."""
 
     @classmethod
-    def of(cls, name: str, classes: Sequence[str], train: Images, test: Images, origin: str) -> Dataset:
+    def of(cls, name: str, classes: Sequence[str], train: Pictures, test: Pictures, origin: str) -> Dataset:
         """A data set with its training images in order, and its fingerprint."""
         digests, test_digests = train.digests(), sorted(test.digests())
         order = np.array(sorted(range(len(train)), key=digests.__getitem__), dtype=np.int64)
-        header = f"{train.pixels.shape} {test.pixels.shape}".encode()
+        header = f"{train.extent} {test.extent}".encode()
         fingerprint = sha256(b"".join([header, *sorted(digests), *test_digests])).hexdigest()
         return cls(name, tuple(classes), train.take(order), test, fingerprint, origin)

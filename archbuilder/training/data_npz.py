@@ -12,21 +12,21 @@ import numpy.typing as npt
 
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.ops import show
-from archbuilder.training.data_images import Dataset, Images, Labels, Pixels, Shape
+from archbuilder.training.data_images import Dataset, Images, Labels, Pixels
 
 Arrays = dict[str, npt.NDArray[Any]]
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 MAX_BYTES = 2**36
 
 
-def load(path: Path, input_shape: Shape) -> Dataset:
+def load(path: Path, shape: tuple[int, ...]) -> Dataset:
     """The data set of an archive, or of the only archive in a folder; classes are named in `classes`, or numbered."""
     file = _file(path)
     arrays = _arrays(file)
     train, test = images(arrays, "train", file), images(arrays, "test", file)
     count = int(train.labels.max()) + 1
     names = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(n) for n in range(count)]
-    require(file, train, test, len(names), input_shape)
+    require(file, train, test, len(names), shape)
     return Dataset.of(file.stem, names, train, test, str(file))
 
 
@@ -36,8 +36,11 @@ def read(file: Path) -> tuple[Images, Images]:
     return images(arrays, "train", file), images(arrays, "test", file)
 
 
-def require(origin: Path, train: Images, test: Images, classes: int, input_shape: Shape) -> None:
-    """Raises UsageError unless labels lie below the number of classes and images have the input's shape."""
+def require(origin: Path, train: Images, test: Images, classes: int, shape: tuple[int, ...]) -> None:
+    """Raises UsageError unless labels lie below the number of classes and images have the input's shape.
+
+    Of images at their own size, `shape` is no more than the input's channels.
+    """
     for part, found in (("training", train), ("test", test)):
         if len(found) and not (found.labels.min() >= 0 and found.labels.max() < classes):
             highest, lowest = found.labels.max(), found.labels.min()
@@ -45,11 +48,9 @@ def require(origin: Path, train: Images, test: Images, classes: int, input_shape
                 f"{origin}: the labels of the {part} images go from {lowest} to {highest}; with {classes} classes they "
                 f"go from 0 to {classes - 1}"
             )
-        if found.pixels.shape[1:] != input_shape:
-            raise UsageError(
-                f"{origin}: the {part} images are {show(found.pixels.shape[1:])}, but the network takes "
-                f"{show(input_shape)}"
-            )
+        if found.pixels.shape[-len(shape) :] != shape:
+            found_shape, needed = show(found.pixels.shape[1:]), show(shape) + " channels" * (len(shape) == 1)
+            raise UsageError(f"{origin}: the {part} images are {found_shape}, but the network takes {needed}")
 
 
 def _file(path: Path) -> Path:

@@ -16,14 +16,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
-from archbuilder.graph.ops import Activation
+from archbuilder.graph.ops import Activation, Shape
 from archbuilder.spec.data import Holdout
+from archbuilder.spec.framing import AnyFraming
 from archbuilder.training.checkpoint import Json
-from archbuilder.training.data import Images
 from archbuilder.training.forward import Forward
+from archbuilder.training.framing import frame
 from archbuilder.training.run import Run, Which
-from archbuilder.training.setup import prepare
-from archbuilder.training.step import EvaluationStep
+from archbuilder.training.setup import prepare, require_training
+from archbuilder.training.step import Evaluation, EvaluationStep
 
 Array = NDArray[Any]
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -58,21 +59,21 @@ def evaluate(run: Run, data_path: Path | None = None, weights: Which = "best") -
     is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
     has_holdout = is_own and isinstance(setup.training.data.validation, Holdout)
     sets = {"test": setup.data.test, **({"validation": setup.validation} if has_holdout else {})}
-    measured = {name: _measured(step, images) for name, images in sets.items()}
+    measured = {name: _measured(step(setup.pixels(images), images.labels)) for name, images in sets.items()}
     return {"run": str(run.folder), "weights": weights, "data": setup.data.origin, **measured}
 
 
-def _measured(step: EvaluationStep, images: Images) -> Json:
-    evaluation = step(images.pixels, images.labels)
-    return {"images": len(images), "loss": evaluation.loss, "accuracy": evaluation.accuracy}
+def _measured(evaluation: Evaluation) -> Json:
+    return {"images": len(evaluation.probabilities), "loss": evaluation.loss, "accuracy": evaluation.accuracy}
 
 
 def predict(run: Run, paths: Sequence[Path], top: int = 3, weights: Which = "best") -> list[Prediction]:
     """What a run's network takes images to be; raises MissingError for one that cannot be read."""
-    graph = expand(run.spec)
-    height, width, channels = graph.input.shape
-    pixels = np.stack([read_image(path, (height, width, channels)) for path in paths])
-    shares = probabilities(graph, run.model(weights), run.normaliser(tf.constant(pixels)))
+    graph, steps = expand(run.spec), require_training(run.spec).testing_frame
+    pixels = np.stack([framed(path, graph.input.shape, steps) for path in paths])
+    crops = pixels.reshape(-1, *graph.input.shape)
+    shares = probabilities(graph, run.model(weights), run.normaliser(tf.constant(crops)))
+    shares = shares.reshape(len(paths), -1, shares.shape[-1]).mean(1)
     return [_prediction(path, row, run.classes, top) for path, row in zip(paths, shares, strict=True)]
 
 
@@ -85,8 +86,8 @@ def probabilities(graph: Graph, model: keras.Model, images: Any) -> Array:
     return shares
 
 
-def read_image(path: Path, shape: tuple[int, int, int]) -> Array:
-    """Any image as pixels `(H, W, C)`, resized and in grey or colour as the network has it."""
+def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
+    """Any image as pixels `(H, W, C)` or `(crops, H, W, C)`, in grey or colour as the network has it."""
     height, width, channels = shape
     if channels not in _MODES:
         raise UsageError(f"images of {channels} channels cannot be read from files")
@@ -97,8 +98,7 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Array:
         raise MissingError(f"there is no image {path}") from None
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise MissingError(f"{path} cannot be read as an image: {error}") from error
-    pixels = np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR), dtype=np.uint8)
-    return pixels.reshape(shape)
+    return frame(upright, steps, (height, width))
 
 
 def _prediction(path: Path, shares: Array, classes: tuple[str, ...], top: int) -> Prediction:

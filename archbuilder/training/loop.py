@@ -10,7 +10,6 @@ from archbuilder.schedule import spans_the_run
 from archbuilder.spec import Spec, load_text
 from archbuilder.training.checkpoint import Checkpoint
 from archbuilder.training.environment import take_memory_as_needed, versions
-from archbuilder.training.normalise import fit
 from archbuilder.training.progress import COMPILING, Opening, Reporter, counted
 from archbuilder.training.run import Run, require_empty
 from archbuilder.training.setup import Learner, Setup, prepare, require_training
@@ -43,7 +42,7 @@ def train(
     take_memory_as_needed()
     setup = prepare(spec, _path(data_path), frozen=freeze)
     found = None if weights is None else transfer(Path(weights), setup.graph)
-    normaliser = fit(setup.training.normalise, setup.train.pixels)
+    normaliser = setup.fit_normaliser()
     learner = Learner.of(setup, normaliser)
     run = Run.create(spec, folder, {**setup.facts(), "weights": found.facts() if found else None}, normaliser)
     with run.locked():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from archbuilder.spec import normalisation as spec
+
 Floats = npt.NDArray[np.float32]
+Moments = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 Tensor = Any
-How = Literal["pixel_mean", "channel_mean_std", "none"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +41,43 @@ class Normaliser:
             return cls(archive["offset"], archive["scale"])
 
 
-def fit(how: How, pixels: Pixels) -> Normaliser:
-    """The normaliser of a training set, (n, H, W, C)."""
-    match how:
-        case "none":
-            offset, scale = np.zeros(1), np.ones(1)
-        case "pixel_mean":
-            offset, scale = pixels.sum(axis=0, dtype=np.uint64) / len(pixels) / 255, np.ones(1)
-        case "channel_mean_std":
-            offset, deviation = _channel_moments(pixels)
-            scale = 1 / np.where(deviation > 0, deviation, 1.0)  # a channel that never changes stays as it is
-        case _:
-            assert_never(how)
+def fit(how: spec.Normalisation, batches: Iterable[Pixels]) -> Normaliser:
+    """The normaliser of a training set, given in batches (n, H, W, C), which are read only where they are needed."""
+    offset, scale = _offset_and_scale(how, batches)
     return Normaliser(offset.astype(np.float32), scale.astype(np.float32))
 
 
-def _channel_moments(pixels: Pixels) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _offset_and_scale(how: spec.Normalisation, batches: Iterable[Pixels]) -> tuple[Moments, Moments]:
+    match how:
+        case spec.Unchanged():
+            return np.zeros(1), np.ones(1)
+        case spec.Channels():
+            return np.array(how.mean), 1 / np.array(how.deviation)
+        case spec.PixelMean():
+            return _mean_image(batches), np.ones(1)
+        case spec.ChannelMean():
+            return _channel_moments(batches)[0], np.ones(1)
+        case spec.ChannelMeanStd():
+            mean, deviation = _channel_moments(batches)
+            return mean, 1 / np.where(deviation > 0, deviation, 1.0)  # a channel that never changes stays as it is
+        case _:
+            assert_never(how)
+
+
+def _mean_image(batches: Iterable[Pixels]) -> Moments:
+    total, count = np.zeros((), np.uint64), 0
+    for pixels in batches:
+        total, count = total + pixels.sum(axis=0, dtype=np.uint64), count + len(pixels)
+    mean: Moments = total / count / 255
+    return mean
+
+
+def _channel_moments(batches: Iterable[Pixels]) -> tuple[Moments, Moments]:
     """Mean and deviation of each channel / 255, from counts of the 256 values: exact, and small in memory."""
-    counts = np.array([np.bincount(pixels[..., channel].ravel(), minlength=256) for channel in range(pixels.shape[-1])])
+    counts: npt.NDArray[Any] = np.zeros((), np.int64)
+    for pixels in batches:
+        channels = np.moveaxis(pixels, -1, 0)
+        counts = counts + np.array([np.bincount(channel.ravel(), minlength=256) for channel in channels])
     values, shares = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
     mean = shares @ values
     return mean, np.sqrt((shares * (values - mean[:, None]) ** 2).sum(axis=1))

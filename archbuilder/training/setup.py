@@ -26,14 +26,18 @@ from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.augment import augmenter
 from archbuilder.training.averaging import Averages
-from archbuilder.training.data import Dataset, Images, load_data, split
+from archbuilder.training.data import Dataset, Images, Pictures, load_data, split
+from archbuilder.training.data_images import Shape
 from archbuilder.training.forward import Forward, Precision
 from archbuilder.training.freezing import freeze, hold
-from archbuilder.training.normalise import Normaliser
+from archbuilder.training.normalise import Normaliser, fit
 from archbuilder.training.optimizers import Optimizer, make_optimizer
-from archbuilder.training.step import Evaluation, EvaluationStep, TrainingStep
+from archbuilder.training.step import EvaluationStep, TrainingStep
+from archbuilder.training.stream import Stream
 
 Array = NDArray[Any]
+FITTED_ON = 10_000
+"""How many images that are streamed statistics come from."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ class Setup:
     training: Training
     graph: Graph
     data: Dataset
-    train: Images
-    validation: Images
+    train: Pictures
+    validation: Pictures
     precision: Precision
     data_path: Path | None
     frozen: tuple[str, ...] = ()
@@ -76,6 +80,36 @@ class Setup:
         count = min(self.iterations_per_epoch, self.iterations - epoch * self.iterations_per_epoch)
         return [order[start : start + size] for start in range(0, count * size, size)]
 
+    def feed(self, batches: Sequence[Array], epoch: int) -> Iterator[tuple[Array, ...]]:
+        """What an iteration learns from: indices of training images and, where these are streamed, the images."""
+        if isinstance(self.pixels(self.train), Stream):
+            stream = Stream(self.train, self.training.training_frame, self._shape, self.training.seed)
+            return zip(batches, stream.read(batches, epoch), strict=True)
+        return ((batch,) for batch in batches)
+
+    def pixels(self, images: Pictures, quick: bool = False) -> Array | Stream:
+        """Images as the network is judged by, from memory, or streamed with the framing of testing.
+
+        `quick` takes one crop of each.
+        """
+        if isinstance(images, Images) and not self.training.is_framed:
+            return images.pixels
+        return Stream(images, self.training.quick_frame if quick else self.training.testing_frame, self._shape)
+
+    def fit_normaliser(self) -> Normaliser:
+        """From all training images, or from some of those that are streamed."""
+        pixels = self.pixels(self.train)
+        if isinstance(pixels, Stream):
+            count = min(len(self.train), FITTED_ON)
+            some = self.train.take(np.arange(count) * len(self.train) // count)
+            return fit(self.training.normalise, Stream(some, self.training.quick_frame, self._shape).batches(128))
+        return fit(self.training.normalise, [pixels])
+
+    @property
+    def _shape(self) -> Shape:
+        height, width, channels = self.graph.input.shape
+        return height, width, channels
+
     def facts(self) -> dict[str, Any]:
         """The content of `environment.json`."""
         data = {
@@ -105,8 +139,9 @@ class Learner:
         optimizer = make_optimizer(training, setup.graph, model)
         augment = augmenter(training.augment, training.seed)
         average, weights = training.moving_average, (part.values() for part in forward.weights.values())
+        pixels = setup.pixels(train)
         step = TrainingStep(
-            forward, optimizer, train.pixels, train.labels, normaliser, augment,
+            forward, optimizer, None if isinstance(pixels, Stream) else pixels, train.labels, normaliser, augment,
             training.loss.cross_entropy.label_smoothing, training.seed, training.accumulate,
             Averages([*chain.from_iterable(weights)], average.decay) if average else None,
         )  # fmt: skip
@@ -115,9 +150,6 @@ class Learner:
     def averaged(self) -> AbstractContextManager[None]:
         """The model holds the averages of its weights, where the spec has some."""
         return self.step.averages.in_place() if self.step.averages else nullcontext()
-
-    def evaluate(self, images: Images) -> Evaluation:
-        return self.evaluation(images.pixels, images.labels)
 
     def arrays(self) -> dict[str, Array]:
         """All of its variables by name, for a checkpoint."""
@@ -146,7 +178,7 @@ def prepare(
     training, graph = require_training(spec), freeze(expand(spec), frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
-    data = load_data(training.data, (height, width, channels), path)
+    data = load_data(training.data, (height, width, channels), path, training.is_framed)
     require_fit(graph, data)
     train, validation = split(data.train, training.data.validation, training.seed)
     if isinstance(training.data.validation, OnTest):
@@ -178,11 +210,6 @@ def require_fit(graph: Graph, data: Dataset) -> None:
         )
     if not len(data.test):
         raise UsageError(f"{data.name} has no test images, from {data.origin}")
-    if data.train.pixels.shape[1:] != graph.input.shape:
-        pixels = show(data.train.pixels.shape[1:])
-        raise UsageError(
-            f"the network takes images of {show(graph.input.shape)}, but those of {data.name} are {pixels}"
-        )
 
 
 def epoch_order(seed: int, epoch: int, images: int) -> Array:

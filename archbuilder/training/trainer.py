@@ -125,7 +125,8 @@ class Trainer:
         return ceil(self.position.iteration / self.setup.iterations_per_epoch)
 
     def _tested(self) -> Json:
-        measured = self.learner.evaluate(self.setup.data.test)
+        images = self.setup.data.test
+        measured = self.learner.evaluation(self.setup.pixels(images), images.labels)
         return {"test_loss": measured.loss, "test_accuracy": measured.accuracy}
 
     def train(self) -> None:
@@ -152,8 +153,8 @@ class Trainer:
         batches, done = self.setup.batches(epoch), self.position.iteration % self.setup.iterations_per_epoch
         self.reporter.begin_epoch(epoch + 1, len(batches), done)
         pace = Pace()
-        for number, batch in enumerate(batches[done:], done + 1):
-            self._iteration(batch, epoch)
+        for number, (batch, *pixels) in enumerate(self.setup.feed(batches[done:], epoch), done + 1):
+            self._iteration(batch, epoch, *pixels)
             pace.count(len(batch))
             if pace.is_time_to_look() or number % LOOK_EVERY == 0 or number == done + 1:
                 self._look(number, pace)
@@ -163,10 +164,10 @@ class Trainer:
         if self.stop and not self._is_over:
             self._stop()
 
-    def _iteration(self, batch: Any, epoch: int) -> None:
+    def _iteration(self, batch: Any, epoch: int, *pixels: Any) -> None:
         iteration = self.position.iteration
         self.rate = self.schedule.rate(iteration)
-        self.learner.step(batch, epoch, iteration, self.rate)
+        self.learner.step(batch, epoch, iteration, self.rate, *pixels)
         self.position.iteration += 1
         if self.schedule.low_error and self.schedule.low_error.is_due(self.position.iteration):
             self.schedule.low_error.look(*self.learner.step.answers())
@@ -186,8 +187,9 @@ class Trainer:
         self._require_finite(trained["loss"])
         speed, arrays = pace.images_per_second, self.learner.arrays()
         self._require_finite(*arrays.values())
+        images = self.setup.validation
         with self.learner.averaged():
-            validation = self.learner.evaluate(self.setup.validation)
+            validation = self.learner.evaluation(self.setup.pixels(images, quick=True), images.labels)
             self._require_finite(validation.loss)
             metrics = {
                 "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,

@@ -114,7 +114,7 @@ MISTAKES = [
     ("validation: test", "validation: {holdut: 5}", "unknown-kind", "holdut"),
     ("source: cifar10", "source: cifar", "unknown-kind", "cifar"),
     ("source: cifar10", "source: {npz: {file: x}}", "unknown-key", "file"),
-    ("pixel_mean", "pixel_men", "bad-value", "pixel_men"),
+    ("pixel_mean", "pixel_men", "unknown-kind", "pixel_men"),
     ("fraction: 0.1", "fraction: 1.5", "bad-value", "1.5"),
     ("flip: horizontal", "flip: sideways", "bad-value", "sideways"),
     ("flip: horizontal", "flop: horizontal", "unknown-kind", "flop"),

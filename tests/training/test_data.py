@@ -19,12 +19,14 @@ from PIL import Image
 
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.spec.data import Data, Holdout, OnTest
+from archbuilder.spec.framing import Resize
 from archbuilder.training import data_cifar
 from archbuilder.training.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
-from archbuilder.training.data import Dataset, Images, load_data, split
-from archbuilder.training.data_folder import read_image
+from archbuilder.training.data import Dataset, Images, Pictures, load_data, split
+from archbuilder.training.data_folder import decode
 from archbuilder.training.data_unpickle import unpickle
 from archbuilder.training.download import DownloadError, download
+from archbuilder.training.framing import frame
 
 CIFAR_SHAPE = (32, 32, 3)
 TRAIN, TEST = 50, 20
@@ -39,6 +41,11 @@ def some_images(count: int, classes: int = 10, shape: tuple[int, int, int] = CIF
 
 def load(source: object, path: Path | None, shape: tuple[int, int, int] = CIFAR_SHAPE) -> Dataset:
     return load_data(Data.model_validate({"source": source}), shape, path)
+
+
+def pixels(images: Pictures) -> npt.NDArray[np.uint8]:
+    assert isinstance(images, Images)
+    return images.pixels
 
 
 def batch(images: Images, label_key: bytes = b"labels") -> bytes:
@@ -132,16 +139,16 @@ def test_every_layout_of_cifar10_gives_the_same_data_set(
     expected = Dataset.of("cifar10", CIFAR10_CLASSES, train, test, "memory")
     found = load("cifar10", LAYOUTS[layout](tmp_path, *parts))
     assert (found.name, found.classes, found.fingerprint) == ("cifar10", CIFAR10_CLASSES, expected.fingerprint)
-    np.testing.assert_array_equal(found.train.pixels, expected.train.pixels)
+    np.testing.assert_array_equal(pixels(found.train), pixels(expected.train))
     np.testing.assert_array_equal(found.train.labels, expected.train.labels)
     assert sorted(found.test.digests()) == sorted(test.digests())
-    assert found.train.pixels.dtype == np.uint8
+    assert pixels(found.train).dtype == np.uint8
     assert found.train.labels.dtype == np.int32
 
 
 def test_test_images_keep_the_order_they_are_stored_in(parts: tuple[Images, Images], tmp_path: Path) -> None:
     found = load("cifar10", write_npz(tmp_path / "c.npz", *parts))
-    np.testing.assert_array_equal(found.test.pixels, parts[1].pixels)
+    np.testing.assert_array_equal(pixels(found.test), parts[1].pixels)
 
 
 def test_fingerprint_depends_on_every_pixel_and_label(parts: tuple[Images, Images]) -> None:
@@ -364,10 +371,10 @@ def test_image_folder_names_its_classes_and_resizes(tmp_path: Path) -> None:
     (folder / "train" / "fish" / "notes.txt").write_bytes(b"x")
     found = load("image_folder", tmp_path, (6, 8, 1))
     assert (found.name, found.classes) == ("pets", ("Dog", "cat", "fish"))
-    assert found.train.pixels.shape == (12, 6, 8, 1)
+    assert pixels(found.train).shape == (12, 6, 8, 1)
     grey = Image.fromarray(images.pixels[0]).convert("L").resize((8, 6), Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(read_image(folder / "train" / ("fish", "Dog", "cat")[images.labels[0]] / "0000.png",
-                                             (6, 8, 1))[..., 0], np.asarray(grey))  # fmt: skip
+    file = folder / "train" / ("fish", "Dog", "cat")[images.labels[0]] / "0000.png"
+    np.testing.assert_array_equal(frame(decode(file, "L"), [Resize()], (6, 8))[..., 0], np.asarray(grey))
 
 
 @pytest.mark.parametrize(("spoil", "message"), [
@@ -390,13 +397,13 @@ def test_image_that_is_cut_off_is_named(tmp_path: Path) -> None:
     Image.fromarray(some_images(1, 1).pixels[0]).save(file)
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(MissingError, match=r"photo.jpg cannot be read"):
-        read_image(file, CIFAR_SHAPE)
+        decode(file, "RGB")
 
 
 def test_image_that_would_unpack_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
     Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
     with pytest.raises(MissingError, match=r"bomb.png cannot be read"):
-        read_image(tmp_path / "bomb.png", CIFAR_SHAPE)
+        decode(tmp_path / "bomb.png", "RGB")
 
 
 def test_photo_is_turned_upright(tmp_path: Path) -> None:
@@ -405,18 +412,18 @@ def test_photo_is_turned_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6  # the camera was turned by a quarter
     image.save(tmp_path / "turned.png", exif=exif)
     upright = np.asarray(image.transpose(Image.Transpose.ROTATE_270))
-    np.testing.assert_array_equal(read_image(tmp_path / "turned.png", (6, 4, 3)), upright)
+    np.testing.assert_array_equal(decode(tmp_path / "turned.png", "RGB"), upright)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (16, 20, 3)])
 def test_digits(shape: tuple[int, int, int]) -> None:
     digits = load("digits", None, shape)
     assert (len(digits.train), len(digits.test), digits.classes) == (1433, 364, tuple("0123456789"))
-    assert digits.train.pixels.shape[1:] == shape
-    assert (digits.train.pixels.min(), digits.train.pixels.max()) == (0, 255)
+    assert pixels(digits.train).shape[1:] == shape
+    assert (pixels(digits.train).min(), pixels(digits.train).max()) == (0, 255)
     shares = np.bincount(digits.test.labels) / np.bincount(np.concatenate([digits.train.labels, digits.test.labels]))
     assert abs(shares - 0.2).max() < 0.01
-    assert (digits.train.pixels[..., :1] == digits.train.pixels).all()
+    assert (pixels(digits.train)[..., :1] == pixels(digits.train)).all()
 
 
 def test_holdout_takes_its_share_of_each_class() -> None:

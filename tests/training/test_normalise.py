@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from archbuilder.training.normalise import How, Normaliser, fit
+from archbuilder.spec.normalisation import ChannelMean, ChannelMeanStd, Channels, Normalisation, PixelMean, Unchanged
+from archbuilder.training.normalise import Normaliser, fit
 
 pytestmark = pytest.mark.keras
 
@@ -18,7 +19,7 @@ def pixels() -> npt.NDArray[np.uint8]:
 
 def test_pixel_mean_takes_off_the_mean_image(pixels: npt.NDArray[np.uint8]) -> None:
     scaled = pixels / 255.0
-    result = fit("pixel_mean", pixels)(pixels).numpy()
+    result = fit(PixelMean(), [pixels[:20], pixels[20:]])(pixels).numpy()
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, scaled - scaled.mean(axis=0), atol=1e-6)
 
@@ -26,22 +27,34 @@ def test_pixel_mean_takes_off_the_mean_image(pixels: npt.NDArray[np.uint8]) -> N
 def test_channel_mean_std_leaves_channels_of_mean_0_and_deviation_1(pixels: npt.NDArray[np.uint8]) -> None:
     pixels = pixels // np.array([1, 2, 5], dtype=np.uint8)
     scaled = pixels / 255.0
-    result = fit("channel_mean_std", pixels)(pixels).numpy()
+    result = fit(ChannelMeanStd(), [pixels[:1], pixels[1:]])(pixels).numpy()
     np.testing.assert_allclose(result, (scaled - scaled.mean((0, 1, 2))) / scaled.std((0, 1, 2)), atol=1e-5)
 
 
 def test_none_is_pixels_over_255(pixels: npt.NDArray[np.uint8]) -> None:
-    np.testing.assert_allclose(fit("none", pixels)(pixels).numpy(), pixels / 255.0, atol=1e-7)
+    np.testing.assert_allclose(fit(Unchanged(), [pixels])(pixels).numpy(), pixels / 255.0, atol=1e-7)
 
 
 def test_a_channel_that_never_changes_gives_zeros() -> None:
     pixels = np.full((3, 2, 2, 1), 7, dtype=np.uint8)
-    np.testing.assert_allclose(fit("channel_mean_std", pixels)(pixels).numpy(), 0, atol=1e-7)
+    np.testing.assert_allclose(fit(ChannelMeanStd(), [pixels[:1], pixels[1:]])(pixels).numpy(), 0, atol=1e-7)
 
 
-@pytest.mark.parametrize("how", ["pixel_mean", "channel_mean_std", "none"])
-def test_what_is_loaded_is_what_was_saved(how: How, pixels: npt.NDArray[np.uint8], tmp_path: Path) -> None:
-    normaliser = fit(how, pixels)
+def test_channel_mean_takes_off_the_mean_colour(pixels: npt.NDArray[np.uint8]) -> None:
+    scaled = pixels / 255.0
+    result = fit(ChannelMean(), [pixels[:20], pixels[20:]])(pixels).numpy()
+    np.testing.assert_allclose(result, scaled - scaled.mean((0, 1, 2)), atol=1e-6)
+
+
+def test_fixed_channels_need_no_images(pixels: npt.NDArray[np.uint8]) -> None:
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    result = fit(Channels(mean=mean, deviation=deviation), iter([]))(pixels).numpy()
+    np.testing.assert_allclose(result, (pixels / 255.0 - mean) / deviation, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", [PixelMean(), ChannelMeanStd(), Unchanged()])
+def test_what_is_loaded_is_what_was_saved(how: Normalisation, pixels: npt.NDArray[np.uint8], tmp_path: Path) -> None:
+    normaliser = fit(how, [pixels])
     normaliser.save(tmp_path / "normaliser.part")
     loaded = Normaliser.load(tmp_path / "normaliser.part")
     np.testing.assert_array_equal(loaded(pixels), normaliser(pixels))
