@@ -9,9 +9,28 @@ from itertools import pairwise
 from typing import assert_never
 
 from archbuilder.spec import learning_rate as rates
+from archbuilder.spec.training import Stop
 
 State = Mapping[str, float | int | None]
 """What a checkpoint holds of something that remembers."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run is; the last iteration of an epoch may be of fewer images, the last epoch of fewer iterations."""
+
+    iterations_per_epoch: int
+    iterations: int
+
+    @classmethod
+    def of(cls, stop: Stop, batch_size: int, images: int) -> Length:
+        """That of a run over so many training images."""
+        per_epoch = math.ceil(images / batch_size)
+        return cls(per_epoch, stop.iterations or (stop.epochs or 0) * per_epoch)
+
+    @property
+    def epochs(self) -> int:
+        return math.ceil(self.iterations / self.iterations_per_epoch)
 
 
 def schedule(spec: rates.LearningRate, iterations_per_epoch: int, iterations: int) -> Schedule:

@@ -17,6 +17,7 @@ COMMANDS = {
     "draw": "Draw a network as SVG, PNG, PDF or DOT.",
     "verify": "Say whether a network is a published one, and why not.",
     "train": "Train a network by its own recipe.",
+    "schedule": "Print and plot the learning rate of a recipe.",
     "evaluate": "Measure a trained network on its test set.",
     "predict": "Classify images with a trained network.",
     "list": "List the bundled specs.",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import BeforeValidator, Field, StrictInt
 
+from archbuilder.errors import UsageError
 from archbuilder.spec.base import Kind, Model, Text, one_of
 from archbuilder.spec.short import Short, checks, one_of_short, problem
 from archbuilder.spec.values import shown
@@ -62,6 +63,15 @@ class Holdout(Short):
         0.1, description="How many images, or which share of them."
     )
 
+    def count(self, total: int) -> int:
+        """How many of so many training images are set apart; raises UsageError where none would be left."""
+        count = max(1, round(self.amount * total)) if isinstance(self.amount, float) else self.amount
+        if count >= total:
+            raise UsageError(
+                f"{count} of {total} training images cannot be held out: nothing would be left to learn from"
+            )
+        return count
+
 
 class OnTest(Kind):
     """The test set itself, as the reference code does; the best epoch is then chosen on the images that judge it."""
@@ -81,3 +91,20 @@ class Data(Model):
     validation: Annotated[Validation, *checks(one_of_short(Validation, "validations"))] = Field(
         Holdout(), description="{holdout: images or share} of the training set, or test."
     )
+
+    def held_out(self, total: int) -> int:
+        """How many of so many training images are not learned from."""
+        return self.validation.count(total) if isinstance(self.validation, Holdout) else 0
+
+
+def train_images(source: Source) -> int | None:
+    """The training images of a data set, those to be held out among them; none where only the data itself tells."""
+    match source:
+        case Digits():
+            return 1433
+        case Cifar10() | Cifar100():
+            return 50_000
+        case ImageFolder() | Npz():
+            return None
+        case _:
+            assert_never(source)

@@ -60,15 +60,8 @@ def split(train: SomePictures, validation: spec.Validation, seed: int) -> tuple[
     """
     if isinstance(validation, spec.OnTest):
         return train, train.take(np.zeros(0, np.int64))
-    chosen = _stratified(train.labels, _count(validation.amount, len(train)), seed)
+    chosen = _stratified(train.labels, validation.count(len(train)), seed)
     return train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))
-
-
-def _count(amount: float, total: int) -> int:
-    count = max(1, round(amount * total)) if isinstance(amount, float) else amount
-    if count >= total:
-        raise UsageError(f"{count} of {total} training images cannot be held out: nothing would be left to learn from")
-    return count
 
 
 def _stratified(labels: npt.NDArray[np.int32], count: int, seed: int) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.keras_backend import build_model
-from archbuilder.schedule import Schedule, schedule
+from archbuilder.schedule import Length, Schedule, schedule
 from archbuilder.spec import Spec
 from archbuilder.spec.data import ImageFolder, Npz, OnTest, Source
 from archbuilder.spec.training import Training
@@ -56,19 +55,20 @@ class Setup:
     """The parts whose weights stay as they are."""
 
     @property
+    def length(self) -> Length:
+        return Length.of(self.training.stop, self.training.batch_size, len(self.train))
+
+    @property
     def iterations_per_epoch(self) -> int:
-        """The last one of an epoch may be of fewer images than the others."""
-        return ceil(len(self.train) / self.training.batch_size)
+        return self.length.iterations_per_epoch
 
     @property
     def iterations(self) -> int:
-        stop = self.training.stop
-        return stop.iterations or (stop.epochs or 0) * self.iterations_per_epoch
+        return self.length.iterations
 
     @property
     def epochs(self) -> int:
-        """The last one may be cut short."""
-        return ceil(self.iterations / self.iterations_per_epoch)
+        return self.length.epochs
 
     def schedule(self) -> Schedule:
         return schedule(self.training.learning_rate, self.iterations_per_epoch, self.iterations)

@@ -1,0 +1,60 @@
+"""archbuilder schedule"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archbuilder.cli.options import edits_option, json_option, print_json, spec_argument
+
+
+@click.command()
+@spec_argument
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="For N epochs instead of as the spec says.")
+@click.option("--images", type=click.IntRange(1), metavar="N", help="How many training images there are.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="PATH", help="Where they lie, to be counted.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Draw the curve: .png, .svg, .pdf."
+)
+@json_option
+@edits_option
+def command(
+    spec: str,
+    epochs: int | None,
+    images: int | None,
+    data: Path | None,
+    output: Path | None,
+    as_json: bool,
+    edits: tuple[str, ...],
+) -> None:
+    """Print the learning rate of SPEC: where it changes, in iterations, epochs and the share of the run, and the curve.
+
+    The sizes of digits, CIFAR-10 and CIFAR-100 are known; for other data, --images or --data says how many images there
+    are for training, before some are held out.
+
+    \b
+    Examples:
+      archbuilder schedule he2015/resnet20
+      archbuilder schedule he2015/resnet50 --images 1281167
+      archbuilder schedule mine.yaml --epochs 30 -o curve.svg
+    """
+    from archbuilder import plot
+    from archbuilder.spec import load
+    from archbuilder.timetable import render, timetable
+
+    loaded = load(spec, edits)
+    if data is not None and loaded.training is not None:
+        from archbuilder.training.counting import count
+
+        images = count(loaded.training.data.source, data)
+    found = timetable(loaded, images, epochs)
+    if output:
+        plot.save(found, output)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        render(found)
+        click.echo(f"\n{plot.text(found)}")
+        for note in found.notes:
+            click.echo(f"note: {note}")
