@@ -10,6 +10,7 @@ from typing import Literal
 from archbuilder.graph.analysis import depth
 from archbuilder.graph.expand import expand
 from archbuilder.spec import bundled, load
+from archbuilder.spec.network import Figure
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class Entry:
     trainable: int
     total: int
     macs: int
+    published: tuple[Figure, ...]
 
     def to_json(self) -> dict[str, object]:
         parameters = {"trainable": self.trainable, "total": self.total}
         about = {"name": self.name, "summary": self.summary, "source": self.source}
-        return {**about, "depth": self.depth, "parameters": parameters, "macs": self.macs}
+        published = [figure.model_dump(exclude_none=True) for figure in self.published]
+        return {**about, "depth": self.depth, "parameters": parameters, "macs": self.macs, "published": published}
 
 
 @cache
@@ -39,9 +42,8 @@ def catalogue() -> tuple[Entry, ...]:
 def _entry(name: str) -> Entry:
     spec = load(name)
     graph = expand(spec)
-    return Entry(
-        name, spec.network.summary, spec.network.source, depth(graph), graph.trainable, graph.parameters, graph.macs
-    )
+    network, counts = spec.network, (graph.trainable, graph.parameters, graph.macs)
+    return Entry(name, network.summary, network.source, depth(graph), *counts, network.published)
 
 
 GROUPS = {
@@ -60,20 +62,39 @@ def markdown(entries: Sequence[Entry]) -> str:
     parts = [
         "# Networks\n\nWritten by `archbuilder list --markdown`; the tests fail where it differs from the code. "
         "Counts are trainable and total parameters; multiply-adds are those of convolutions and dense layers, for one "
-        "image.\n"
+        "image. The errors are the published ones, in percent, with the data and how it was measured: over all test "
+        "images, the likeliest class alone counting (top-1), or the five likeliest (top-5).\n"
     ]
     for folder, heading in GROUPS.items():
         parts.append(f"## {heading}\n")
-        headings = "spec | depth | trainable | total | multiply-adds | what it is, and what was published | source"
+        headings = "spec | depth | trainable | total | multiply-adds | error | top-5 | measured | what it is | source"
         parts.append(f"| {headings} |")
-        parts.append("| --- | ---: | ---: | ---: | ---: | --- | --- |")
+        parts.append("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- | --- |")
         parts += [_markdown_row(entry) for entry in entries if entry.name.rpartition("/")[0] == folder]
         parts.append("")
     return "\n".join(parts)
 
 
 def _markdown_row(entry: Entry) -> str:
-    return f"| `{entry.name}` | {' | '.join(_counts(entry))} | {entry.summary} | {entry.source} |"
+    figures = ("<br>".join(column) for column in _figures(entry))
+    return f"| `{entry.name}` | {' | '.join((*_counts(entry), *figures))} | {entry.summary} | {entry.source} |"
+
+
+def _figures(entry: Entry) -> tuple[list[str], list[str], list[str]]:
+    """The published errors, those of the five likeliest classes, and how they were measured."""
+    errors = [shown_error(figure) for figure in entry.published]
+    top5 = [f"{figure.top5_error:.2f}" for figure in entry.published if figure.top5_error is not None]
+    return errors, top5, [shown_conditions(figure) for figure in entry.published]
+
+
+def shown_error(figure: Figure) -> str:
+    """`6.61 ± 0.16`"""
+    return f"{figure.error:.2f}" + (f" ± {figure.deviation:.2f}" if figure.deviation is not None else "")
+
+
+def shown_conditions(figure: Figure) -> str:
+    """`CIFAR-10, mean of 5 runs`"""
+    return ", ".join(part for part in (figure.on, figure.how, figure.source) if part)
 
 
 def render(entries: Sequence[Entry]) -> None:
@@ -88,9 +109,10 @@ def render(entries: Sequence[Entry]) -> None:
     for heading in headings:
         justify: Literal["left", "right"] = "left" if heading == "spec" else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
+    table.add_column("error %", justify="right", no_wrap=True)
     table.add_column("summary")
     for row, entry in zip(rows, entries, strict=True):
-        table.add_row(*row, entry.summary)
+        table.add_row(*row, "\n".join(_figures(entry)[0]), entry.summary)
     Console(width=None if Console().is_terminal else 200).print(table)
 
 

@@ -15,3 +15,21 @@ def test_the_page_of_networks_is_what_the_code_gives() -> None:
 
 def test_every_network_is_in_a_group() -> None:
     assert {name.rpartition("/")[0] for name in archbuilder.bundled()} == GROUPS.keys()
+
+
+def test_published_errors_stand_apart_from_what_a_network_is() -> None:
+    entries = {entry.name: entry for entry in catalogue()}
+    assert entries["he2015/resnet110"].to_json()["published"] == [
+        {"error": 6.43, "on": "CIFAR-10", "how": "best of 5 runs"},
+        {"error": 6.61, "deviation": 0.16, "on": "CIFAR-10", "how": "mean of 5 runs"},
+    ]
+    row = next(line for line in markdown(catalogue()).splitlines() if "`he2015/resnet50`" in line)
+    assert "| 22.85 | 6.71 | ImageNet, 10-crop |" in row
+    assert not any("% error" in entry.summary for entry in entries.values() if entry.published)
+
+
+def test_a_spec_does_not_inherit_what_was_published_for_another() -> None:
+    changed = archbuilder.load_text("archbuilder: 1\nextends: he2015/resnet110\nname: mine\nshortcut: none\n")
+    assert archbuilder.load("he2015/resnet110").network.published
+    assert not changed.network.published
+    assert archbuilder.load_text(archbuilder.load("he2015/resnet110").dump()).network.published

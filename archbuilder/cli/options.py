@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -60,3 +63,10 @@ def print_json(data: object) -> None:
     import json
 
     click.echo(json.dumps(data, indent=2))
+
+
+def print_table(table: Table) -> None:
+    """In a width of its own where it goes into a file or a pipe: nothing is to be folded at 80 columns there."""
+    from rich.console import Console
+
+    Console(width=None if Console().is_terminal else 200, highlight=False).print(table)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.evaluate import run_argument, weights_option
+from archbuilder.cli.evaluate import weights_option
 from archbuilder.cli.options import json_option, load_tensorflow, print_json
+from archbuilder.errors import MissingError
 
 if TYPE_CHECKING:
+    from archbuilder.training.evaluation import Prediction
     from archbuilder.training.run import Which
 
 
 @click.command()
-@run_argument
+@click.argument("run", type=click.Path(path_type=Path))
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to print.")
 @weights_option
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_json: bool) -> None:
     """Say what the network of a RUN takes images to be: the likeliest classes with their probabilities.
 
-    Images may be of any size and kind that Pillow reads; `testing` in the spec says how they are framed.
+    Images may be of any size and kind that Pillow reads; `testing` in the spec says how they are framed. Those that
+    cannot be read are named at the end, with exit code 4; with --json, their `problem` says why.
 
     \b
     Examples:
@@ -33,13 +37,27 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
     """
     load_tensorflow()
     from archbuilder.training.evaluation import predict
-    from archbuilder.training.progress import percent
     from archbuilder.training.run import Run
+    from archbuilder.training.tables import percent
 
-    predictions = predict(Run.open(run), images, top, weights)
+    predictions = _shown(predict(Run.open(run), images, top, weights), len(images))
     if as_json:
         print_json([asdict(prediction) for prediction in predictions])
-        return
-    for prediction in predictions:
-        shares = ", ".join(f"{one.name} {percent(one.probability)}" for one in prediction.classes)
-        click.echo(f"{prediction.image}: {shares}")
+    else:
+        for prediction in predictions:
+            shares = ", ".join(f"{one.name} {percent(one.probability)}" for one in prediction.classes)
+            if shares:
+                click.echo(f"{prediction.image}: {shares}")
+    problems = [prediction.problem for prediction in predictions if prediction.problem]
+    if problems:
+        raise MissingError("\n".join(problems))
+
+
+def _shown(predictions: Iterator[Prediction], count: int) -> list[Prediction]:
+    """All of them; a terminal shows meanwhile how many there are."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return list(track(predictions, "classifying", count, console=console, transient=True, disable=hidden))

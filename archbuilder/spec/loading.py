@@ -174,8 +174,13 @@ def _extended(document: Document, folder: Path | None, depth: int) -> Document:
         raise SpecError([Diagnostic("extends-cycle", f"more than {MAX_EXTENDS} specs extend each other", place.span)])
     path = _base_path(data["extends"], folder, place)
     base = _extended(_document(data["extends"], path), path.parent, depth + 1)
-    own = Document({key: value for key, value in data.items() if key != "extends"}, document.values, document.keys)
-    return merged(base, own, (CHOICES | TABLES).__contains__)
+    return merged(_without(base, "published"), _without(document, "extends"), (CHOICES | TABLES).__contains__)
+
+
+def _without(document: Document, key: str) -> Document:
+    data = document.data
+    kept = {name: value for name, value in data.items() if name != key} if isinstance(data, dict) else data
+    return Document(kept, document.values, document.keys)
 
 
 def _base_path(name: object, folder: Path | None, place: Place) -> Path:

@@ -143,6 +143,20 @@ class Stage(UnitChanges):
     after: Layers = Field((), description="Layers behind the last unit.")
 
 
+Percentage = Annotated[float, Field(strict=True, ge=0, le=100)]
+
+
+class Figure(Model):
+    """An error that was published for a network."""
+
+    error: Percentage = Field(description="The share of test images whose likeliest class is wrong, in percent.")
+    top5_error: Percentage | None = Field(None, description="That of images whose class is not among the first five.")
+    deviation: Percentage | None = Field(None, description="The standard deviation of the error over several runs.")
+    on: Text = Field(description="The data set, such as CIFAR-10.")
+    how: Text | None = Field(None, description="How it was measured, such as 10-crop or mean of 5 runs.")
+    source: Text | None = Field(None, description="Where it was published, if not at the source of the network.")
+
+
 class Network(Model):
     """A spec: what a network is, and how it is trained."""
 
@@ -152,6 +166,9 @@ class Network(Model):
     )
     summary: Text = Field("", description="What it is, in a sentence.")
     source: Text = Field("", description="Where it was published.")
+    published: tuple[Figure, ...] = Field(
+        (), description="What errors were published for it; a spec that extends it does not inherit them."
+    )
     input: tuple[Side, Side, Positive] = Field(description="Height, width and channels of an image.")
     defaults: Defaults = Field(default_factory=Defaults, description="What layers use where they do not say.")
     templates: Templates = Field(default_factory=Templates, description="Units and shortcuts of this spec's own.")

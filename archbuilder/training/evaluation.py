@@ -1,22 +1,19 @@
-"""What a trained network is worth: loss and accuracy on a data set, classes of single images."""
+"""What trained networks are worth, alone and together: loss and accuracy on a data set, classes of single images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.expand import expand
-from archbuilder.graph.network import Graph
-from archbuilder.graph.ops import Activation, Shape
+from archbuilder.graph.ops import Shape
 from archbuilder.spec.data import Holdout
 from archbuilder.spec.framing import AnyFraming
 from archbuilder.training.checkpoint import Json
@@ -27,6 +24,7 @@ from archbuilder.training.setup import prepare, require_training
 from archbuilder.training.step import Evaluation, EvaluationStep
 
 Array = NDArray[Any]
+PREDICTED_AT_ONCE = 64
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -40,50 +38,111 @@ class Share:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest classes of an image, the likeliest first."""
+    """The likeliest classes of an image, the likeliest first, or why it cannot be read."""
 
     image: str
-    classes: tuple[Share, ...]
+    classes: tuple[Share, ...] = ()
+    problem: str | None = None
 
 
-def evaluate(run: Run, data_path: Path | None = None, weights: Which = "best") -> Json:
+def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Json:
     """Loss and accuracy of a run's network on the test set and, where the data is the run's own, on its hold-out.
 
-    Raises UsageError where the data has other classes.
+    Of several runs, `runs` has each, and `ensemble` what the mean of their probabilities comes to. Raises UsageError
+    where the classes or the data of the runs differ from each other, or from the data at `data_path`.
     """
-    precision = run.environment["precision"]
-    setup = prepare(run.spec, data_path or run.data_path, precision)
-    if setup.data.classes != run.classes:
-        raise UsageError(f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}")
-    step = EvaluationStep(Forward(setup.graph, run.model(weights), precision), run.normaliser)
-    is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
-    has_holdout = is_own and isinstance(setup.training.data.validation, Holdout)
-    sets = {"test": setup.data.test, **({"validation": setup.validation} if has_holdout else {})}
-    measured = {name: _measured(step(setup.pixels(images), images.labels)) for name, images in sets.items()}
-    return {"run": str(run.folder), "weights": weights, "data": setup.data.origin, **measured}
+    _require_alike(runs, data_path)
+    first = _Member.of(runs[0], data_path or runs[0].data_path, weights)
+    total, measured = first.probabilities, [first.measured]
+    for run in runs[1:]:
+        member = _Member.of(run, data_path or runs[0].data_path, weights)  # of one layout, so in the same order
+        _require_same_images(first, member)
+        total, measured = total + member.probabilities, [*measured, member.measured]
+    if len(runs) == 1:
+        return first.measured
+    return {"runs": measured, "ensemble": {"test": _score(total / len(runs), first.labels)}}
 
 
-def _measured(evaluation: Evaluation) -> Json:
+def _require_alike(runs: Sequence[Run], data_path: Path | None) -> None:
+    for run in runs[1:]:
+        if run.classes != runs[0].classes:
+            raise UsageError(f"the runs in {runs[0].folder} and {run.folder} do not have the same classes")
+        one, other = (each.environment["data"]["fingerprint"] for each in (runs[0], run))
+        if one != other and data_path is None:
+            raise UsageError(
+                f"the runs in {runs[0].folder} and {run.folder} do not have the same data: the fingerprints are "
+                f"{one[:12]} and {other[:12]}; --data names the data to measure them on"
+            )
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One of the networks that are measured together; only the test set is no network's training set."""
+
+    fingerprint: str
+    """Of the data."""
+    labels: Array
+    measured: Json
+    probabilities: Array
+    """Of each test image and class."""
+
+    @classmethod
+    def of(cls, run: Run, data_path: Path | None, weights: Which) -> _Member:
+        precision = run.environment["precision"]
+        setup = prepare(run.spec, data_path, precision)
+        if setup.data.classes != run.classes:
+            raise UsageError(
+                f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}"
+            )
+        step = EvaluationStep(Forward(setup.graph, run.model(weights), precision), run.normaliser)
+        test = step(setup.pixels(setup.data.test), setup.data.test.labels)
+        measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "test": _facts(test)}
+        is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
+        if is_own and isinstance(setup.training.data.validation, Holdout):
+            measured["validation"] = _facts(step(setup.pixels(setup.validation), setup.validation.labels))
+        return cls(setup.data.fingerprint, setup.data.test.labels, measured, test.probabilities)
+
+
+def _require_same_images(first: _Member, other: _Member) -> None:
+    if first.fingerprint != other.fingerprint:
+        raise UsageError(
+            f"the networks of {first.measured['run']} and {other.measured['run']} do not see the same images, so that "
+            "they make no ensemble"
+        )
+
+
+def _facts(evaluation: Evaluation) -> Json:
     return {"images": len(evaluation.probabilities), "loss": evaluation.loss, "accuracy": evaluation.accuracy}
 
 
-def predict(run: Run, paths: Sequence[Path], top: int = 3, weights: Which = "best") -> list[Prediction]:
-    """What a run's network takes images to be; raises MissingError for one that cannot be read."""
+def _score(probabilities: Array, labels: Array) -> Json:
+    """What probabilities `(n, classes)` come to."""
+    right = probabilities[np.arange(len(labels)), labels]
+    loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean(dtype=np.float64)
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    return {"images": len(labels), "loss": float(loss), "accuracy": float(accuracy)}
+
+
+def predict(run: Run, paths: Sequence[Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
+    """What a run's network takes images to be, in their order, batch by batch."""
     graph, steps = expand(run.spec), require_training(run.spec).testing_frame
-    pixels = np.stack([framed(path, graph.input.shape, steps) for path in paths])
-    crops = pixels.reshape(-1, *graph.input.shape)
-    shares = probabilities(graph, run.model(weights), run.normaliser(tf.constant(crops)))
-    shares = shares.reshape(len(paths), -1, shares.shape[-1]).mean(1)
-    return [_prediction(path, row, run.classes, top) for path, row in zip(paths, shares, strict=True)]
+    forward = Forward(graph, run.model(weights), run.environment["precision"])
+    step = EvaluationStep(forward, run.normaliser, PREDICTED_AT_ONCE)
+    for start in range(0, len(paths), step.batch_size):
+        batch = [_read(path, graph.input.shape, steps) for path in paths[start : start + step.batch_size]]
+        readable = [pixels for _, pixels, _ in batch if pixels is not None]
+        shares = iter(step.probabilities(np.stack(readable)) if readable else ())
+        for path, pixels, problem in batch:
+            classes = () if pixels is None else _likeliest(next(shares), run.classes, top)
+            yield Prediction(str(path), classes, problem)
 
 
-def probabilities(graph: Graph, model: keras.Model, images: Any) -> Array:
-    """Of each class `(n, classes)`, whether the network ends in softmax or before it."""
-    outputs = tf.convert_to_tensor(model(images, training=False))
-    op = graph[graph.outputs[0]].op
-    ends_in_softmax = isinstance(op, Activation) and op.function == "softmax"
-    shares: Array = (outputs if ends_in_softmax else tf.nn.softmax(outputs)).numpy()
-    return shares
+def _read(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Path, Array | None, str | None]:
+    """An image with its pixels, or with the reason why there are none."""
+    try:
+        return path, framed(path, shape, steps), None
+    except MissingError as error:
+        return path, None, str(error)
 
 
 def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
@@ -101,6 +160,6 @@ def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
     return frame(upright, steps, (height, width))
 
 
-def _prediction(path: Path, shares: Array, classes: tuple[str, ...], top: int) -> Prediction:
+def _likeliest(shares: Array, classes: tuple[str, ...], top: int) -> tuple[Share, ...]:
     order = np.argsort(-shares, kind="stable")[:top]
-    return Prediction(str(path), tuple(Share(classes[index], float(shares[index])) for index in order))
+    return tuple(Share(classes[index], float(shares[index])) for index in order)

@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+
+from archbuilder.training.tables import counted, duration, percent, result_table
 
 Json = dict[str, Any]
 
@@ -187,39 +188,3 @@ def pulse_line(pulse: Pulse) -> str:
     if pulse.seconds_left is None:
         return measured
     return f"{measured}  {pulse.images_per_second:,.0f} images/s  {duration(pulse.seconds_left)} left"
-
-
-def result_table(result: Json) -> Table:
-    """Final and best weights on the test set."""
-    table = Table("weights", "epoch", "test loss", "test accuracy")
-    for which in ("best", "final"):
-        one = result[which]
-        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
-    return table
-
-
-def evaluation_lines(measured: Json) -> list[str]:
-    """What `evaluate` measured, a line for each set of images."""
-    sets = [(name, measured[name]) for name in ("test", "validation") if name in measured]
-    head = f"{measured['run']}, {measured['weights']} weights, data from {measured['data']}"
-    return [head] + [
-        f"{name}: {one['images']:,} images, accuracy {percent(one['accuracy'])}, loss {one['loss']:.4f}"
-        for name, one in sets
-    ]
-
-
-def counted(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `3:07` or `1:02:07`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

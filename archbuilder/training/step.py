@@ -170,6 +170,11 @@ class EvaluationStep:
         loss, right, count = _totals(_cross_entropy(logits, labels), logits, tf.constant(labels, tf.int32)).numpy()
         return Evaluation(float(loss / count), float(right / count), tf.nn.softmax(logits).numpy())
 
+    def probabilities(self, pixels: Array | Streamed) -> Array:
+        """Of each class (n, classes)."""
+        shares: Array = tf.nn.softmax(self.logits(pixels)).numpy()
+        return shares
+
     def logits(self, pixels: Array | Streamed) -> Tensor:
         """What enters the softmax (n, classes); of several crops, the logarithms of their mean probabilities."""
         if isinstance(pixels, np.ndarray):

@@ -12,10 +12,11 @@ import numpy as np
 from archbuilder.errors import DivergedError
 from archbuilder.schedule import Patience, State
 from archbuilder.training.checkpoint import Checkpoint, Json
-from archbuilder.training.progress import Pulse, Reporter, counted
+from archbuilder.training.progress import Pulse, Reporter
 from archbuilder.training.run import Run
 from archbuilder.training.setup import Learner, Setup
 from archbuilder.training.signals import StopFlag
+from archbuilder.training.tables import counted
 
 LOOK_EVERY = 50
 """How many iterations may pass before the loss is looked at: on a GPU, each look waits for the device."""

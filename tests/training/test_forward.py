@@ -11,9 +11,14 @@ import pytest
 import tensorflow as tf
 
 from archbuilder.graph import ops
+from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph, Node, node
 from archbuilder.keras_backend import build_model
+from archbuilder.spec import load
+from archbuilder.spec.normalisation import Unchanged
 from archbuilder.training.forward import Forward
+from archbuilder.training.normalise import fit
+from archbuilder.training.step import EvaluationStep
 
 pytestmark = pytest.mark.keras
 
@@ -157,6 +162,22 @@ def test_inference_is_that_of_keras(graph: Graph) -> None:
     np.testing.assert_allclose(
         outputs(Forward(graph, model), training=False), model(images(), training=False), atol=TOLERANCE, rtol=TOLERANCE
     )
+
+
+@pytest.mark.parametrize("name", ["resnet20_v1", "resnet20_v2", "he2015/resnet20"])
+def test_the_evaluation_of_a_whole_network_is_what_keras_predicts(name: str) -> None:
+    graph = expand(load(name))
+    model, random = build_model(graph, seed=0), np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            for variable, low in ((layer.gamma, 0.3), (layer.beta, -0.2), (layer.moving_mean, -0.2)):
+                variable.assign(random.uniform(low, low + 0.4, variable.shape))
+            layer.moving_variance.assign(random.uniform(0.5, 2, layer.moving_variance.shape))
+    pixels = np.stack([random.integers(0, brightest, (32, 32, 3), np.uint8) for brightest in (20, 90, 256)])
+    step = EvaluationStep(Forward(graph, model), fit(Unchanged(), ()), batch_size=2)
+    expected = model.predict(pixels / np.float32(255), verbose=0)
+    np.testing.assert_allclose(step.probabilities(pixels), expected, rtol=1e-5)
+    assert (expected.std(axis=0) > 1e-3).any()
 
 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name != "dropout"])

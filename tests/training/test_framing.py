@@ -191,7 +191,7 @@ def test_a_streamed_run_that_was_stopped_within_an_epoch_ends_with_the_same_bits
 
 def test_testing_takes_the_mean_of_ten_crops(whole: Run, folder: Path) -> None:
     assert whole.result is not None
-    measured = evaluate(whole)["test"]
+    measured = evaluate([whole])["test"]
     assert measured["loss"] == pytest.approx(whole.result["best"]["test_loss"], rel=1e-6)
     file = folder / "test" / "3" / "0.jpg"
     image = Image.open(file).resize((10, int(10 * 20 / 14)), Image.Resampling.BILINEAR)

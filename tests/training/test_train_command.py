@@ -199,7 +199,12 @@ def test_evaluate(call: Call, trained: Run) -> None:
         "accuracy": last["validation_accuracy"],
     }
     code, out, _ = call("evaluate", trained.folder)
-    assert out.splitlines()[1].startswith("test: 364 images, accuracy ")
+    assert code == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
+    assert [row[:3] for row in rows] == [
+        [f"{trained.folder}, best weights", "test", "364"],
+        [f"{trained.folder}, best weights", "validation", "143"],
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +240,18 @@ def test_an_image_that_cannot_be_read(call: Call, trained: Run, tmp_path: Path) 
         code, _, err = call("predict", trained.folder, tmp_path / name)
         assert code == 4
         assert message in err
+
+
+def test_the_images_that_can_be_read_are_classified(
+    call: Call, trained: Run, pictures: Sequence[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    images = [pictures[0], tmp_path / "broken.png", pictures[1], tmp_path / "none.png"]
+    code, out, err = call("predict", trained.folder, *images, "--json")
+    assert code == 4
+    assert all(f"{name}.png" in err for name in ("broken", "none"))
+    found = json.loads(out)
+    assert [bool(one["classes"]) for one in found] == [True, False, True, False]
+    assert [one["problem"] is None for one in found] == [True, False, True, False]
+    alone = json.loads(call("predict", trained.folder, pictures[1], "--json")[1])
+    assert found[2]["classes"][0]["name"] == alone[0]["classes"][0]["name"]

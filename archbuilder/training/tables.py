@@ -1,0 +1,53 @@
+"""How numbers of a training are written, and the tables of what it came to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+Json = dict[str, Any]
+
+
+def result_table(result: Json) -> Table:
+    """Final and best weights on the test set."""
+    table = Table("weights", "epoch", "test loss", "test accuracy")
+    for which in ("best", "final"):
+        one = result[which]
+        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
+    return table
+
+
+def evaluation_table(measured: Json) -> Table:
+    """What `evaluate` measured: each run, and the ensemble of several."""
+    table = Table("network", "images", "number", "accuracy", "loss")
+    for one in measured.get("runs", [measured]):
+        for name in ("test", "validation"):
+            if name in one:
+                _add_score(table, f"{one['run']}, {one['weights']} weights", name, one[name])
+    if "ensemble" in measured:
+        _add_score(table, f"ensemble of {len(measured['runs'])}", "test", measured["ensemble"]["test"])
+    return table
+
+
+def _add_score(table: Table, network: str, images: str, score: Json) -> None:
+    numbers = (f"{score['images']:,}", percent(score["accuracy"]), f"{score['loss']:.4f}")
+    table.add_row(escape(network), images, *numbers)
+
+
+def counted(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3:07` or `1:02:07`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
