@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Print a spec.",
     "validate": "Check specs, showing every mistake at its place.",
     "schema": "Print the JSON schema of specs, for editors.",
+    "doctor": "Say what this machine offers, and what is missing.",
     "completion": "Print the script for shell completion.",
 }
 

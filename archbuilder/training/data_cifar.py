@@ -61,6 +61,7 @@ CIFAR100 = Cifar(
 )  # fmt: skip
 
 Parts = tuple[Images, Images]
+Reader = Callable[[Cifar, Path], Parts]
 
 
 def load(cifar: Cifar, shape: tuple[int, ...], path: Path | None) -> Dataset:
@@ -68,6 +69,17 @@ def load(cifar: Cifar, shape: tuple[int, ...], path: Path | None) -> Dataset:
     origin, (train, test) = _given(cifar, path) if path is not None else _cached(cifar)
     data_npz.require(origin, train, test, len(cifar.classes), shape)
     return Dataset.of(cifar.name, cifar.classes, train, test, str(origin))
+
+
+def cache_folder() -> Path:
+    """Where Keras keeps its data sets."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+
+
+def cached(cifar: Cifar) -> Path | None:
+    """Where in the cache the data set lies, if it does; it is not read."""
+    found = _located(cifar, cache_folder()) if cache_folder().is_dir() else None
+    return found[0] if found else None
 
 
 def _given(cifar: Cifar, path: Path) -> tuple[Path, Parts]:
@@ -80,7 +92,7 @@ def _given(cifar: Cifar, path: Path) -> tuple[Path, Parts]:
 
 
 def _cached(cifar: Cifar) -> tuple[Path, Parts]:
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    cache = cache_folder()
     if (found := _find(cifar, cache)) is not None:
         return found
     archive = cache / cifar.archive
@@ -102,11 +114,16 @@ def _layouts(cifar: Cifar) -> str:
 
 
 def _find(cifar: Cifar, path: Path) -> tuple[Path, Parts] | None:
+    found = _located(cifar, path)
+    return None if found is None else (found[0], found[1](cifar, found[0]))
+
+
+def _located(cifar: Cifar, path: Path) -> tuple[Path, Reader] | None:
     """Looks at the path itself; then at what is in it and is called after the data set, or holds its classes."""
     for place in _places(cifar, path):
         for fits, read in LAYOUTS:
             if fits(cifar, place, place == path):
-                return place, read(cifar, place)
+                return place, read
     return None
 
 
@@ -197,7 +214,7 @@ def _read_image_folder(cifar: Cifar, place: Path) -> Parts:
     return train, test
 
 
-LAYOUTS: tuple[tuple[Callable[[Cifar, Path, bool], bool], Callable[[Cifar, Path], Parts]], ...] = (
+LAYOUTS: tuple[tuple[Callable[[Cifar, Path, bool], bool], Reader], ...] = (
     (_has_batches, _read_batches),
     (_is_archive, _read_archive),
     (_is_npz, _read_npz),

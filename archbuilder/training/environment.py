@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow as tf
 
 from archbuilder.training.forward import Precision
+from archbuilder.training.machine import processor
 
 _AMPERE = (8, 0)
 """The first compute capability of NVIDIA GPUs that computes in bfloat16."""
@@ -21,9 +21,9 @@ def describe() -> dict[str, Any]:
     return {
         "versions": versions(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
-        "devices": [_device(gpu) for gpu in tf.config.list_physical_devices("GPU")] or ["CPU"],
+        "devices": [gpu_name(gpu) for gpu in tf.config.list_physical_devices("GPU")] or ["CPU"],
     }
 
 
@@ -55,15 +55,5 @@ def _has_bfloat16(gpu: Any) -> bool:
     return capability >= _AMPERE
 
 
-def _device(gpu: Any) -> str:
+def gpu_name(gpu: Any) -> str:
     return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
-
-
-def _processor() -> str:
-    """Linux names the model in a file; elsewhere Python knows at least the family."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
