@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,23 @@ class Diagnostic:
     message: str
     span: Span | None = None
     hint: str | None = None
+    severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         """As a person reads it; characters that a terminal would act on are shown as `?`."""
-        lines = [f"{self._location()}error[{self.code}]: {self.message}"]
+        lines = [f"{self._location()}{self.severity}[{self.code}]: {self.message}"]
         if self.span is not None:
             lines += excerpt(self.span)
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
+
+    def to_json(self) -> dict[str, object]:
+        place = self.span
+        where = (
+            {"file": place.file, "line": place.line, "column": place.column, "length": place.length} if place else {}
+        )
+        return {"code": self.code, "message": self.message, "hint": self.hint, **where}
 
     def _location(self) -> str:
         return f"{self.span.file}:{self.span.line}:{self.span.column}: " if self.span else ""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import assert_never
 
-from archbuilder.errors import Diagnostic, SpecError, UsageError
+from archbuilder.errors import UsageError
 from archbuilder.schedule import Length, Schedule, schedule
-from archbuilder.spec import Spec
+from archbuilder.spec import Spec, require_training
 from archbuilder.spec import learning_rate as rates
 from archbuilder.spec.data import train_images
 from archbuilder.spec.training import Stop, Training
@@ -56,10 +56,7 @@ def timetable(spec: Spec, images: int | None = None, epochs: int | None = None) 
 
     Raises SpecError where the spec has no recipe, UsageError where the images are not known.
     """
-    training = spec.training
-    if training is None:
-        message = f"the spec '{spec.name}' does not say how it is trained"
-        raise SpecError([Diagnostic("no-training", message, hint="give it a section `training`")])
+    training = require_training(spec)
     left = _left_for_training(training, images)
     length = Length.of(Stop(epochs=epochs) if epochs else training.stop, training.batch_size, left)
     planned = schedule(training.learning_rate, length.iterations_per_epoch, length.iterations)

@@ -22,7 +22,7 @@ class Verdict:
         return self.message
 
     def to_json(self) -> dict[str, object]:
-        problems = [_problem(diagnostic) for diagnostic in self.diagnostics]
+        problems = [diagnostic.to_json() for diagnostic in self.diagnostics]
         missing = [{"code": "missing", "message": self.message}] if self.exit_code and not problems else []
         return {"spec": self.spec, "valid": self.exit_code == 0, "problems": problems or missing}
 
@@ -36,9 +36,3 @@ def validate(spec: str) -> Verdict:
     except ArchbuilderError as error:
         return Verdict(spec, error.exit_code, f"error: {error}")
     return Verdict(spec, 0, f"{spec}: valid")
-
-
-def _problem(diagnostic: Diagnostic) -> dict[str, object]:
-    span = diagnostic.span
-    place = {"file": span.file, "line": span.line, "column": span.column, "length": span.length} if span else {}
-    return {"code": diagnostic.code, "message": diagnostic.message, "hint": diagnostic.hint, **place}

@@ -23,6 +23,7 @@ COMMANDS = {
     "list": "List the bundled specs.",
     "show": "Print a spec.",
     "validate": "Check specs, showing every mistake at its place.",
+    "lint": "Warn of recipes that contradict themselves.",
     "schema": "Print the JSON schema of specs, for editors.",
     "doctor": "Say what this machine offers, and what is missing.",
     "completion": "Print the script for shell completion.",

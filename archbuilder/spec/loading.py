@@ -233,6 +233,14 @@ def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(problems, key=lambda one: (one.span.file, *one.span.order()) if one.span else ("", 0, 0))
 
 
+def require_training(spec: Spec) -> Training:
+    """The recipe of a spec; raises SpecError where there is none."""
+    if spec.training is None:
+        message = f"the spec '{spec.name}' does not say how it is trained"
+        raise SpecError([Diagnostic("no-training", message, hint="give it a section `training`")])
+    return spec.training
+
+
 def _template_data(template: Template) -> dict[str, Any]:
     data = _as_lists(template.model_dump(by_alias=True))
     return {key: value for key, value in data.items() if value not in ({}, "") or key == "layers"}

@@ -45,8 +45,9 @@ def edited(document: Document, edit: str, is_choice: IsChoice) -> Document:
     change = parse(value_text, "--set")
     value: Data = change.data if value_text.strip() else None
     spans = {(*path, *inner): span for inner in change.values}
+    keys = {(*path, *inner): span for inner in ((), *change.keys)}
     base = _without_other_kinds(document, path, is_choice)
-    return Document(_replaced(base.data, path, value), _cut(base.values, path) | spans, {**base.keys, path: span})
+    return Document(_replaced(base.data, path, value), _cut(base.values, path) | spans, _cut(base.keys, path) | keys)
 
 
 def _path(data: Data, text: str, problem: Callable[[str], SpecError]) -> Path:

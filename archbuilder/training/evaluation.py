@@ -14,13 +14,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.expand import expand
 from archbuilder.graph.ops import Shape
+from archbuilder.spec import require_training
 from archbuilder.spec.data import Holdout
 from archbuilder.spec.framing import AnyFraming
 from archbuilder.training.checkpoint import Json
 from archbuilder.training.forward import Forward
 from archbuilder.training.framing import frame
 from archbuilder.training.run import Run, Which
-from archbuilder.training.setup import prepare, require_training
+from archbuilder.training.setup import prepare
 from archbuilder.training.step import Evaluation, EvaluationStep
 
 Array = NDArray[Any]

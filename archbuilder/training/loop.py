@@ -7,12 +7,12 @@ from pathlib import Path
 
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.schedule import spans_the_run
-from archbuilder.spec import Spec, load_text
+from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training.checkpoint import Checkpoint
 from archbuilder.training.environment import take_memory_as_needed, versions
 from archbuilder.training.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run import Run, require_empty
-from archbuilder.training.setup import Learner, Setup, prepare, require_training
+from archbuilder.training.setup import Learner, Setup, prepare
 from archbuilder.training.tables import counted
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights import Transfer, transfer

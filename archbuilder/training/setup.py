@@ -19,7 +19,7 @@ from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.keras_backend import build_model
 from archbuilder.schedule import Length, Schedule, schedule
-from archbuilder.spec import Spec
+from archbuilder.spec import Spec, require_training
 from archbuilder.spec.data import ImageFolder, Npz, OnTest, Source
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
@@ -189,13 +189,6 @@ def prepare(
 
 def _path_of(source: Source) -> Path | None:
     return Path(source.path) if isinstance(source, ImageFolder | Npz) and source.path else None
-
-
-def require_training(spec: Spec) -> Training:
-    if spec.training is None:
-        message = f"the spec '{spec.name}' does not say how it is trained"
-        raise SpecError([Diagnostic("no-training", message, hint="give it a section `training`")])
-    return spec.training
 
 
 def require_fit(graph: Graph, data: Dataset) -> None:
