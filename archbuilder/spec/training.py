@@ -63,6 +63,9 @@ class Training(Model):
     accumulate: Positive = Field(
         1, description="Into how many parts a batch is split, one after the other, to need less memory."
     )
+    synchronise_norms: bool = Field(
+        False, description="Whether norms take the statistics of the whole batch where several devices share it."
+    )
     stop: Stop = Field(description="When training ends.")
     early_stopping: EarlyStopping | None = Field(None, description="What ends it before its time.")
     loss: Annotated[Loss, BeforeValidator(lambda value: _loss(value))] = Field(
@@ -85,6 +88,8 @@ class Training(Model):
     def _batches_can_be_split(self) -> Self:
         if self.accumulate > self.batch_size:
             raise problem(f"a batch of {self.batch_size} cannot be split into {self.accumulate}", at="accumulate")
+        if self.accumulate > 1 and self.synchronise_norms:
+            raise problem("norms cannot be synchronised over a batch in parts", at="synchronise_norms")
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from archbuilder.training.engine import add
+
 Tensor = Any
 Variable = Any
 
@@ -42,7 +44,7 @@ class Averages:
         done = tf.cast(iteration, tf.float32)
         step = 1 - tf.minimum(self.decay, (1 + done) / (10 + done))
         for stack, targets in zip(self._stacks, self._targets, strict=True):
-            stack.assign_sub(step * (stack - tf.stack(targets)))
+            add(stack, -step * (stack - tf.stack(targets)))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

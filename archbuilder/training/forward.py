@@ -8,7 +8,7 @@ gradient is exactly zero. And where nothing is learned, a norm is folded into th
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 from zlib import crc32
 
@@ -18,12 +18,15 @@ import tensorflow as tf
 from archbuilder.graph import ops
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
+from archbuilder.training.engine import assign
 from archbuilder.training.functions import convolved, merged, plain
 from archbuilder.training.repetition import Parameters, Repetition, divide, repeat
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Tensor = Any
 Variable = Any
+Mean = Callable[[Tensor], Tensor]
+"""The mean over the images of all replicas, of what are means over the images of each."""
 
 SHORTEST_LOOP = 32
 """How many equal units in a row are worth a loop, see docs/depth.md."""
@@ -56,14 +59,14 @@ class Forward:
         op = self.graph[self.graph.outputs[-1]].op
         return isinstance(op, ops.Activation) and op.function == "softmax"
 
-    def logits(self, images: Tensor, training: bool, seed: Tensor = (0, 0)) -> Tensor:
+    def logits(self, images: Tensor, training: bool, seed: Tensor = (0, 0), mean: Mean | None = None) -> Tensor:
         """What enters the softmax of the last output `(n, classes)`, in float32.
 
         While training, norms take the batch's statistics and their moving statistics are updated; `seed`, two
-        integers, then decides what dropout and stochastic depth drop.
+        integers, then decides what dropout and stochastic depth drop. With a `mean`, the batch is that of all replicas.
         """
         parameters = {node.name: self.weights[node.name] | _numbers(node) for node in self.graph.nodes}
-        run, values = _Pass(parameters, self._norms, self.precision, training, seed), {"": images}
+        run, values = _Pass(parameters, self._norms, self.precision, training, seed, mean), {"": images}
         for part in self._parts:
             if isinstance(part, Repetition):
                 values[part.output] = _repeated(part, values[part.input], run)
@@ -83,16 +86,32 @@ class Forward:
             batch = tf.stack([moment for name in names for moment in moments[name]])
             moved = op.momentum * tf.stack(variables) + (1 - op.momentum) * batch
             for variable, value in zip(variables, tf.unstack(moved), strict=True):
-                variable.assign(value)
+                assign(variable, value)
+
+    def agree(self, mean: Mean) -> None:
+        """Takes the means of the moving statistics over all replicas."""
+        variables = [weights[name] for weights in self.weights.values() for name in MOVING if name in weights]
+        if not variables:
+            return
+        flat = mean(tf.concat(variables, 0))
+        for variable, value in zip(variables, tf.split(flat, [one.shape[0] for one in variables]), strict=True):
+            assign(variable, value)
 
 
 class _Pass:
     """One way through nodes, on parameters that are variables or, inside of a loop, what was read of them."""
 
     def __init__(
-        self, parameters: Parameters, norms: Mapping[str, Node], precision: Precision, training: bool, seed: Tensor
+        self,
+        parameters: Parameters,
+        norms: Mapping[str, Node],
+        precision: Precision,
+        training: bool,
+        seed: Tensor,
+        mean: Mean | None,
     ) -> None:
         self.parameters, self.precision, self.training, self.seed = parameters, precision, training, seed
+        self.mean = mean
         self.norms = norms
         """The norm right behind a convolution, by the convolution's name."""
         self.convolutions = {norm.name: name for name, norm in norms.items()}
@@ -101,7 +120,7 @@ class _Pass:
 
     def within(self, parameters: Parameters) -> _Pass:
         """The same way on other parameters."""
-        return _Pass(parameters, self.norms, self.precision, self.training, self.seed)
+        return _Pass(parameters, self.norms, self.precision, self.training, self.seed, self.mean)
 
     def result(self, node: Node, values: Mapping[str, Tensor]) -> Tensor:
         """What a node makes of the results of those before it; the image is called ''."""
@@ -152,6 +171,8 @@ class _Pass:
         learns = self.learns(node)
         if node.name in self.convolutions and not learns:
             return tensor
+        if learns and self.mean:
+            return self._synchronised_norm(node, op, tensor, self.mean)
         weights, empty = self.parameters[node.name], tf.zeros([0])
         mean, variance = (empty, empty) if learns else (weights[name] for name in MOVING)
         images = tf.reshape(tensor, (-1, 1, 1, node.shape[0])) if len(node.shape) == 1 else tensor
@@ -163,6 +184,16 @@ class _Pass:
             count = tf.cast(tf.size(tensor), tf.float32) / node.shape[-1]
             self._note(node, batch_mean, batch_variance * (count - 1) / count)  # the op divides by N - 1
         return tf.reshape(normed, tf.shape(tensor)) if len(node.shape) == 1 else normed
+
+    def _synchronised_norm(self, node: Node, op: ops.Norm, tensor: Tensor, over_replicas: Mean) -> Tensor:
+        weights, values = self.parameters[node.name], tf.cast(tensor, tf.float32)
+        axes = list(range(len(node.shape)))
+        moments = tf.stack([tf.reduce_mean(values, axes), tf.reduce_mean(tf.square(values), axes)])
+        mean, square = tf.unstack(over_replicas(moments))
+        variance = tf.maximum(square - tf.square(mean), 0)
+        self._note(node, mean, variance)
+        factor = weights["gamma"] * tf.math.rsqrt(variance + op.epsilon)
+        return tf.cast(values * factor + (weights["beta"] - mean * factor), tensor.dtype)
 
     def _note(self, node: Node, mean: Tensor, variance: Tensor) -> None:
         bias = self.parameters.get(self.convolutions.get(node.name, ""), {}).get("bias")

@@ -9,6 +9,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.schedule import spans_the_run
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training.checkpoint import Checkpoint
+from archbuilder.training.engine import Engine
 from archbuilder.training.environment import take_memory_as_needed, versions
 from archbuilder.training.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run import Run, require_empty
@@ -27,13 +28,14 @@ def train(
     weights: str | Path | None = None,
     freeze: Sequence[str] = (),
     reporter: Reporter | None = None,
+    engine: Engine | None = None,
 ) -> Run:
     """Trains the network of a spec by its own recipe and returns the run, whose folder is `out` or a new one.
 
-    `epochs` takes the place of the spec's stop rule; `weights` is a file to begin with, and `freeze` names the parts
-    that keep their weights. Raises SpecError or UsageError where network, data and folder do not fit, MissingError
-    where the data is not there, ArchbuilderError for weights that do not fit, DivergedError, and StoppedError after
-    SIGINT or SIGTERM.
+    `epochs` takes the place of the spec's stop rule; `weights` is a file to begin with, `freeze` names the parts that
+    keep their weights, and without an `engine` it runs on all GPUs that are visible. Raises SpecError or UsageError
+    where network, data and folder do not fit, MissingError where the data is not there, ArchbuilderError for weights
+    that do not fit, DivergedError, and StoppedError after SIGINT or SIGTERM.
     """
     reporter, folder = reporter or Reporter(), _path(out)
     if folder is not None:
@@ -41,11 +43,13 @@ def train(
     if epochs is not None:
         spec = _of_epochs(spec, epochs, reporter)
     take_memory_as_needed()
+    engine = engine or Engine.find()
     setup = prepare(spec, _path(data_path), frozen=freeze)
     found = None if weights is None else transfer(Path(weights), setup.graph)
     normaliser = setup.fit_normaliser()
-    learner = Learner.of(setup, normaliser)
-    run = Run.create(spec, folder, {**setup.facts(), "weights": found.facts() if found else None}, normaliser)
+    learner = Learner.of(setup, normaliser, engine)
+    facts = {**setup.facts(), "replicas": engine.replicas, "weights": found.facts() if found else None}
+    run = Run.create(spec, folder, facts, normaliser)
     with run.locked():
         trainer = Trainer(setup, learner, run, reporter)
         if found is not None:
@@ -53,7 +57,13 @@ def train(
         return _finish(trainer)
 
 
-def resume(folder: str | Path, *, data_path: str | Path | None = None, reporter: Reporter | None = None) -> Run:
+def resume(
+    folder: str | Path,
+    *,
+    data_path: str | Path | None = None,
+    reporter: Reporter | None = None,
+    engine: Engine | None = None,
+) -> Run:
     """Goes on with a run from its last whole checkpoint; a finished one is returned as it is.
 
     Raises MissingError where there is no run, UsageError where the spec or the data is not what it began with.
@@ -66,13 +76,14 @@ def resume(folder: str | Path, *, data_path: str | Path | None = None, reporter:
         _require_same_spec(run)
         _compare_versions(run, reporter)
         take_memory_as_needed()
+        engine = engine or Engine.find()
         _require_first_weights(run)
         environment = run.environment
         setup = prepare(
             run.spec, _path(data_path) or run.data_path, environment["precision"], environment.get("frozen", ())
         )
         _require_same_data(run, setup)
-        trainer = Trainer(setup, Learner.of(setup, run.normaliser), run, reporter)
+        trainer = Trainer(setup, Learner.of(setup, run.normaliser, engine), run, reporter)
         trainer.restore()
         return _finish(trainer)
 

@@ -18,6 +18,7 @@ from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph
 from archbuilder.spec import optimization as spec
 from archbuilder.spec.training import Training
+from archbuilder.training.engine import add
 
 Tensor = Any
 Variable = Any
@@ -112,7 +113,8 @@ class Adam:
         return {**means, **squares, "count": self.count}
 
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
-        exponent = tf.cast(self.count.assign_add(1), tf.float32)
+        add(self.count, 1)
+        exponent = tf.cast(self.count, tf.float32)
         betas, epsilon = (tf.constant(self.beta_1), tf.constant(self.beta_2)), tf.constant(self.epsilon)
         powers = [tf.pow(beta, exponent) for beta in betas]
         for target, mean, square, gradient in zip(self.targets, self.means, self.squares, gradients, strict=True):
@@ -154,7 +156,7 @@ class DecoupledDecay(CoupledDecay):
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         for target, decay in zip(self.targets, self.decays, strict=True):
             if decay:
-                target.assign_sub(rate * decay * target)
+                add(target, -rate * decay * target)
         self.inner.apply(gradients, rate)
 
 

@@ -27,7 +27,8 @@ from archbuilder.training.augment import augmenter
 from archbuilder.training.averaging import Averages
 from archbuilder.training.data import Dataset, Images, Pictures, load_data, split
 from archbuilder.training.data_images import Shape
-from archbuilder.training.forward import Forward, Precision
+from archbuilder.training.engine import Engine
+from archbuilder.training.forward import SHORTEST_LOOP, Forward, Precision
 from archbuilder.training.freezing import freeze, hold
 from archbuilder.training.normalise import Normaliser, fit
 from archbuilder.training.optimizers import Optimizer, make_optimizer
@@ -129,13 +130,22 @@ class Learner:
     optimizer: Optimizer
     step: TrainingStep
     evaluation: EvaluationStep
+    engine: Engine
 
     @classmethod
-    def of(cls, setup: Setup, normaliser: Normaliser) -> Learner:
+    def of(cls, setup: Setup, normaliser: Normaliser, engine: Engine) -> Learner:
+        with engine.scope():
+            return cls._of(setup, normaliser, engine)
+
+    @classmethod
+    def _of(cls, setup: Setup, normaliser: Normaliser, engine: Engine) -> Learner:
         training, train = setup.training, setup.train
+        synchronise = training.synchronise_norms and engine.replicas > 1
         model = build_model(setup.graph, training.seed)
         hold(model, setup.graph, setup.frozen)
-        forward = Forward(setup.graph, model, setup.precision)
+        # Replicas of one process cannot wait for each other within a loop.
+        shortest = len(setup.graph.nodes) if synchronise else SHORTEST_LOOP
+        forward = Forward(setup.graph, model, setup.precision, shortest)
         optimizer = make_optimizer(training, setup.graph, model)
         augment = augmenter(training.augment, training.seed)
         average, weights = training.moving_average, (part.values() for part in forward.weights.values())
@@ -144,8 +154,9 @@ class Learner:
             forward, optimizer, None if isinstance(pixels, Stream) else pixels, train.labels, normaliser, augment,
             training.loss.cross_entropy.label_smoothing, training.seed, training.accumulate,
             Averages([*chain.from_iterable(weights)], average.decay) if average else None,
+            engine, synchronise,
         )  # fmt: skip
-        return cls(model, optimizer, step, EvaluationStep(forward, normaliser))
+        return cls(model, optimizer, step, EvaluationStep(forward, normaliser, engine=engine), engine)
 
     def averaged(self) -> AbstractContextManager[None]:
         """The model holds the averages of its weights, where the spec has some."""

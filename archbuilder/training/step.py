@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from archbuilder.graph import ops
 from archbuilder.training.averaging import Averages
+from archbuilder.training.engine import Engine, Share, add, assign, portion
 from archbuilder.training.forward import Forward
 from archbuilder.training.optimizers import Optimizer, decayed
 
@@ -38,6 +39,7 @@ class TrainingStep:
     An iteration is a function of its arguments and the variables alone: what is random in it follows from the seed,
     the iteration (dropout), and the epoch and the index of the image (augmentation). A batch may be split into `parts`
     that pass through the network one after the other: norms then see a part at a time, the optimizer the whole batch.
+    The replicas of an engine share a batch; norms then see a replica's images, or all of them where synchronised.
     """
 
     def __init__(
@@ -52,10 +54,14 @@ class TrainingStep:
         seed: int = 0,
         parts: int = 1,
         averages: Averages | None = None,
+        engine: Engine | None = None,
+        synchronise_norms: bool = False,
     ) -> None:
         self.forward, self.optimizer, self.normalise, self.augment = forward, optimizer, normalise, augment
         self.label_smoothing, self.seed, self.parts, self.averages = label_smoothing, seed, parts, averages
-        self.pixels = None if pixels is None else tf.constant(pixels)
+        self.engine = engine or Engine()
+        self.synchronise_norms = synchronise_norms
+        self.pixels = [] if pixels is None else self.engine.on_each_device(pixels)
         self.labels = tf.constant(labels, tf.int32)
         self.totals = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
         """Since the last `read`: the sum of the losses, the number of right answers and of images."""
@@ -99,11 +105,23 @@ class TrainingStep:
         scale = self._scale.variables() if self._scale else {}
         return {"totals": self.totals, **scale, **{f"average/{name}": one for name, one in averages.items()}}
 
-    def _iterate(self, indices: Tensor, epoch: Tensor, iteration: Tensor, rate: Tensor, *streamed: Tensor) -> None:
-        [pixels] = streamed or [tf.gather(self.pixels, indices)]
+    def _iterate(self, *arguments: Tensor) -> None:
+        self.engine.run(self._iterate_replica, *arguments)
+
+    def _iterate_replica(
+        self, indices: Tensor, epoch: Tensor, iteration: Tensor, rate: Tensor, *streamed: Tensor
+    ) -> None:
+        share = Share(self.engine, tf.shape(indices)[0])
+        indices = share.of(indices)
+        pixels = share.of(streamed[0]) if streamed else tf.gather(self.engine.of_this_device(self.pixels), indices)
         images = self.normalise(pixels)
         images = tf.ensure_shape(self.augment(images, indices, epoch), (None, *self.forward.graph.input.shape))
-        gradients = self._gradients_by_parts(images, tf.gather(self.labels, indices), iteration)
+        turn = iteration * self.engine.replicas + self.engine.replica
+        totals, gradients = self._gradients_by_parts(images, tf.gather(self.labels, indices), turn, share)
+        add(self.totals, self.engine.total(totals * tf.cast(share.weight > 0, totals.dtype)))
+        gradients = self.engine.total(gradients)
+        if self.engine.replicas > 1 and not self.synchronise_norms:
+            self.forward.agree(share.mean)
         if self._scale is None:
             self._update(gradients, rate)
         else:
@@ -111,35 +129,41 @@ class TrainingStep:
         if self.averages:
             self.averages.update(iteration)
 
-    def _gradients_by_parts(self, images: Tensor, labels: Tensor, iteration: Tensor) -> Sequence[Tensor]:
-        """The gradients of the mean loss of a batch, as the sum over its parts, which differ by one image at most."""
+    def _gradients_by_parts(
+        self, images: Tensor, labels: Tensor, turn: Tensor, share: Share
+    ) -> tuple[Tensor, Sequence[Tensor]]:
+        """The totals of images, and what they give to the gradients of the mean loss of the batch that they share.
+
+        They are sums over parts, which differ by one image at most.
+        """
         if self.parts == 1:
-            return self._gradients(images, labels, tf.stack([self.seed, iteration]))
+            return self._gradients(images, labels, tf.stack([self.seed, turn]), share)
         count = tf.shape(images)[0]
         parts = tf.minimum(self.parts, count)
 
-        def add(part: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
-            start, end = part * count // parts, (part + 1) * count // parts
-            seed = tf.stack([self.seed, iteration * self.parts + part])  # each part drops something else
-            gradients = self._gradients(images[start:end], labels[start:end], seed)
-            share = tf.cast(end - start, tf.float32) / tf.cast(count, tf.float32)
-            return (part + 1, *(total + share * gradient for total, gradient in zip(sums, gradients, strict=True)))
+        def add_part(part: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
+            start, end = portion(count, parts, part)
+            seed = tf.stack([self.seed, turn * self.parts + part])  # each part drops something else
+            totals, gradients = self._gradients(images[start:end], labels[start:end], seed, share)
+            weight = tf.cast(end - start, tf.float32) / tf.cast(count, tf.float32)
+            new = [totals, *(weight * gradient for gradient in gradients)]
+            return (part + 1, *(total + one for total, one in zip(sums, new, strict=True)))
 
-        zeros = [tf.zeros(variable.shape) for variable in self.forward.variables]
-        _, *sums = tf.while_loop(lambda part, *_: part < parts, add, (0, *zeros), parallel_iterations=1)
-        return list(sums)
+        zeros = [tf.zeros_like(self.totals), *(tf.zeros(variable.shape) for variable in self.forward.variables)]
+        _, totals, *sums = tf.while_loop(lambda part, *_: part < parts, add_part, (0, *zeros), parallel_iterations=1)
+        return totals, list(sums)
 
-    def _gradients(self, images: Tensor, labels: Tensor, seed: Tensor) -> Sequence[Tensor]:
+    def _gradients(self, images: Tensor, labels: Tensor, seed: Tensor, share: Share) -> tuple[Tensor, Sequence[Tensor]]:
         with tf.GradientTape() as tape:
-            logits = self.forward.logits(images, training=True, seed=seed)
+            mean = share.mean if self.synchronise_norms else None
+            logits = self.forward.logits(images, training=True, seed=seed, mean=mean)
             losses = _cross_entropy(logits, labels, self.label_smoothing)
-            loss = tf.reduce_mean(losses)
+            loss = tf.reduce_mean(losses) * share.weight  # before its gradient, which synchronised norms sum up
             scaled = loss if self._scale is None else self._scale.apply(loss)
-        self.totals.assign_add(_totals(losses, logits, labels))
         gradients: Sequence[Tensor] = tape.gradient(
             scaled, self.forward.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return gradients
+        return _totals(losses, logits, labels), gradients
 
     def _update(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         self.optimizer.apply(decayed(gradients, self.forward.variables, self._penalties), rate)
@@ -159,8 +183,10 @@ class Evaluation:
 class EvaluationStep:
     """Measures a network with its moving statistics, batch by batch."""
 
-    def __init__(self, forward: Forward, normalise: Normalise, batch_size: int = 256) -> None:
-        self.forward, self.normalise, self.batch_size = forward, normalise, batch_size
+    def __init__(
+        self, forward: Forward, normalise: Normalise, batch_size: int = 256, engine: Engine | None = None
+    ) -> None:
+        self.forward, self.normalise, self.batch_size, self.engine = forward, normalise, batch_size, engine or Engine()
         shape = (None, *forward.graph.input.shape)
         self._compiled = tf.function(self._logits, input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
 
@@ -192,7 +218,7 @@ class EvaluationStep:
         return tf.reduce_logsumexp(by_crop, 1) - np.log(pixels.shape[1]).astype(np.float32)
 
     def _logits(self, pixels: Tensor) -> Tensor:
-        return self.forward.logits(self.normalise(pixels), training=False)
+        return self.engine.split(lambda part: self.forward.logits(self.normalise(part), training=False), pixels)
 
 
 class _LossScale:
@@ -221,13 +247,13 @@ class _LossScale:
     def _go_on(self, gradients: Sequence[Tensor], update: Callable[[Sequence[Tensor]], None]) -> Tensor:
         update([gradient / self.scale for gradient in gradients])
         sound = self.sound + 1
-        self.scale.assign(tf.where(sound == self.PATIENCE, self.scale * 2, self.scale))
-        self.sound.assign(sound % self.PATIENCE)
+        assign(self.scale, tf.where(sound == self.PATIENCE, self.scale * 2, self.scale))
+        assign(self.sound, sound % self.PATIENCE)
         return tf.constant(True)
 
     def _draw_back(self) -> Tensor:
-        self.scale.assign(tf.maximum(self.scale / 2, 1.0))
-        self.sound.assign(0)
+        assign(self.scale, tf.maximum(self.scale / 2, 1.0))
+        assign(self.sound, 0)
         return tf.constant(False)
 
 

@@ -1,0 +1,107 @@
+"""Several devices, or several processes, that share each batch come to what one comes to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archbuilder.spec import load
+from archbuilder.training import loop
+from archbuilder.training.engine import Engine, portion
+from archbuilder.training.run import Run
+from tests.training.test_resume import measured, stop_at, weights
+
+pytestmark = [
+    pytest.mark.keras,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
+]
+
+# Dropout is drawn by each replica, so that it is not what one process draws.
+SHORT = ["training.stop.epochs=2", "head.1={dropout: {rate: 0}}"]
+SYNCHRONISED = [*SHORT, "training.synchronise_norms=true"]
+# The last batch of an epoch is one image, so that a replica has none; a small epsilon would let Adam show rounding.
+OTHER = [
+    *SYNCHRONISED, "training.batch_size=431", "training.optimizer={adam: {epsilon: 0.001}}", "training.weight_decay={decoupled: 0.01}", "training.clip={norm: 0.5}",
+    "training.moving_average={decay: 0.9}", "training.learning_rate={constant: {rate: 0.003}}",
+]  # fmt: skip
+CASES = {
+    "synchronised": SYNCHRONISED,
+    "other": OTHER,
+    "own": SHORT,
+    "parts": [*SHORT, "training.accumulate=3", "training.precision=mixed_float16"],
+}
+
+TWO_DEVICES = """
+import json, sys
+import tensorflow as tf
+
+[cpu] = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from pathlib import Path
+from archbuilder.spec import load
+from archbuilder.training import loop
+from archbuilder.training.engine import Engine
+
+engine = Engine(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+spec, folder, cases = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+for name, edits in cases.items():
+    loop.train(load(spec, edits), out=folder / name, engine=engine)
+loop.resume(folder / "stopped", engine=engine)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of all cases on two devices, and one that was begun on one and ended on two."""
+    folder = tmp_path_factory.mktemp("two")
+    stop_at(load(tiny, SYNCHRONISED), 2, folder / "stopped")
+    command = [sys.executable, "-W", "ignore", "-c", TWO_DEVICES, str(tiny), str(folder), json.dumps(CASES)]
+    subprocess.run(command, check=True, timeout=120)
+    return folder
+
+
+def alone(tiny: Path, case: str, out: Path) -> Run:
+    return loop.train(load(tiny, CASES[case]), out=out, engine=Engine())
+
+
+def assert_near(run: Run, other: Run, tolerance: float = 1e-3) -> None:
+    expected, found = weights(other, "final"), weights(run, "final")
+    assert expected.keys() == found.keys()
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, atol=tolerance, err_msg=name)
+    for line, found_line in zip(measured(other), measured(run), strict=True):
+        assert found_line == pytest.approx(line, abs=tolerance)
+
+
+@pytest.mark.parametrize("case", ["synchronised", "other"])
+def test_two_devices_do_what_one_does(case: str, tiny: Path, folder: Path, tmp_path: Path) -> None:
+    assert_near(Run(folder / case), alone(tiny, case, tmp_path))
+
+
+def test_norms_that_are_not_synchronised_see_half_a_batch(tiny: Path, folder: Path, tmp_path: Path) -> None:
+    """Their moving statistics are means over both; the weights go another way, but not far."""
+    one, two = alone(tiny, "own", tmp_path), Run(folder / "own")
+    with pytest.raises(AssertionError):
+        assert_near(two, one)
+    assert_near(two, one, 0.1)
+
+
+def test_a_batch_in_parts_on_two_devices_learns(folder: Path) -> None:
+    first, second = Run(folder / "parts").metrics()
+    assert second["loss"] < first["loss"]
+
+
+def test_a_run_goes_on_with_another_number_of_devices(tiny: Path, folder: Path, tmp_path: Path) -> None:
+    assert_near(Run(folder / "stopped"), alone(tiny, "synchronised", tmp_path))
+
+
+@pytest.mark.parametrize(("count", "parts"), [(10, 4), (3, 5), (1, 2)])
+def test_portions_are_all_there_is(count: int, parts: int) -> None:
+    bounds = [portion(count, parts, index) for index in range(parts)]
+    assert [index for start, end in bounds for index in range(start, end)] == list(range(count))
