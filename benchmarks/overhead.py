@@ -26,7 +26,7 @@ BATCH, VALIDATION, TEST = 128, 500, 10
 
 def write_data(file: Path, iterations: int) -> None:
     random = np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for part, count in (("train", BATCH * iterations + VALIDATION), ("test", TEST)):
         arrays[f"x_{part}"] = random.integers(0, 256, (count, 32, 32, 3), np.uint8)
         arrays[f"y_{part}"] = np.arange(count) % 10
@@ -91,7 +91,7 @@ def main(rounds: int, iterations: int, precision: str, as_json: bool) -> None:
         seconds = measure(Path(folder), rounds, iterations, precision)
     added = [100 * (each["trainer"] / each["bare"] - 1) for each in seconds]
     speeds = {name: BATCH * iterations / median(each[name] for each in seconds) for name in ("trainer", "bare")}
-    found = {
+    found: dict[str, Any] = {
         "machine": machine(), "precision": precision, "images_per_second": speeds, "added_percent": median(added),
         "lowest": min(added), "highest": max(added), "end_of_epoch_seconds": median(each["end"] for each in seconds),
     }  # fmt: skip

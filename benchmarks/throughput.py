@@ -1,6 +1,9 @@
-"""Images a second in training ResNet-20 v1 on the CPU: archbuilder, the reference code and PyTorch, in one sitting.
+"""Images a second in training on the CPU: archbuilder, the reference code and PyTorch, in one sitting.
 
-    python benchmarks/throughput.py [--rounds 6] [--seconds 8] [--compile] [--json]
+    python benchmarks/throughput.py [--network resnet20] [--rounds 6] [--seconds 8] [--compile] [--json]
+
+The networks are ResNet-20 v1 at batch 128 (the reference code: 32), and ResNet-50 at 224x224 and batch 16. The share of
+the ceiling is that of the rate at which the machine multiplies large matrices in the same type.
 
 Every way is a process of its own that stays alive. They take turns, one at a time while the others wait, so that a
 machine that drifts drifts under all of them. A ratio is taken within each round, and then its median over the rounds.
@@ -34,11 +37,11 @@ BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
 class Worker:
     """A way in a process of its own."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, network: str, name: str) -> None:
         self.name, self._errors = name, TemporaryFile("w+")  # noqa: SIM115, it lives as long as the process
         environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
         self._process = subprocess.Popen(
-            [sys.executable, __file__, "--worker", name], env=environment, text=True,
+            [sys.executable, __file__, "--network", network, "--worker", name], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
 
@@ -81,9 +84,9 @@ class Spread:
         return cls(median(values), min(values), max(values))
 
 
-def measure(names: list[str], rounds: int, seconds: float) -> dict[str, list[float]]:
+def measure(network: str, names: list[str], rounds: int, seconds: float) -> dict[str, list[float]]:
     """Images a second of each way in each round; every second round goes backwards."""
-    workers = [Worker(name) for name in names]
+    workers = [Worker(network, name) for name in names]
     for worker in workers:
         worker.wait_until_warm()
     rates: dict[str, list[float]] = {name: [] for name in names}
@@ -120,21 +123,32 @@ def results(rates: dict[str, list[float]]) -> dict[str, Any]:
         name: {"images_per_second": asdict(Spread.of(values)), "rounds": values}
         | {
             f"times {base}": asdict(Spread.of([one / other for one, other in zip(values, rates[base], strict=True)]))
-            for base in BASES
+            for base in (*BASES, _ceiling(name))
             if base in rates and base != name
         }
         for name, values in rates.items()
     }
 
 
-def table(found: dict[str, Any]) -> Table:
+def _ceiling(name: str) -> str:
+    return "ceiling bfloat16" if "bfloat16" in name else "ceiling float32"
+
+
+def table(network: str, found: dict[str, Any]) -> Table:
     bases = [base for base in BASES if base in found]
     drawn = Table(
-        "way", "images/s", *(f"/ {base}" for base in bases), title="ResNet-20 v1, training, median (lowest to highest)"
+        "way",
+        "images/s",
+        *(f"/ {base}" for base in bases),
+        "/ ceiling",
+        title=f"{network}, median (lowest to highest)",
     )
     for name, result in found.items():
         ratios = (_shown(result[f"times {base}"], "{:.2f}") if base != name else "1" for base in bases)
-        drawn.add_row(name, _shown(result["images_per_second"], "{:.0f}"), *ratios)
+        share = result.get(f"times {_ceiling(name)}")
+        drawn.add_row(
+            name, _shown(result["images_per_second"], "{:.1f}"), *ratios, _shown(share, "{:.2f}") if share else ""
+        )
     return drawn
 
 
@@ -146,27 +160,35 @@ def _shown(spread: dict[str, float], form: str) -> str:
 @click.option("--rounds", default=6, show_default=True, help="Turns of each way.")
 @click.option("--seconds", default=8.0, show_default=True, help="Measured in each turn.")
 @click.option("--compile", "compiled", is_flag=True, help="Also PyTorch with torch.compile.")
-@click.option("--way", "chosen", multiple=True, type=click.Choice(list(WAYS)), help="Only these.")
+@click.option("--network", type=click.Choice(list(WAYS)), default="resnet20", show_default=True)
+@click.option("--way", "chosen", multiple=True, type=click.Choice(list(WAYS["resnet20"])), help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
-@click.option("--worker", type=click.Choice(list(WAYS)), hidden=True)
+@click.option("--worker", hidden=True)
 def main(
-    rounds: int, seconds: float, compiled: bool, chosen: tuple[str, ...], as_json: bool, worker: str | None
+    rounds: int,
+    seconds: float,
+    compiled: bool,
+    network: str,
+    chosen: tuple[str, ...],
+    as_json: bool,
+    worker: str | None,
 ) -> None:
-    """Compares ways to train ResNet-20 v1 on the CPU: the reference code at batch 32, the others at 128."""
+    """Compares ways to train a network on the CPU."""
+    ways = WAYS[network]
     if worker:
-        return WAYS[worker].run(Turns())
-    wanted = chosen or [name for name in WAYS if compiled or "compiled" not in name]
-    names = [name for name in wanted if find_spec(WAYS[name].package)]
+        return ways[worker].run(Turns())
+    wanted = chosen or [name for name in ways if compiled or "compiled" not in name]
+    names = [name for name in wanted if find_spec(ways[name].package)]
     for name in wanted:
         if name not in names:
-            click.echo(f"left out: {name}, since {WAYS[name].package} is not installed", err=True)
-    found = results(measure(names, rounds, seconds))
+            click.echo(f"left out: {name}, since {ways[name].package} is not installed", err=True)
+    found = results(measure(network, names, rounds, seconds))
     if as_json:
         click.echo(json.dumps({"machine": machine(), "ways": found}, indent=1))
     else:
         console = Console()
         console.print(json.dumps(machine()), soft_wrap=True)
-        console.print(table(found))
+        console.print(table(network, found))
     return None
 
 

@@ -1,4 +1,4 @@
-"""The ways to train ResNet-20 v1 that `throughput.py` compares, each an endless loop that calls `Turns.tick`."""
+"""The ways to train a network that `throughput.py` compares, each an endless loop that calls `Turns.tick`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-IMAGES, BATCH, REFERENCE_BATCH = 50_000, 128, 32
+REFERENCE_BATCH = 32
 WARM_UP, LEAD_IN = 5.0, 1.0
 """Seconds of running before the first turn, and unmeasured at the start of each."""
 
@@ -20,10 +20,10 @@ class Turns:
     """Measures a way from inside: it calls `tick` after each iteration, which waits whenever a turn is over."""
 
     def __init__(self) -> None:
-        self._count, self._first, self._start = 0, 0.0, inf
+        self._count, self._first, self._start = 0.0, 0.0, inf
         self._end = perf_counter() + WARM_UP
 
-    def tick(self, images: int) -> None:
+    def tick(self, images: float) -> None:
         now = perf_counter()
         if now < self._start:
             self._first = now
@@ -40,21 +40,33 @@ class Turns:
         line = sys.stdin.readline()
         if not line:
             raise SystemExit
-        self._count, self._start = 0, perf_counter() + LEAD_IN
+        self._count, self._start = 0.0, perf_counter() + LEAD_IN
         self._end = self._start + float(line)
 
 
-def data() -> tuple[Any, Any]:
-    random = np.random.default_rng(0)
-    return random.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8), random.integers(0, 10, IMAGES, np.int32)
+@dataclass(frozen=True)
+class Task:
+    """A network, and random images of its size to train it on, padded by `pad` for the random crop."""
 
+    spec: str
+    pytorch: Callable[[], Any]
+    side: int
+    classes: int
+    images: int
+    batch: int
+    pad: int
 
-def batches() -> Iterator[Any]:
-    """Indices of images, epoch after epoch, each in its own order."""
-    random = np.random.default_rng(1)
-    while True:
-        order = random.permutation(IMAGES).astype(np.int32)
-        yield from (order[start : start + BATCH] for start in range(0, IMAGES - BATCH + 1, BATCH))
+    def data(self) -> tuple[Any, Any]:
+        random = np.random.default_rng(0)
+        pixels = random.integers(0, 256, (self.images, self.side, self.side, 3), np.uint8)
+        return pixels, random.integers(0, self.classes, self.images, np.int32)
+
+    def batches(self) -> Iterator[Any]:
+        """Indices of images, epoch after epoch, each in its own order."""
+        random = np.random.default_rng(1)
+        while True:
+            order = random.permutation(self.images).astype(np.int32)
+            yield from (order[i : i + self.batch] for i in range(0, self.images - self.batch + 1, self.batch))
 
 
 def reference(turns: Turns) -> None:
@@ -62,7 +74,7 @@ def reference(turns: Turns) -> None:
     import keras
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-    pixels, labels = data()
+    pixels, labels = RESNET20.data()
     images = pixels.astype("float32") / 255
     images -= images.mean(axis=0)
     generator = ImageDataGenerator(
@@ -104,8 +116,8 @@ def reference_model() -> Any:
     return keras.Model(inputs, outputs)
 
 
-def archbuilder(precision: Any) -> Callable[[Turns], None]:
-    """What `archbuilder train` runs, with the papers' augmentation."""
+def archbuilder(task: Task, precision: Any) -> Callable[[Turns], None]:
+    """What `archbuilder train` runs, with the papers' augmentation for CIFAR."""
 
     def run(turns: Turns) -> None:
         from archbuilder import spec
@@ -119,21 +131,21 @@ def archbuilder(precision: Any) -> Callable[[Turns], None]:
         from archbuilder.training.optimizers import Sgd
         from archbuilder.training.step import TrainingStep
 
-        pixels, labels = data()
-        graph = expand(spec.load("resnet20_v1"))
+        pixels, labels = task.data()
+        graph = expand(spec.load(task.spec))
         forward = Forward(graph, build_model(graph, seed=0), precision)
         step = TrainingStep(
             forward, Sgd(forward.variables, momentum=0.9, nesterov=False), pixels, labels, fit(PixelMean(), [pixels]),
-            augmenter([PadCrop(), Flip()], seed=0),
+            augmenter([PadCrop(pad=task.pad), Flip()], seed=0),
         )  # fmt: skip
-        for iteration, indices in enumerate(batches()):
-            step(indices, iteration // (IMAGES // BATCH), iteration, 0.01)
-            turns.tick(BATCH)
+        for iteration, indices in enumerate(task.batches()):
+            step(indices, iteration // (task.images // task.batch), iteration, 0.01)
+            turns.tick(task.batch)
 
     return run
 
 
-def pytorch(bfloat16: bool, compiled: bool = False) -> Callable[[Turns], None]:
+def pytorch(task: Task, bfloat16: bool, compiled: bool = False) -> Callable[[Turns], None]:
     """A hand-written loop: channels last, fused SGD, the images in memory and augmented by the batch."""
 
     def run(turns: Turns) -> None:
@@ -142,27 +154,28 @@ def pytorch(bfloat16: bool, compiled: bool = False) -> Callable[[Turns], None]:
 
         torch.set_flush_denormal(True)
         torch.manual_seed(0)
-        network = pytorch_model().to(memory_format=torch.channels_last)
+        network = task.pytorch().to(memory_format=torch.channels_last)
         model = torch.compile(network) if compiled else network
         optimizer = torch.optim.SGD(network.parameters(), 0.01, 0.9, weight_decay=1e-4, fused=True)
-        pixels, labels = map(torch.from_numpy, data())
-        mean, places, every = pixels.float().mean(0) / 255, torch.arange(32), torch.arange(BATCH)[:, None, None]
-        for indices in map(torch.from_numpy, batches()):
-            images = functional.pad(pixels[indices].float() / 255 - mean, (0, 0, 4, 4, 4, 4))
-            starts, mirrored = torch.randint(0, 9, (BATCH, 2)), torch.rand(BATCH, 1) < 0.5
-            columns = torch.where(mirrored, 31 - places, places) + starts[:, 1:]
+        pixels, labels = map(torch.from_numpy, task.data())
+        count, pads = task.batch, (0, 0, *[task.pad] * 4)
+        mean, places, every = pixels.float().mean(0) / 255, torch.arange(task.side), torch.arange(count)[:, None, None]
+        for indices in map(torch.from_numpy, task.batches()):
+            images = functional.pad(pixels[indices].float() / 255 - mean, pads)
+            starts, mirrored = torch.randint(0, 2 * task.pad + 1, (count, 2)), torch.rand(count, 1) < 0.5
+            columns = torch.where(mirrored, task.side - 1 - places, places) + starts[:, 1:]
             images = images[every, (places + starts[:, :1])[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
                 logits = model(images)
             optimizer.zero_grad(set_to_none=True)
             functional.cross_entropy(logits.float(), labels[indices].long()).backward()
             optimizer.step()
-            turns.tick(BATCH)
+            turns.tick(count)
 
     return run
 
 
-def pytorch_model() -> Any:
+def pytorch_resnet20() -> Any:
     """The reference code's ResNet-20 v1, but for padding on both sides where the stride is 2."""
     from torch import nn
     from torch.nn.functional import relu
@@ -189,6 +202,57 @@ def pytorch_model() -> Any:
     return nn.Sequential(*stem, *(Unit(*each) for each in plan), nn.AvgPool2d(8), nn.Flatten(), nn.Linear(64, 10))
 
 
+def pytorch_resnet50() -> Any:
+    """torchvision's ResNet-50."""
+    from torch import nn
+    from torch.nn.functional import relu
+
+    def conv(before: int, after: int, kernel: int = 1, stride: int = 1) -> Any:
+        return nn.Sequential(nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(after))
+
+    class Unit(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self, before: int, width: int, stride: int) -> None:
+            super().__init__()
+            self.reduce, self.spatial = conv(before, width), conv(width, width, 3, stride)
+            self.expand = conv(width, 4 * width)
+            self.shortcut = conv(before, 4 * width, 1, stride) if before != 4 * width else nn.Identity()
+
+        def forward(self, images: Any) -> Any:
+            inner = relu(self.spatial(relu(self.reduce(images), inplace=True)), inplace=True)
+            return relu(self.expand(inner).add_(self.shortcut(images)), inplace=True)
+
+    units, before = [], 64
+    for stage, count in enumerate((3, 4, 6, 3)):
+        for unit in range(count):
+            units.append(Unit(before, 64 << stage, 2 if stage and not unit else 1))
+            before = 256 << stage
+    stem = (conv(3, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
+    return nn.Sequential(*stem, *units, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
+
+
+def ceiling(task: Task, bfloat16: bool) -> Callable[[Turns], None]:
+    """Products of matrices, counted as the images whose training takes as many multiply-adds."""
+
+    def run(turns: Turns) -> None:
+        import tensorflow as tf
+
+        import archbuilder
+
+        side = 2048
+        matrix = tf.cast(tf.random.normal((side, side)), tf.bfloat16 if bfloat16 else tf.float32)
+        product = tf.function(lambda: tf.matmul(matrix, matrix))
+        for_an_image = 3 * archbuilder.graph(task.spec).macs  # forward, and back to features and to weights
+        while True:
+            product()
+            turns.tick(side**3 / for_an_image)
+
+    return run
+
+
+RESNET20 = Task("resnet20_v1", pytorch_resnet20, side=32, classes=10, images=50_000, batch=128, pad=4)
+RESNET50 = Task("torchvision/resnet50", pytorch_resnet50, side=224, classes=1000, images=512, batch=16, pad=16)
+
+
 @dataclass(frozen=True)
 class Way:
     run: Callable[[Turns], None]
@@ -196,12 +260,21 @@ class Way:
     """What it needs besides what archbuilder needs."""
 
 
+def _ways(task: Task) -> dict[str, Way]:
+    return {
+        "ceiling float32": Way(ceiling(task, bfloat16=False), "tensorflow"),
+        "ceiling bfloat16": Way(ceiling(task, bfloat16=True), "tensorflow"),
+        "archbuilder float32": Way(archbuilder(task, "float32"), "archbuilder"),
+        "archbuilder bfloat16": Way(archbuilder(task, "mixed_bfloat16"), "archbuilder"),
+        "PyTorch float32": Way(pytorch(task, bfloat16=False), "torch"),
+        "PyTorch bfloat16": Way(pytorch(task, bfloat16=True), "torch"),
+        "PyTorch float32, compiled": Way(pytorch(task, bfloat16=False, compiled=True), "torch"),
+        "PyTorch bfloat16, compiled": Way(pytorch(task, bfloat16=True, compiled=True), "torch"),
+    }
+
+
 WAYS = {
-    "reference": Way(reference, "scipy"),
-    "archbuilder float32": Way(archbuilder("float32"), "archbuilder"),
-    "archbuilder bfloat16": Way(archbuilder("mixed_bfloat16"), "archbuilder"),
-    "PyTorch float32": Way(pytorch(bfloat16=False), "torch"),
-    "PyTorch bfloat16": Way(pytorch(bfloat16=True), "torch"),
-    "PyTorch float32, compiled": Way(pytorch(bfloat16=False, compiled=True), "torch"),
-    "PyTorch bfloat16, compiled": Way(pytorch(bfloat16=True, compiled=True), "torch"),
+    "resnet20": {"reference": Way(reference, "scipy"), **_ways(RESNET20)},
+    "resnet50": _ways(RESNET50),
 }
+"""By network."""
