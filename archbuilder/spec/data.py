@@ -44,7 +44,21 @@ class Npz(Kind):
     path: Text | None = Field(None, description="The file, from where archbuilder is called; --data goes before it.")
 
 
-Source = Digits | Cifar10 | Cifar100 | ImageFolder | Npz
+class TfRecord(Kind):
+    """TFRecord files of tf.train.Example with image/encoded and image/class/label, `train-*` and `validation-*`."""
+
+    kind: Literal["tfrecord"] = "tfrecord"
+    path: Text | None = Field(None, description="The folder, from where archbuilder is called; --data goes before it.")
+
+
+class Tfds(Kind):
+    """A data set of TensorFlow Datasets, which is an extra: `pip install 'archbuilder[tfds]'`."""
+
+    kind: Literal["tfds"] = "tfds"
+    name: Text = Field(description="Its name there, such as imagenet2012 or oxford_flowers102.")
+
+
+Source = Digits | Cifar10 | Cifar100 | ImageFolder | Npz | TfRecord | Tfds
 
 
 def _check_amount(value: object) -> object:
@@ -86,7 +100,7 @@ class Data(Model):
     """What is learned from, and what it is checked on."""
 
     source: Annotated[Source, *checks(one_of(Source, "data sets"))] = Field(
-        description="digits, cifar10, cifar100, image_folder or npz."
+        description="digits, cifar10, cifar100, image_folder, npz, tfrecord or tfds."
     )
     validation: Annotated[Validation, *checks(one_of_short(Validation, "validations"))] = Field(
         Holdout(), description="{holdout: images or share} of the training set, or test."
@@ -104,7 +118,7 @@ def train_images(source: Source) -> int | None:
             return 1433
         case Cifar10() | Cifar100():
             return 50_000
-        case ImageFolder() | Npz():
+        case ImageFolder() | Npz() | TfRecord() | Tfds():
             return None
         case _:
             assert_never(source)

@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from archbuilder.errors import MissingError
+from archbuilder.errors import MissingError, UsageError
 from archbuilder.spec import data as spec
 from archbuilder.training import data_folder
 
@@ -21,6 +21,9 @@ def count(source: spec.Source, path: Path) -> int:
             return len(data_folder.files(folder, "train", data_folder.class_names(folder), "RGB"))
         case spec.Npz():
             return _labels(path)
+        case spec.TfRecord() | spec.Tfds():
+            message = f"the images of a {source.kind} data set are counted only as it is read"
+            raise UsageError(f"{message}: say with --images how many there are")
         case spec.Digits() | spec.Cifar10() | spec.Cifar100():
             return spec.train_images(source) or 0
         case _:

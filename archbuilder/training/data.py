@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from archbuilder.errors import UsageError
 from archbuilder.spec import data as spec
-from archbuilder.training import data_cifar, data_digits, data_folder, data_npz
+from archbuilder.training import data_cifar, data_digits, data_folder, data_npz, data_tfds, data_tfrecord
 from archbuilder.training.data_images import Dataset, Images, Indices, Pictures, Shape
+from archbuilder.training.decoding import mode_of
 
 __all__ = ["Dataset", "Images", "Pictures", "load_data", "split"]
 
@@ -21,12 +22,13 @@ SomePictures = TypeVar("SomePictures", bound=Pictures)
 def load_data(data: spec.Data, input_shape: Shape, path: Path | None, own_size: bool = False) -> Dataset:
     """The data set of a spec, from `path` if that is given, in images of the network's input shape.
 
-    Where they are wanted at their own size, they have only the input's channels; those of a large folder in any case.
-    Raises MissingError where it is not there or damaged, UsageError where it is something else than the spec says.
+    Where they are wanted at their own size, they share only the input's channels; so do those of records and of large
+    folders in any case. Raises MissingError where it is not there or damaged, UsageError where it is something else
+    than the spec says.
     """
     source = data.source
     if own_size:
-        data_folder.mode_of(input_shape)  # they pass through Pillow
+        mode_of(input_shape)  # they pass through Pillow
     shape = input_shape[2:] if own_size else input_shape
     match source:
         case spec.Digits():
@@ -41,11 +43,15 @@ def load_data(data: spec.Data, input_shape: Shape, path: Path | None, own_size: 
             return data_folder.load(_given(path, source), input_shape, own_size)
         case spec.Npz():
             return data_npz.load(_given(path, source), shape)
+        case spec.TfRecord():
+            return data_tfrecord.load(_given(path, source), input_shape)
+        case spec.Tfds():
+            return data_tfds.load(source.name, path, input_shape)
         case _:
             assert_never(source)
 
 
-def _given(path: Path | None, source: spec.ImageFolder | spec.Npz) -> Path:
+def _given(path: Path | None, source: spec.ImageFolder | spec.Npz | spec.TfRecord) -> Path:
     if path is not None:
         return path
     if source.path is None:

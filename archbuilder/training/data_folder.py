@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import prod
@@ -17,14 +16,13 @@ import numpy as np
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.spec.framing import Resize
 from archbuilder.training.data_images import Dataset, Images, Indices, Labels, Shape
+from archbuilder.training.decoding import check_header, decode, mode_of
 from archbuilder.training.framing import frame
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-MAX_PIXELS = 50_000_000
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,44 +133,6 @@ def in_memory(images: ImageFiles, shape: Shape, resize: bool = True) -> Images:
             raise UsageError(f"{images.folder / name} has {size} pixels, but {expected} are expected")
         pixels[index] = frame(image, (Resize(),), shape[:2])
     return Images(pixels, images.labels)
-
-
-def mode_of(shape: Shape) -> str:
-    """What Pillow calls images of so many channels."""
-    if shape[2] not in MODES:
-        raise UsageError(f"image files have 1, 3 or 4 channels, but the network takes {shape[2]}")
-    return MODES[shape[2]]
-
-
-def check_header(file: Path) -> None:
-    with _opened(file):
-        pass
-
-
-def decode(file: Path, mode: str) -> Image.Image:
-    """A PNG or JPEG file, upright; raises MissingError where it cannot be read."""
-    from PIL import ImageOps
-
-    with _opened(file) as opened:
-        image = opened.convert("RGBA") if opened.mode == "P" else opened
-        ImageOps.exif_transpose(image, in_place=True)
-        return image.convert(mode)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
-    """Refuses what is too large before it is decoded, and says so of whatever a broken file makes Pillow raise."""
-    from PIL import Image
-
-    try:
-        with Image.open(file, formats=("PNG", "JPEG")) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise MissingError(f"{file} has {opened.width}x{opened.height} pixels; at most {MAX_PIXELS:,} are read")
-            yield opened
-    except MissingError:
-        raise
-    except Exception as error:
-        raise MissingError(f"{file} cannot be read as a PNG or JPEG image: {error}") from error
 
 
 def _folders(path: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from archbuilder.graph.ops import show
 from archbuilder.keras_backend import build_model
 from archbuilder.schedule import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
-from archbuilder.spec.data import ImageFolder, Npz, OnTest, Source
+from archbuilder.spec.data import ImageFolder, Npz, OnTest, Source, TfRecord
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.augment import augmenter
@@ -199,7 +199,7 @@ def prepare(
 
 
 def _path_of(source: Source) -> Path | None:
-    return Path(source.path) if isinstance(source, ImageFolder | Npz) and source.path else None
+    return Path(source.path) if isinstance(source, ImageFolder | Npz | TfRecord) and source.path else None
 
 
 def require_fit(graph: Graph, data: Dataset) -> None:

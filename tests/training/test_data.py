@@ -23,8 +23,8 @@ from archbuilder.spec.framing import Resize
 from archbuilder.training import data_cifar
 from archbuilder.training.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
 from archbuilder.training.data import Dataset, Images, Pictures, load_data, split
-from archbuilder.training.data_folder import decode
 from archbuilder.training.data_unpickle import unpickle
+from archbuilder.training.decoding import decode
 from archbuilder.training.download import DownloadError, download
 from archbuilder.training.framing import frame
 
