@@ -1,4 +1,4 @@
-"""The verbs of the command line, for Python. Only `build` and `train` load TensorFlow, when they are called."""
+"""The verbs of the command line, for Python. Only `build` and the training load TensorFlow, when they are called."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from archbuilder.graph.network import Graph
     from archbuilder.summary import Level, Report
     from archbuilder.training.run import Run
+    from archbuilder.training.sweep import Sweep
 
 SpecLike = str | Path | Spec
 """A bundled spec's name, a YAML file's path (a name that ends in .yaml), or a loaded spec."""
@@ -78,6 +79,27 @@ def train(
 
     loaded = _loaded(spec, edits)
     return loop.train(loaded, data_path=data_path, out=out, epochs=epochs, weights=weights, freeze=freeze)
+
+
+def train_seeds(
+    spec: SpecLike,
+    edits: Sequence[str] = (),
+    *,
+    seeds: int | Sequence[int],
+    data_path: str | Path | None = None,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    weights: str | Path | None = None,
+    freeze: Sequence[str] = (),
+) -> Sweep:
+    """Trains the network of a spec once for each seed, silently; `summary` of what it returns is what they come to.
+
+    `seeds` are the seeds, or how many there are to be from the spec's own on. The rest is as for `train`.
+    """
+    from archbuilder.training import sweep
+
+    loaded = _loaded(spec, edits)
+    return sweep.train_seeds(loaded, seeds, data_path=data_path, out=out, epochs=epochs, weights=weights, freeze=freeze)
 
 
 def _loaded(spec: SpecLike, edits: Sequence[str]) -> Spec:

@@ -82,19 +82,9 @@ def _markdown_row(entry: Entry) -> str:
 
 def _figures(entry: Entry) -> tuple[list[str], list[str], list[str]]:
     """The published errors, those of the five likeliest classes, and how they were measured."""
-    errors = [shown_error(figure) for figure in entry.published]
+    errors = [figure.value for figure in entry.published]
     top5 = [f"{figure.top5_error:.2f}" for figure in entry.published if figure.top5_error is not None]
-    return errors, top5, [shown_conditions(figure) for figure in entry.published]
-
-
-def shown_error(figure: Figure) -> str:
-    """`6.61 ± 0.16`"""
-    return f"{figure.error:.2f}" + (f" ± {figure.deviation:.2f}" if figure.deviation is not None else "")
-
-
-def shown_conditions(figure: Figure) -> str:
-    """`CIFAR-10, mean of 5 runs`"""
-    return ", ".join(part for part in (figure.on, figure.how, figure.source) if part)
+    return errors, top5, [figure.conditions for figure in entry.published]
 
 
 def render(entries: Sequence[Entry]) -> None:

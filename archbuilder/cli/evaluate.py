@@ -26,7 +26,8 @@ def command(runs: tuple[Path, ...], data: Path | None, weights: Which, as_json: 
     """Measure the network of a finished or interrupted RUN on the test set, and on its validation images.
 
     Several runs of the same data, of whatever specs, are measured one by one and as an ensemble: their probabilities
-    are averaged. With --json, one run gives one object; several give `runs`, a list of such objects, and `ensemble`.
+    are averaged. The folder of `train --seeds` stands for all of its runs. With --json, one run gives one object;
+    several give `runs`, a list of such objects, and `ensemble`.
 
     \b
     Examples:
@@ -36,10 +37,10 @@ def command(runs: tuple[Path, ...], data: Path | None, weights: Which, as_json: 
     """
     load_tensorflow()
     from archbuilder.training.evaluation import evaluate
-    from archbuilder.training.run import Run
+    from archbuilder.training.sweep import runs_in
     from archbuilder.training.tables import evaluation_table
 
-    measured = evaluate([Run.open(run) for run in runs], data, weights)
+    measured = evaluate([one for run in runs for one in runs_in(run)], data, weights)
     if as_json:
         print_json(measured)
     else:

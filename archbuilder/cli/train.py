@@ -10,6 +10,19 @@ from archbuilder.cli.options import SpecType, edits_option, load_tensorflow, wei
 from archbuilder.errors import UsageError
 
 
+class SeedsType(click.ParamType[int | tuple[int, ...]]):
+    """How many seeds, or which."""
+
+    name = "seeds"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int | tuple[int, ...]:
+        try:
+            numbers = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"'{value}' is neither a number of seeds, such as 5, nor a list of them, such as 0,1,2")
+        return numbers if "," in value else numbers[0]
+
+
 @click.command()
 @click.argument("spec", type=SpecType(), required=False)
 @click.option("--data", type=click.Path(path_type=Path), metavar="PATH", help="Where the data set lies.")
@@ -22,7 +35,14 @@ from archbuilder.errors import UsageError
 @click.option("--freeze", metavar="PARTS", help="Keep the weights of these parts, such as stem,stage1 or stage2/unit1.")
 @edits_option
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: start, note, epoch, result.")
+@click.option(
+    "--seeds", type=SeedsType(), metavar="SEEDS",
+    help="Train with several seeds, one run after another: 5 (from the spec's seed on), or 0,1,2.",
+)  # fmt: skip
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line: start, note, epoch, result, summary."
+)
+@click.option("--quiet", is_flag=True, help="Print only what it comes to.")
 def command(
     spec: str | None,
     data: Path | None,
@@ -32,7 +52,9 @@ def command(
     freeze: str | None,
     edits: tuple[str, ...],
     resume: Path | None,
+    seeds: int | tuple[int, ...] | None,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Train the network of SPEC by the spec's own recipe.
 
@@ -46,29 +68,38 @@ def command(
     With --weights, training begins with the weights of a file: see docs/weights.md. Norms in frozen parts keep their
     moving statistics, too.
 
+    With --seeds, the folder holds a run for each seed and a summary: best, mean, deviation and median of the test
+    error, beside what was published. --resume of that folder goes on with the runs that are missing.
+
     \b
     Examples:
       archbuilder train quickstart
       archbuilder train resnet20_v1 --data cifar-10-batches-py --epochs 1 --out runs/first
       archbuilder train --resume runs/first
+      archbuilder train he2015/resnet110 --seeds 5
       archbuilder train mine.yaml --weights pretrained.weights.h5 --freeze stem,stage1
     """
     require_one(spec, resume, given={
         "--out": out, "--epochs": epochs, "--weights": weights, "--freeze": freeze, "--set": edits,
+        "--seeds": seeds,
     })  # fmt: skip
     from archbuilder.spec import load
 
     loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once
     load_tensorflow()
-    from archbuilder.training import loop
+    from archbuilder.training import loop, sweep
     from archbuilder.training.progress import reporter_for
 
-    if loaded is not None:
-        parts = [part.strip() for part in freeze.split(",")] if freeze else []
-        loop.train(loaded, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts,
-                   reporter=reporter_for(as_json))  # fmt: skip
+    reporter = reporter_for(as_json, quiet)
+    parts = [part.strip() for part in freeze.split(",")] if freeze else []
+    if loaded is not None and seeds is not None:
+        sweep.train_seeds(loaded, seeds, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts,
+                          reporter=reporter)  # fmt: skip
+    elif loaded is not None:
+        loop.train(loaded, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts, reporter=reporter)
     elif resume is not None:
-        loop.resume(resume, data_path=data, reporter=reporter_for(as_json))
+        go_on = sweep.resume_seeds if sweep.is_sweep(resume) else loop.resume
+        go_on(resume, data_path=data, reporter=reporter)
 
 
 def require_one(spec: str | None, resume: Path | None, given: dict[str, object]) -> None:

@@ -156,6 +156,16 @@ class Figure(Model):
     how: Text | None = Field(None, description="How it was measured, such as 10-crop or mean of 5 runs.")
     source: Text | None = Field(None, description="Where it was published, if not at the source of the network.")
 
+    @property
+    def value(self) -> str:
+        """`6.61 ± 0.16`"""
+        return f"{self.error:.2f}" + (f" ± {self.deviation:.2f}" if self.deviation is not None else "")
+
+    @property
+    def conditions(self) -> str:
+        """`CIFAR-10, mean of 5 runs`"""
+        return ", ".join(part for part in (self.on, self.how, self.source) if part)
+
 
 class Network(Model):
     """A spec: what a network is, and how it is trained."""

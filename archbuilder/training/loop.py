@@ -41,7 +41,7 @@ def train(
     if folder is not None:
         require_empty(folder)
     if epochs is not None:
-        spec = _of_epochs(spec, epochs, reporter)
+        spec = of_epochs(spec, epochs, reporter)
     take_memory_as_needed()
     engine = engine or Engine.find()
     setup = prepare(spec, _path(data_path), frozen=freeze)
@@ -88,7 +88,7 @@ def resume(
         return _finish(trainer)
 
 
-def _of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
+def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
     """The spec with another stop rule; says what this does to the learning rate."""
     rate = require_training(spec).learning_rate
     effect = "is scaled to this length" if spans_the_run(rate) else "stays that of the spec"

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from archbuilder.training.tables import counted, duration, percent, result_table
+from archbuilder.training.tables import counted, duration, percent, result_table, summary_table
 
 Json = dict[str, Any]
 
@@ -69,8 +69,18 @@ class Reporter:
     def close(self, result: Json) -> None:
         """The run is finished."""
 
+    def summarise(self, summary: Json) -> None:
+        """Runs with several seeds are finished."""
+
     def stop(self) -> None:
         """Training ends, in whatever way; called last, always."""
+
+
+class ResultReporter(Reporter):
+    """Of another reporter, only what it shows at the end."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.close, self.summarise = reporter.close, reporter.summarise  # type: ignore[method-assign]
 
 
 class LineReporter(Reporter):
@@ -101,6 +111,9 @@ class LineReporter(Reporter):
 
     def close(self, result: Json) -> None:
         self.console.print(result_table(result))
+
+    def summarise(self, summary: Json) -> None:
+        self.console.print(summary_table(summary))
 
 
 class BarReporter(LineReporter):
@@ -138,10 +151,13 @@ class BarReporter(LineReporter):
 
     def stop(self) -> None:
         self.bar.stop()
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None
 
 
 class JsonReporter(Reporter):
-    """One JSON object a line, each with its `event`: start, note, epoch, result."""
+    """One JSON object a line, each with its `event`: start, note, epoch, result, summary."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
@@ -158,6 +174,9 @@ class JsonReporter(Reporter):
     def close(self, result: Json) -> None:
         self._say("result", result)
 
+    def summarise(self, summary: Json) -> None:
+        self._say("summary", summary)
+
     def _say(self, event: str, content: Json) -> None:
         print(json.dumps({"event": event, **content}), file=self.stream, flush=True)
 
@@ -165,8 +184,10 @@ class JsonReporter(Reporter):
 COMPILING = "compiling the first iteration"
 
 
-def reporter_for(as_json: bool) -> Reporter:
+def reporter_for(as_json: bool, quiet: bool = False) -> Reporter:
     """The reporter that suits standard output."""
+    if quiet:
+        return ResultReporter(reporter_for(as_json))
     if as_json:
         return JsonReporter()
     console = Console(highlight=False)

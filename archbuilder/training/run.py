@@ -39,7 +39,7 @@ class Run:
     @classmethod
     def create(cls, spec: Spec, folder: Path | None, environment: Json, normaliser: Normaliser) -> Run:
         """Makes the folder of a new run, `runs/<name>-<when>` unless it is named; refuses one that holds something."""
-        run = cls(folder or _new_folder(spec.name))
+        run = cls(folder or new_folder(spec.name))
         require_empty(run.folder)
         run.folder.mkdir(parents=True, exist_ok=True)
         replace_file(run.folder / NORMALISER, normaliser.save)
@@ -174,7 +174,8 @@ def require_empty(folder: Path) -> None:
         )
 
 
-def _new_folder(name: str) -> Path:
+def new_folder(name: str) -> Path:
+    """`runs/<name>-<when>`, one that is not there yet."""
     when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = Path("runs") / f"{name.replace('/', '-')}-{when}"
     later = (folder.with_name(f"{folder.name}-{number}") for number in range(2, 100))

@@ -7,6 +7,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from archbuilder.spec.network import Figure
+
 Json = dict[str, Any]
 
 
@@ -16,6 +18,18 @@ def result_table(result: Json) -> Table:
     for which in ("best", "final"):
         one = result[which]
         table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
+    return table
+
+
+def summary_table(summary: Json) -> Table:
+    """What runs with several seeds came to, in the form of He et al. 2015: best (mean ± deviation)."""
+    title = f"{summary['network']}, {counted(len(summary['runs']), 'seed')}: test error in %"
+    table = Table("weights", "best (mean ± deviation)", "median", title=escape(title), title_justify="left")
+    for which, found in summary["test_error"].items():
+        deviation = "" if found["deviation"] is None else f" ± {found['deviation']:.2f}"
+        table.add_row(which, f"{found['best']:.2f} ({found['mean']:.2f}{deviation})", f"{found['median']:.2f}")
+    for figure in map(Figure.model_validate, summary["published"]):
+        table.add_row(escape(f"published: {figure.conditions}"), figure.value, "")
     return table
 
 

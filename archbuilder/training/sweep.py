@@ -1,0 +1,186 @@
+"""Several runs of one spec that differ in their seeds alone, and what they come to, told as the papers tell it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import mean, median, stdev
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from archbuilder.errors import MissingError, UsageError
+from archbuilder.spec import Spec, load_text, require_training
+from archbuilder.training import loop
+from archbuilder.training.checkpoint import Json, write_json
+from archbuilder.training.progress import Reporter
+from archbuilder.training.run import ENVIRONMENT, NORMALISER, SPEC, Run, new_folder, require_empty
+from archbuilder.training.signals import StoppedError
+
+PLAN, SUMMARY = "sweep.json", "summary.json"
+MAX_SEEDS = 1000
+
+
+class Plan(BaseModel):
+    """What the runs of a sweep begin with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    spec: str
+    """The resolved spec, as YAML."""
+    seeds: tuple[int, ...]
+    data: str | None
+    weights: str | None
+    freeze: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A folder that holds a plan, a run for each seed, and in the end a summary."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> Sweep:
+        """Raises MissingError where there is no sweep."""
+        if not is_sweep(folder):
+            raise MissingError(f"{folder} is not the folder of several runs: there is no {PLAN} in it")
+        return cls(folder)
+
+    @cached_property
+    def plan(self) -> Plan:
+        try:
+            return Plan.model_validate_json((self.folder / PLAN).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise MissingError(f"{self.folder / PLAN} cannot be read: {error}") from error
+
+    @property
+    def summary(self) -> Json | None:
+        """What the runs came to, once all of them are finished."""
+        path = self.folder / SUMMARY
+        summary: Json | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
+        return summary
+
+    def folder_of(self, seed: int) -> Path:
+        return self.folder / f"seed-{seed}"
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those that have begun, in the order of the plan."""
+        folders = [self.folder_of(seed) for seed in self.plan.seeds]
+        return [Run.open(folder) for folder in folders if (folder / SPEC).is_file()]
+
+
+def is_sweep(folder: Path) -> bool:
+    return (folder / PLAN).is_file()
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """The run in a folder, or the runs of the sweep in it; raises MissingError where there is neither."""
+    return Sweep(folder).runs if is_sweep(folder) else [Run.open(folder)]
+
+
+def train_seeds(
+    spec: Spec,
+    seeds: int | Sequence[int],
+    *,
+    data_path: str | Path | None = None,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    weights: str | Path | None = None,
+    freeze: Sequence[str] = (),
+    reporter: Reporter | None = None,
+) -> Sweep:
+    """Trains a spec once for each seed, one run after another, and sums them up.
+
+    `seeds` are the seeds, or how many there are to be from the spec's own on. The rest is as for `loop.train`.
+    """
+    reporter = reporter or Reporter()
+    chosen = _chosen(require_training(spec).seed, seeds)
+    folder = new_folder(spec.name) if out is None else Path(out)
+    require_empty(folder)
+    if epochs is not None:
+        spec = loop.of_epochs(spec, epochs, reporter)
+    plan = Plan(
+        spec=spec.dump(), seeds=chosen, data=_absolute(data_path), weights=_absolute(weights), freeze=tuple(freeze)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / PLAN, plan.model_dump())
+    return _finish(Sweep(folder), reporter)
+
+
+def resume_seeds(folder: str | Path, *, data_path: str | Path | None = None, reporter: Reporter | None = None) -> Sweep:
+    """Goes on with a sweep where it stood: finished runs are kept, the one at work is resumed, the others follow."""
+    return _finish(Sweep.open(Path(folder)), reporter or Reporter(), data_path)
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
+
+
+def _chosen(first: int, seeds: int | Sequence[int]) -> tuple[int, ...]:
+    chosen = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not 0 < len(chosen) <= MAX_SEEDS or len({*chosen}) < len(chosen):
+        raise UsageError(f"one to {MAX_SEEDS:,} seeds are needed, each of them once")
+    return chosen
+
+
+def _finish(sweep: Sweep, reporter: Reporter, data_path: str | Path | None = None) -> Sweep:
+    runs: list[Run] = []
+    for number, seed in enumerate(sweep.plan.seeds, 1):
+        reporter.note(f"seed {seed}: run {number} of {len(sweep.plan.seeds)}")
+        try:
+            runs.append(_run(sweep, seed, data_path, reporter))
+        except StoppedError as error:
+            raise type(error)(f"{error}\nTo go on with all seeds: archbuilder train --resume {sweep.folder}") from None
+        _require_same_start(runs[0], runs[-1])
+    summary = summarised(runs)
+    write_json(sweep.folder / SUMMARY, summary)
+    reporter.summarise(summary)
+    return sweep
+
+
+def _run(sweep: Sweep, seed: int, data_path: str | Path | None, reporter: Reporter) -> Run:
+    plan, folder = sweep.plan, sweep.folder_of(seed)
+    if (folder / SPEC).is_file():
+        run = Run.open(folder)
+        return run if run.result is not None else loop.resume(folder, data_path=data_path, reporter=reporter)
+    for name in (NORMALISER, ENVIRONMENT):  # of a run that was killed before it began
+        (folder / name).unlink(missing_ok=True)
+    spec = load_text(plan.spec, str(sweep.folder / PLAN), [f"training.seed={seed}"])
+    return loop.train(
+        spec, data_path=data_path or plan.data, out=folder, weights=plan.weights, freeze=plan.freeze, reporter=reporter
+    )
+
+
+def _require_same_start(first: Run, run: Run) -> None:
+    for thing, one, other in (
+        ("data", *(each.environment["data"]["fingerprint"] for each in (first, run))),
+        ("first weights", *((each.environment["weights"] or {}).get("sha256") for each in (first, run))),
+    ):
+        if one != other:
+            raise UsageError(f"the runs in {first.folder} and {run.folder} did not begin with the same {thing}")
+
+
+def summarised(runs: Sequence[Run]) -> Json:
+    """What finished runs of one spec came to on the test set: errors in percent, and the published ones."""
+    results = [run.result or {} for run in runs]
+    spec, data = runs[0].spec, runs[0].environment["data"]
+    errors = {which: [100 * (1 - result[which]["test_accuracy"]) for result in results] for which in ("best", "final")}
+    return {
+        "network": spec.name, "data": data["name"], "test_images": data["test"],
+        "runs": [
+            {"seed": run.environment["seed"], "folder": run.folder.name, **result}
+            for run, result in zip(runs, results, strict=True)
+        ],
+        "test_error": {which: _statistics(values) for which, values in errors.items()},
+        "published": [figure.model_dump(exclude_none=True) for figure in spec.network.published],
+    }  # fmt: skip
+
+
+def _statistics(errors: Sequence[float]) -> Json:
+    """The deviation is that of a sample, with n - 1; of one run there is none."""
+    deviation = stdev(errors) if len(errors) > 1 else None
+    return {"best": min(errors), "mean": mean(errors), "deviation": deviation, "median": median(errors)}
