@@ -36,6 +36,7 @@ def write_data(file: Path, iterations: int) -> None:
 def measure(folder: Path, rounds: int, iterations: int, precision: str) -> list[dict[str, float]]:
     """Seconds of each round: the trainer's iterations, the bare ones, and the end of the trainer's epoch."""
     from archbuilder.spec import load
+    from archbuilder.training.engine import Engine
     from archbuilder.training.progress import Reporter
     from archbuilder.training.run import Run
     from archbuilder.training.setup import Learner, prepare
@@ -46,7 +47,7 @@ def measure(folder: Path, rounds: int, iterations: int, precision: str) -> list[
              f"stop={{epochs: {rounds + 1}}}", f"precision={precision}"]  # fmt: skip
     setup = prepare(load("resnet20_v1", [f"training.{edit}" for edit in edits]), folder / "data.npz")
     normaliser = setup.fit_normaliser()
-    learner = Learner.of(setup, normaliser)
+    learner = Learner.of(setup, normaliser, Engine())
 
     def bare(epoch: int) -> None:
         for number, batch in enumerate(setup.batches(epoch)):
