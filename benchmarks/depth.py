@@ -146,8 +146,8 @@ def iteration(job: Job, shortest_loop: int | None) -> Callable[[], object]:
     model, (pixels, labels) = construct(job), data(job.batch)
     forward = Forward(graph, model, job.precision, shortest_loop or SHORTEST_LOOP)
     step = TrainingStep(
-        forward, make_optimizer(spec.training, graph, model), pixels, labels, fit(PixelMean(), [pixels]),
-        augmenter(spec.training.augment, seed=0),
+        forward, make_optimizer(spec.training, graph, model), pixels, labels,
+        augmenter(spec.training.augment, fit(PixelMean(), [pixels]), seed=0),
     )  # fmt: skip
     indices = np.arange(job.batch, dtype=np.int32)
 

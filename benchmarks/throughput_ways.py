@@ -135,8 +135,8 @@ def archbuilder(task: Task, precision: Any) -> Callable[[Turns], None]:
         graph = expand(spec.load(task.spec))
         forward = Forward(graph, build_model(graph, seed=0), precision)
         step = TrainingStep(
-            forward, Sgd(forward.variables, momentum=0.9, nesterov=False), pixels, labels, fit(PixelMean(), [pixels]),
-            augmenter([PadCrop(pad=task.pad), Flip()], seed=0),
+            forward, Sgd(forward.variables, momentum=0.9, nesterov=False), pixels, labels,
+            augmenter([PadCrop(pad=task.pad), Flip()], fit(PixelMean(), [pixels]), seed=0),
         )  # fmt: skip
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from archbuilder.spec.augmentation import Augmentations
+from archbuilder.spec.augmentation import Augmentations, require_channels
 from archbuilder.spec.base import Integer, Model, Positive, named, one_of
 from archbuilder.spec.data import Data
 from archbuilder.spec.framing import AnyFraming, CentreCrop, Framing, Resize, TenCrop, Testing, require_crops
@@ -100,10 +100,11 @@ class Training(Model):
         return self
 
     def fit(self, input_shape: tuple[int, int, int]) -> Self:
-        """Raises where crops or fixed channels do not go with the input's height, width and channels."""
+        """Raises where crops, colours or fixed channels do not go with the input's height, width and channels."""
         *sides, channels = input_shape
         require_crops(self.augment, max(sides), "augment")
         require_crops(self.testing, max(sides), "testing")
+        require_channels(self.augment, channels)
         if isinstance(self.normalise, Channels) and len(self.normalise.mean) != channels:
             message = f"the input has {channels} channels, but means are given for {len(self.normalise.mean)}"
             raise misplaced(message, "normalise", "channels", "mean")

@@ -54,6 +54,11 @@ class Forward:
         self._norms = _norms_behind_convolutions(graph, self._parts)
 
     @property
+    def classes(self) -> int:
+        """How many classes the last output tells apart."""
+        return self.graph[self.graph.outputs[-1]].shape[-1]
+
+    @property
     def ends_in_softmax(self) -> bool:
         """Whether the model returns probabilities; otherwise what it returns are the logits themselves."""
         op = self.graph[self.graph.outputs[-1]].op

@@ -25,7 +25,7 @@ BILINEAR = 2  # Image.Resampling.BILINEAR
 
 
 class ImageDraws:
-    """The random numbers of one framing step for one image: those of `augment.Draws`, in whole numbers of Python."""
+    """The random numbers of one framing step for one image: those of `draws.Draws`, in whole numbers of Python."""
 
     def __init__(self, seed: int, position: int, epoch: int, index: int) -> None:
         self._key = _hash(_hash(_hash(seed) + position) + epoch)

@@ -147,11 +147,11 @@ class Learner:
         shortest = len(setup.graph.nodes) if synchronise else SHORTEST_LOOP
         forward = Forward(setup.graph, model, setup.precision, shortest)
         optimizer = make_optimizer(training, setup.graph, model)
-        augment = augmenter(training.augment, training.seed)
+        augment = augmenter(training.augment, normaliser, training.seed)
         average, weights = training.moving_average, (part.values() for part in forward.weights.values())
         pixels = setup.pixels(train)
         step = TrainingStep(
-            forward, optimizer, None if isinstance(pixels, Stream) else pixels, train.labels, normaliser, augment,
+            forward, optimizer, None if isinstance(pixels, Stream) else pixels, train.labels, augment,
             training.loss.cross_entropy.label_smoothing, training.seed, training.accumulate,
             Averages([*chain.from_iterable(weights)], average.decay) if average else None,
             engine, synchronise,

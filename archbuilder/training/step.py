@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from archbuilder.graph import ops
+from archbuilder.training.augment import Augmenter
 from archbuilder.training.averaging import Averages
 from archbuilder.training.engine import Engine, Share, add, assign, portion
 from archbuilder.training.forward import Forward
@@ -21,8 +22,6 @@ Tensor = Any
 Variable = Any
 Normalise = Callable[[Tensor], Tensor]
 """Pixels (n, H, W, C), uint8, to float32 images."""
-Augment = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Images, their indices (n,) in the training set and the epoch () to images of the same shape."""
 
 
 class Streamed(Protocol):
@@ -48,8 +47,7 @@ class TrainingStep:
         optimizer: Optimizer,
         pixels: Array | None,
         labels: Array,
-        normalise: Normalise,
-        augment: Augment,
+        augment: Augmenter,
         label_smoothing: float = 0.0,
         seed: int = 0,
         parts: int = 1,
@@ -57,7 +55,7 @@ class TrainingStep:
         engine: Engine | None = None,
         synchronise_norms: bool = False,
     ) -> None:
-        self.forward, self.optimizer, self.normalise, self.augment = forward, optimizer, normalise, augment
+        self.forward, self.optimizer, self.augment = forward, optimizer, augment
         self.label_smoothing, self.seed, self.parts, self.averages = label_smoothing, seed, parts, averages
         self.engine = engine or Engine()
         self.synchronise_norms = synchronise_norms
@@ -83,7 +81,8 @@ class TrainingStep:
     def read(self) -> dict[str, float]:
         """The mean loss and the accuracy of the images since the last call, as the network saw them while training.
 
-        The loss is the cross-entropy without what l2 adds, so that it compares with that of an evaluation.
+        The loss is the cross-entropy without what l2 adds, so that it compares with that of an evaluation. Where labels
+        are mixed, the class with the largest share is the right answer.
         """
         loss, right, count = self.totals.numpy()
         self.totals.assign(tf.zeros(3, tf.float64))
@@ -114,10 +113,11 @@ class TrainingStep:
         share = Share(self.engine, tf.shape(indices)[0])
         indices = share.of(indices)
         pixels = share.of(streamed[0]) if streamed else tf.gather(self.engine.of_this_device(self.pixels), indices)
-        images = self.normalise(pixels)
-        images = tf.ensure_shape(self.augment(images, indices, epoch), (None, *self.forward.graph.input.shape))
+        labels = tf.one_hot(tf.gather(self.labels, indices), self.forward.classes)
+        images, labels = self.augment(pixels, labels, indices, epoch)
+        images = tf.ensure_shape(images, (None, *self.forward.graph.input.shape))
         turn = iteration * self.engine.replicas + self.engine.replica
-        totals, gradients = self._gradients_by_parts(images, tf.gather(self.labels, indices), turn, share)
+        totals, gradients = self._gradients_by_parts(images, labels, turn, share)
         add(self.totals, self.engine.total(totals * tf.cast(share.weight > 0, totals.dtype)))
         gradients = self.engine.total(gradients)
         if self.engine.replicas > 1 and not self.synchronise_norms:
@@ -157,13 +157,13 @@ class TrainingStep:
         with tf.GradientTape() as tape:
             mean = share.mean if self.synchronise_norms else None
             logits = self.forward.logits(images, training=True, seed=seed, mean=mean)
-            losses = _cross_entropy(logits, labels, self.label_smoothing)
+            losses = tf.nn.softmax_cross_entropy_with_logits(_smoothed(labels, self.label_smoothing), logits)
             loss = tf.reduce_mean(losses) * share.weight  # before its gradient, which synchronised norms sum up
             scaled = loss if self._scale is None else self._scale.apply(loss)
         gradients: Sequence[Tensor] = tape.gradient(
             scaled, self.forward.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return _totals(losses, logits, labels), gradients
+        return _totals(losses, logits, tf.argmax(labels, -1, tf.int32)), gradients
 
     def _update(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         self.optimizer.apply(decayed(gradients, self.forward.variables, self._penalties), rate)
@@ -193,7 +193,8 @@ class EvaluationStep:
     def __call__(self, pixels: Array | Streamed, labels: Array) -> Evaluation:
         """Loss, accuracy and probabilities on pixels (n, H, W, C), uint8, and their labels (n,)."""
         logits = self.logits(pixels)
-        loss, right, count = _totals(_cross_entropy(logits, labels), logits, tf.constant(labels, tf.int32)).numpy()
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        loss, right, count = _totals(losses, logits, tf.constant(labels, tf.int32)).numpy()
         return Evaluation(float(loss / count), float(right / count), tf.nn.softmax(logits).numpy())
 
     def probabilities(self, pixels: Array | Streamed) -> Array:
@@ -267,13 +268,9 @@ def _penalties(forward: Forward) -> list[float]:
     return [factors.get(variable.ref(), 0.0) for variable in forward.variables]
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Of each image; `smoothing` is the share of the label that is spread over all classes (arXiv:1512.00567)."""
-    if not smoothing:
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    classes = logits.shape[-1]
-    shares = tf.one_hot(labels, classes, 1 - smoothing + smoothing / classes, smoothing / classes)
-    return tf.nn.softmax_cross_entropy_with_logits(shares, logits)
+def _smoothed(labels: Tensor, smoothing: float) -> Tensor:
+    """(n, K) shares of classes, of which `smoothing` is spread over all of them (arXiv:1512.00567)."""
+    return labels * (1 - smoothing) + smoothing / labels.shape[-1]
 
 
 def _totals(losses: Tensor, logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Augmentations against plain NumPy and SciPy, image by image, with the same random numbers."""
 
 from collections.abc import Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 import tensorflow as tf
 from scipy.ndimage import shift as scipy_shift  # type: ignore[import-untyped]
 
-from archbuilder.spec.augmentation import Augmentation, Flip, PadCrop, Shift
+from archbuilder.spec.augmentation import Augmentation, ColourJitter, Flip, Lighting, PadCrop, Shift
 from archbuilder.training.augment import augmenter
 
 pytestmark = pytest.mark.keras
 Images = npt.NDArray[np.float32]
+
+
+LABELS = tf.zeros((1, 10))
 
 
 def hashed(value: int) -> int:
@@ -32,13 +36,27 @@ def uniform(*where: int) -> float:
     return float(bits(*where) >> 8) / 2**24
 
 
+def normal(seed: int, epoch: int, index: int, position: int, number: int) -> float:
+    first, second = (uniform(seed, epoch, index, position, 2 * number + part) for part in (0, 1))
+    return float((-2 * np.log(1 - first)) ** 0.5 * np.cos(2 * np.pi * second))
+
+
+def pixels(count: int = 64, height: int = 8, width: int = 11, channels: int = 3) -> tuple[Any, npt.NDArray[np.int64]]:
+    """Bytes, as colours need them."""
+    rng = np.random.default_rng(2)
+    dark = rng.integers(0, 256, (count, height, width, channels)) * rng.random((count, 1, 1, channels))
+    return dark.astype(np.uint8), rng.permutation(10_000)[:count]
+
+
 def batch(count: int = 64, height: int = 8, width: int = 11, channels: int = 3) -> tuple[Images, npt.NDArray[np.int64]]:
     rng = np.random.default_rng(1)
     return rng.normal(size=(count, height, width, channels)).astype(np.float32), rng.permutation(10_000)[:count]
 
 
 def augmented(steps: Sequence[Augmentation], images: Images, indices: Any, epoch: int = 3, seed: int = 7) -> Images:
-    result: Images = tf.function(augmenter(steps, seed))(images, tf.constant(indices), tf.constant(epoch)).numpy()
+    """Of images that normalisation leaves alone."""
+    augment = tf.function(augmenter(steps, tf.identity, seed))
+    result: Images = augment(images, LABELS, tf.constant(indices), tf.constant(epoch))[0].numpy()
     return result
 
 
@@ -74,14 +92,57 @@ def test_flip_mirrors_half_of_the_images(direction: Any, axis: int) -> None:
     assert 70 < sum(mirrored) < 130
 
 
-RECIPE: list[Augmentation] = [Shift(), PadCrop(), Flip()]
+def blended(image: Any, other: Any, factor: float) -> Any:
+    return factor * image + (1 - factor) * other
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_colour_jitter_blends_in_any_order(channels: int) -> None:
+    images, indices = pixels(channels=channels)
+    jittered = augmented([ColourJitter(brightness=0.2, contrast=0.7, saturation=0.5)], images, indices)
+    for image, index, result in zip(images.astype(float), indices, jittered, strict=True):
+        factors = [1 + (uniform(7, 3, int(index), 0, number) * 2 - 1) * x for number, x in enumerate((0.2, 0.7, 0.5))]
+        for order in permutations(range(3)):
+            expected = image
+            for number in order:
+                grey = np.dot(expected, (0.299, 0.587, 0.114))[..., None] if channels == 3 else expected
+                expected = blended(expected, [0, grey.mean(), grey][number], factors[number])
+            np.testing.assert_allclose(result, expected, atol=1e-3)
+
+
+def test_lighting_adds_principal_components() -> None:
+    images, indices = pixels(400)
+    values = np.array([0.2175, 0.0188, 0.0045])
+    vectors = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
+    lit = augmented([Lighting(deviation=0.5)], images, indices)
+    multiples = np.array([[normal(7, 3, int(index), 0, number) for number in range(3)] for index in indices])
+    for image, result, chosen in zip(images, lit, multiples, strict=True):
+        np.testing.assert_allclose(result, image + 255 * vectors @ (0.5 * chosen * values), atol=1e-3)
+    assert abs(multiples.mean(0)).max() < 0.15
+    assert abs(multiples.std(0) - 1).max() < 0.1
+    assert abs(np.corrcoef(multiples.T) - np.eye(3)).max() < 0.15
+
+
+def test_normalisation_follows_the_last_colours() -> None:
+    """What is padded before it is black, what is padded behind it is the mean."""
+    images, labels = np.full((1, 4, 4, 3), 255, np.uint8), tf.constant([[0.0, 1.0]])
+    cases: list[tuple[list[Augmentation], int]] = [
+        ([PadCrop(pad=64), Lighting()], -100), ([Lighting(), PadCrop(pad=64)], 0),
+    ]  # fmt: skip
+    for steps, padded in cases:
+        result, same = augmenter(steps, lambda image: image - 100, 0)(images, labels, tf.constant([1]), tf.constant(0))
+        assert abs(float(result[0, 0, 0, 0]) - padded) < 60
+        np.testing.assert_array_equal(same, labels)
+
+
+RECIPE: list[Augmentation] = [ColourJitter(), Lighting(), Shift(), PadCrop(), Flip()]
 
 
 def test_an_image_does_not_depend_on_its_batch() -> None:
     images, indices = batch()
     order = np.random.default_rng(2).permutation(len(images))
     whole = augmented(RECIPE, images, indices)
-    np.testing.assert_array_equal(augmented(RECIPE, images[order][:10], indices[order][:10]), whole[order][:10])
+    np.testing.assert_allclose(augmented(RECIPE, images[order][:10], indices[order][:10]), whole[order][:10], atol=1e-5)
 
 
 @pytest.mark.parametrize("changed", [{"epoch": 4}, {"seed": 8}])

@@ -17,8 +17,8 @@ from archbuilder.errors import MissingError
 from archbuilder.spec import Spec, load
 from archbuilder.spec.framing import AnyFraming, CentreCrop, RandomCrop, RandomResizedCrop, Resize, TenCrop
 from archbuilder.training import loop
-from archbuilder.training.augment import Draws
 from archbuilder.training.data_images import Images
+from archbuilder.training.draws import Draws
 from archbuilder.training.evaluation import evaluate, predict
 from archbuilder.training.framing import ImageDraws, frame
 from archbuilder.training.run import Run

@@ -234,7 +234,7 @@ def learner(graph: Graph) -> TrainingStep:
     return TrainingStep(
         forward, Sgd(forward.variables, momentum=0.9, nesterov=False),
         random.integers(0, 256, (8, *SIZE), np.uint8), random.integers(0, 3, 8, np.int32),
-        normalise=as_numbers, augment=lambda images, indices, epoch: images,
+        augment=lambda pixels, labels, indices, epoch: (as_numbers(pixels), labels),
     )  # fmt: skip
 
 

@@ -1,0 +1,69 @@
+"""Augmentations that move pixels about, and leave them what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from archbuilder.training.augment_colours import for_each_image
+from archbuilder.training.draws import Draws
+
+Tensor = Any
+
+
+def shift(images: Tensor, draws: Draws, fraction: float, zero: bool) -> Tensor:
+    """Moves each image by up to `fraction` of its height and width, with bilinear interpolation.
+
+    This is what `width_shift_range` and `height_shift_range` of Keras' ImageDataGenerator do. The pixels between which
+    is interpolated are the same for a whole image, and so is their share.
+    """
+    _, height, width, _ = images.shape
+    down = (draws.uniform(0) * 2 - 1) * fraction * height
+    right = (draws.uniform(1) * 2 - 1) * fraction * width
+    whole_down, whole_right = tf.floor(down), tf.floor(right)
+    wider = _window(images, _places(whole_down, height + 1), _places(whole_right, width + 1), zero)
+    share = for_each_image(right - whole_right)
+    wider = wider[:, :, :-1] + share * (wider[:, :, 1:] - wider[:, :, :-1])
+    share = for_each_image(down - whole_down)
+    return wider[:, :-1] + share * (wider[:, 1:] - wider[:, :-1])
+
+
+def pad_crop(images: Tensor, draws: Draws, pad: int) -> Tensor:
+    """Crops the old size out of the image with `pad` zeros around it, at one of (2 pad + 1)^2 places."""
+    _, height, width, _ = images.shape
+    top, left = draws.integer(0, 2 * pad + 1) - pad, draws.integer(1, 2 * pad + 1) - pad
+    return _window(images, _places(top, height), _places(left, width), zero=True)
+
+
+def flip(images: Tensor, draws: Draws, horizontal: bool) -> Tensor:
+    """Mirrors an image with probability 1/2."""
+    _, height, width, _ = images.shape
+    size = width if horizontal else height
+    mirrored = draws.integer(0, 2)[:, None] == 1
+    changed = tf.where(mirrored, tf.range(size - 1, -1, -1), tf.range(size))
+    same = tf.range(height if horizontal else width)[None, :]
+    return _window(images, *((same, changed) if horizontal else (changed, same)), zero=False)
+
+
+def _window(images: Tensor, rows: Tensor, columns: Tensor, zero: bool) -> Tensor:
+    """The pixels where (n, R) rows and (n, S) columns meet: (n, R, S, C).
+
+    What lies outside is the nearest pixel inside, or zero. One gather over all pixels of the batch costs less than one
+    for each axis.
+    """
+    count, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
+    inner_rows, inner_columns = tf.clip_by_value(rows, 0, height - 1), tf.clip_by_value(columns, 0, width - 1)
+    first = tf.range(count)[:, None, None] * (height * width)
+    picked = tf.gather(
+        tf.reshape(images, [-1, channels]), first + inner_rows[:, :, None] * width + inner_columns[:, None, :]
+    )
+    if not zero:
+        return picked
+    inside = (inner_rows == rows)[:, :, None] & (inner_columns == columns)[:, None, :]
+    return picked * tf.cast(inside, images.dtype)[..., None]
+
+
+def _places(start: Tensor, count: int) -> Tensor:
+    """(n,) -> (n, count): `start` and the whole numbers after it."""
+    return tf.cast(start, tf.int32)[:, None] + tf.range(count)
