@@ -90,6 +90,18 @@ class DivergedError(ArchbuilderError):
     exit_code = 5
 
 
+class StoppedError(ArchbuilderError):
+    """Ctrl-C (SIGINT) stopped a command; a training has saved a checkpoint by then."""
+
+    exit_code = 130
+
+
+class TerminatedError(StoppedError):
+    """SIGTERM did."""
+
+    exit_code = 143
+
+
 class UsageError(ArchbuilderError):
     """What was asked for contradicts itself or what is on disk."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from types import FrameType
+from typing import Any, Never
 
 import click
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.errors import ArchbuilderError, StoppedError, TerminatedError
 
 COMMANDS = {
     "build": "Compile a network, or print what it costs.",
@@ -45,6 +47,14 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """What a signal interrupts cleans up behind itself, and says that it was stopped."""
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise StoppedError("stopped") from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -57,6 +67,10 @@ class _Commands(click.Group):
 
             message = f"there is no command '{args[0]}'\n  hint: {suggest(args[0], COMMANDS, 'commands')}"
             raise click.UsageError(message, ctx) from None
+
+
+def _terminate(number: int, frame: FrameType | None) -> Never:
+    raise TerminatedError("terminated")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -74,6 +88,7 @@ def cli() -> None:
 
 def main() -> None:
     """Runs the command line; what archbuilder reports on purpose is one message and an exit code, never a traceback."""
+    _fill_standard_streams()
     try:
         cli(prog_name="archbuilder")
     except ArchbuilderError as error:
@@ -86,6 +101,16 @@ def main() -> None:
     except OSError as error:
         click.echo(f"error: {error.filename or 'input or output'}: {error.strerror or error}", err=True)
         sys.exit(1)
+
+
+def _fill_standard_streams() -> None:
+    """Where the shell closed one of the three, the next file that is opened would take its place, and what is printed.
+
+    Opening takes the lowest number that is free.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
 
 
 def _message(error: ArchbuilderError) -> str:

@@ -46,7 +46,8 @@ def load_tensorflow() -> None:
 
     They are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden.
     """
-    sys.stderr.flush()
+    if sys.stderr is not None:  # where the shell has closed it
+        sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -63,7 +63,8 @@ def command(
 
     Ctrl-C and SIGTERM stop it after a checkpoint, with exit code 130 or 143. --resume then goes on from the last
     checkpoint, and ends with the same weights as a run that was never interrupted (bit for bit on a CPU). It takes
-    everything from the run's folder; only the place of the data may be given anew.
+    everything from the run's folder; only the place of the data may be given anew. A SPEC beside --resume is held to
+    the one that the run began with, field by field.
 
     With --weights, training begins with the weights of a file: see docs/weights.md. Norms in frozen parts keep their
     moving statistics, too.
@@ -79,10 +80,10 @@ def command(
       archbuilder train he2015/resnet110 --seeds 5
       archbuilder train mine.yaml --weights pretrained.weights.h5 --freeze stem,stage1
     """
-    require_one(spec, resume, given={
-        "--out": out, "--epochs": epochs, "--weights": weights, "--freeze": freeze, "--set": edits,
-        "--seeds": seeds,
-    })  # fmt: skip
+    require_one(
+        spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds},
+        of_spec={"--epochs": epochs, "--set": edits},
+    )  # fmt: skip
     from archbuilder.spec import load
 
     loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once
@@ -92,22 +93,27 @@ def command(
 
     reporter = reporter_for(as_json, quiet)
     parts = [part.strip() for part in freeze.split(",")] if freeze else []
-    if loaded is not None and seeds is not None:
+    if resume is not None and sweep.is_sweep(resume):
+        if loaded is not None:
+            raise UsageError(f"there are several runs in {resume}: leave SPEC out")
+        sweep.resume_seeds(resume, data_path=data, reporter=reporter)
+    elif resume is not None:
+        loop.resume(resume, loaded, data_path=data, epochs=epochs, reporter=reporter)
+    elif loaded is not None and seeds is not None:
         sweep.train_seeds(loaded, seeds, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts,
                           reporter=reporter)  # fmt: skip
     elif loaded is not None:
         loop.train(loaded, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts, reporter=reporter)
-    elif resume is not None:
-        go_on = sweep.resume_seeds if sweep.is_sweep(resume) else loop.resume
-        go_on(resume, data_path=data, reporter=reporter)
 
 
-def require_one(spec: str | None, resume: Path | None, given: dict[str, object]) -> None:
-    """Raises UsageError unless there is a spec, or a run to resume and nothing that would change it."""
+def require_one(spec: str | None, resume: Path | None, kept: dict[str, object], of_spec: dict[str, object]) -> None:
+    """Raises UsageError unless there is a spec, or a run to resume and nothing that would change it.
+
+    Beside --resume, the options `of_spec` belong to a spec that is given, too.
+    """
     if spec is None and resume is None:
         raise UsageError("either SPEC or --resume RUN is needed")
-    if spec is not None and resume is not None:
-        raise UsageError("--resume takes the spec from the folder of the run: leave SPEC out")
-    changes = [option for option, value in given.items() if value] if resume else []
+    refused = {} if resume is None else kept if spec else {**kept, **of_spec}
+    changes = [option for option, value in refused.items() if value]
     if changes:
         raise UsageError(f"a run goes on as it began: {', '.join(changes)} cannot stand beside --resume")

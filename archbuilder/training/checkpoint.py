@@ -52,16 +52,30 @@ class Checkpoints:
     keep: int
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Writes a checkpoint, then removes all but the newest; those of later iterations were found to be damaged."""
+        """Writes a checkpoint, then removes all but the newest; those of later iterations were found to be damaged.
+
+        One of the same iteration that is whole stays: to replace a folder takes two steps, and a kill may part them.
+        """
         target = self.folder / f"{_PREFIX}{checkpoint.iteration:08d}"
+        if not self._is_whole(target):
+            self._write(checkpoint, target)
+        self._prune(checkpoint.iteration)
+        return target
+
+    def _write(self, checkpoint: Checkpoint, target: Path) -> None:
         arrays: dict[str, Any] = dict(checkpoint.arrays)
         with _whole_folder(target) as folder:
             np.savez(folder / STATE, **arrays)
             write_json(folder / PROGRESS, {"iteration": checkpoint.iteration, **checkpoint.progress})
             sums = {name: file_sum(folder / name) for name in (STATE, PROGRESS)}
             write_json(folder / MANIFEST, {"format": FORMAT, "spec": self.spec_sum, "files": sums})
-        self._prune(checkpoint.iteration)
-        return target
+
+    def _is_whole(self, path: Path) -> bool:
+        try:
+            self.read(path)
+        except DamagedError:
+            return False
+        return True
 
     def latest(self, damaged: Callable[[str], None]) -> Checkpoint | None:
         """The newest checkpoint that is whole; `damaged` is told of each one that had to be passed over."""
@@ -124,7 +138,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk."""
     beside = path.with_name(_UNFINISHED + path.name)
-    with _told_in_words(path):
+    with told_in_words(path):
         try:
             write(beside)
             _sync(beside)
@@ -138,19 +152,23 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 def _whole_folder(target: Path) -> Iterator[Path]:
     """A hidden folder to write into, which takes its name when everything in it is on disk."""
     folder = target.with_name(_UNFINISHED + target.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    with _told_in_words(target):
-        folder.mkdir(parents=True)
-        yield folder
-        for path in (*folder.iterdir(), folder):
-            _sync(path)
-        shutil.rmtree(target, ignore_errors=True)
-        folder.replace(target)
+    with told_in_words(target):
+        target.parent.mkdir(exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+            for path in (*folder.iterdir(), folder):
+                _sync(path)
+            shutil.rmtree(target, ignore_errors=True)
+            folder.replace(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         _sync(target.parent)
 
 
 @contextmanager
-def _told_in_words(path: Path) -> Iterator[None]:
+def told_in_words(path: Path | str) -> Iterator[None]:
     """A full disk or a folder that may not be written to is no fault of ours."""
     try:
         yield
@@ -159,7 +177,9 @@ def _told_in_words(path: Path) -> Iterator[None]:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    if os.name == "nt" and path.is_dir():  # Windows writes folders through by itself, and does not open them
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

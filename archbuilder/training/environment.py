@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Literal
 
 import tensorflow as tf
 
+from archbuilder.errors import ArchbuilderError
 from archbuilder.training.forward import Precision
 from archbuilder.training.machine import processor
 
@@ -40,6 +43,16 @@ def take_memory_as_needed() -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:  # the caller has used the GPU before and has made this choice already
             return
+
+
+@contextmanager
+def memory_for(batch_size: int) -> Iterator[None]:
+    """Raises ArchbuilderError with the batch size to try where the memory of the device does not suffice."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        smaller = f"try a new run with --set training.batch_size={batch_size // 2}" if batch_size > 1 else "it is 1"
+        raise ArchbuilderError(f"out of memory at batch size {batch_size}: {smaller}") from error
 
 
 def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.errors import MissingError
 from archbuilder.schedule import spans_the_run
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training.checkpoint import Checkpoint
 from archbuilder.training.engine import Engine
-from archbuilder.training.environment import take_memory_as_needed, versions
+from archbuilder.training.environment import memory_for, take_memory_as_needed
 from archbuilder.training.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run import Run, require_empty
-from archbuilder.training.setup import Learner, Setup, prepare
+from archbuilder.training.sameness import compare_versions, require_same_data, require_same_spec
+from archbuilder.training.setup import Learner, prepare
 from archbuilder.training.tables import counted
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights import Transfer, transfer
@@ -47,7 +48,8 @@ def train(
     setup = prepare(spec, _path(data_path), frozen=freeze)
     found = None if weights is None else transfer(Path(weights), setup.graph)
     normaliser = setup.fit_normaliser()
-    learner = Learner.of(setup, normaliser, engine)
+    with memory_for(setup.training.batch_size):
+        learner = Learner.of(setup, normaliser, engine)
     facts = {**setup.facts(), "replicas": engine.replicas, "weights": found.facts() if found else None}
     run = Run.create(spec, folder, facts, normaliser)
     with run.locked():
@@ -59,22 +61,27 @@ def train(
 
 def resume(
     folder: str | Path,
+    spec: Spec | None = None,
     *,
     data_path: str | Path | None = None,
+    epochs: int | None = None,
     reporter: Reporter | None = None,
     engine: Engine | None = None,
 ) -> Run:
     """Goes on with a run from its last whole checkpoint; a finished one is returned as it is.
 
-    Raises MissingError where there is no run, UsageError where the spec or the data is not what it began with.
+    `spec`, after `epochs`, is held to what the run began with. Raises MissingError where there is no run, UsageError
+    with every field in which the spec or the data is not what it began with.
     """
     run, reporter = Run.open(Path(folder)), reporter or Reporter()
+    if spec is not None and epochs is not None:
+        spec = of_epochs(spec, epochs, reporter)
     with run.locked():
+        require_same_spec(run, spec)
         if run.result is not None:
             reporter.note(f"the run in {run.folder} is finished: there is nothing to resume")
             return run
-        _require_same_spec(run)
-        _compare_versions(run, reporter)
+        compare_versions(run, reporter)
         take_memory_as_needed()
         engine = engine or Engine.find()
         _require_first_weights(run)
@@ -82,9 +89,10 @@ def resume(
         setup = prepare(
             run.spec, _path(data_path) or run.data_path, environment["precision"], environment.get("frozen", ())
         )
-        _require_same_data(run, setup)
-        trainer = Trainer(setup, Learner.of(setup, run.normaliser, engine), run, reporter)
-        trainer.restore()
+        require_same_data(run, setup)
+        with memory_for(setup.training.batch_size):
+            trainer = Trainer(setup, Learner.of(setup, run.normaliser, engine), run, reporter)
+            trainer.restore()
         return _finish(trainer)
 
 
@@ -121,27 +129,6 @@ def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _require_same_spec(run: Run) -> None:
-    if run.spec_sum != run.environment["spec"]:
-        raise UsageError(f"the spec in {run.folder} was changed since its training began; a changed spec is a new run")
-
-
-def _compare_versions(run: Run, reporter: Reporter) -> None:
-    before, now = run.environment["versions"], versions()
-    changes = [f"{name} {now[name]} instead of {before[name]}" for name in before if before[name] != now.get(name)]
-    if changes:
-        reporter.note(f"what follows may differ in the last bits from an uninterrupted run: {', '.join(changes)}")
-
-
-def _require_same_data(run: Run, setup: Setup) -> None:
-    before = run.environment["data"]["fingerprint"]
-    if setup.data.fingerprint != before:
-        raise UsageError(
-            f"the data from {setup.data.origin} is not what the run in {run.folder} began with: its fingerprint is "
-            f"{setup.data.fingerprint[:12]}, not {before[:12]}; name the right data with --data"
-        )
-
-
 def _finish(trainer: Trainer) -> Run:
     """Trains to the end, then measures the best and the final weights on the test set, once."""
     reporter, frozen = trainer.reporter, trainer.setup.frozen
@@ -152,7 +139,7 @@ def _finish(trainer: Trainer) -> Run:
         reporter.open(_opening(trainer))
         if trainer.position.iteration < trainer.setup.iterations:
             reporter.note(COMPILING)
-        with trainer.stop:
+        with trainer.stop, memory_for(trainer.setup.training.batch_size):
             trainer.train()
             result = trainer.result()
             trainer.run.finish(result)

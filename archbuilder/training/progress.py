@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -88,7 +89,7 @@ class LineReporter(Reporter):
 
     def __init__(self, stream: TextIO | None = None) -> None:
         # A width of its own: what is piped into a file must not be folded at 80 columns.
-        self.console = Console(file=stream or sys.stdout, width=200, highlight=False)
+        self.console = Console(file=stream or patient(sys.stdout), width=200, highlight=False)
         self.epochs = 0
 
     def open(self, opening: Opening) -> None:
@@ -160,7 +161,7 @@ class JsonReporter(Reporter):
     """One JSON object a line, each with its `event`: start, note, epoch, result, summary."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stdout
+        self.stream = stream or patient(sys.stdout)
 
     def open(self, opening: Opening) -> None:
         self._say("start", asdict(opening))
@@ -181,6 +182,39 @@ class JsonReporter(Reporter):
         print(json.dumps({"event": event, **content}), file=self.stream, flush=True)
 
 
+class _Patient:
+    """Standard output that falls silent where nobody reads it any more, or the disk behind it is full."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._fall_silent()
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        """What was not written yet goes nowhere, too."""
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), self._stream.fileno())
+
+
+def patient(stream: TextIO | None) -> TextIO | None:
+    """A training of days does not end because of what it prints: `metrics.jsonl` has it all."""
+    return None if stream is None else cast(TextIO, _Patient(stream))
+
+
 COMPILING = "compiling the first iteration"
 
 
@@ -190,7 +224,7 @@ def reporter_for(as_json: bool, quiet: bool = False) -> Reporter:
         return ResultReporter(reporter_for(as_json))
     if as_json:
         return JsonReporter()
-    console = Console(highlight=False)
+    console = Console(file=patient(sys.stdout), highlight=False)
     return BarReporter(console) if console.is_terminal else LineReporter()
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,19 +15,33 @@ from pathlib import Path
 from typing import Literal
 
 import keras
+from filelock import FileLock, Timeout
 
 from archbuilder import spec as specs
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.expand import expand
 from archbuilder.keras_backend import build_model
 from archbuilder.spec import Spec
-from archbuilder.training.checkpoint import Checkpoints, Json, file_sum, file_sum_or_none, replace_file, write_json
+from archbuilder.training.checkpoint import (
+    Checkpoints,
+    Json,
+    file_sum,
+    file_sum_or_none,
+    replace_file,
+    told_in_words,
+    write_json,
+)
 from archbuilder.training.normalise import Normaliser
 
 Which = Literal["best", "final"]
 
 SPEC, ENVIRONMENT, METRICS, RESULT = "spec.yaml", "environment.json", "metrics.jsonl", "result.json"
 NORMALISER, WEIGHTS, CHECKPOINTS = "normaliser.npz", "weights.json", "checkpoints"
+LOCK, HOLDER = ".lock", ".holder.json"
+PLAN = "sweep.json"
+"""Of a folder that holds the runs of several seeds."""
+_BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT}
+"""What a run that was killed before it began may have left."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +53,14 @@ class Run:
     @classmethod
     def create(cls, spec: Spec, folder: Path | None, environment: Json, normaliser: Normaliser) -> Run:
         """Makes the folder of a new run, `runs/<name>-<when>` unless it is named; refuses one that holds something."""
-        run = cls(folder or new_folder(spec.name))
-        require_empty(run.folder)
-        run.folder.mkdir(parents=True, exist_ok=True)
-        replace_file(run.folder / NORMALISER, normaliser.save)
-        text = spec.dump().encode()
-        write_json(run.folder / ENVIRONMENT, {**environment, "spec": sha256(text).hexdigest()})
-        replace_file(run.folder / SPEC, lambda path: path.write_bytes(text))
+        run, text = cls(folder or new_folder(spec.name)), spec.dump()
+        with told_in_words(run.folder):
+            run.folder.mkdir(parents=True, exist_ok=True)
+        with run.locked():
+            require_empty(run.folder)
+            replace_file(run.folder / NORMALISER, normaliser.save)
+            write_json(run.folder / ENVIRONMENT, {**environment, "spec": text})
+            replace_file(run.folder / SPEC, lambda path: path.write_text(text, "utf-8"))
         return run
 
     @classmethod
@@ -59,10 +74,10 @@ class Run:
     def spec(self) -> Spec:
         return specs.load_text((self.folder / SPEC).read_text("utf-8"), str(self.folder / SPEC))
 
-    @property
-    def spec_sum(self) -> str:
-        """SHA-256 of the spec as it stands in the folder; `environment["spec"]` is that of the spec it began with."""
-        return sha256((self.folder / SPEC).read_bytes()).hexdigest()
+    @cached_property
+    def began_with(self) -> Spec:
+        """The spec that the run began with, whatever became of the file since."""
+        return specs.load_text(self.environment["spec"], f"{self.folder / ENVIRONMENT}: spec")
 
     @cached_property
     def environment(self) -> Json:
@@ -92,17 +107,34 @@ class Run:
         write_json(self.folder / RESULT, result)
 
     def checkpoints(self, keep: int) -> Checkpoints:
-        return Checkpoints(self.folder / CHECKPOINTS, self.spec_sum, keep)
+        spec_sum = sha256(self.environment["spec"].encode()).hexdigest()
+        return Checkpoints(self.folder / CHECKPOINTS, spec_sum, keep)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps a second process from training in the same folder; the lock goes with its process, however it ends."""
-        with (self.folder / ".lock").open("w") as file:
+        """Keeps other processes from training in the same folder; the lock goes with its process, however that ends."""
+        lock, holder = FileLock(self.folder / LOCK, blocking=False), self.folder / HOLDER
+        with told_in_words(lock.lock_file):
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(f"another process is training in {self.folder}") from None
-            yield
+                lock.acquire()
+            except Timeout:
+                raise UsageError(f"{self._holder()} is training in {self.folder}") from None
+        with lock:
+            try:
+                when = datetime.now(UTC).isoformat(" ", "seconds")
+                write_json(holder, {"pid": os.getpid(), "host": platform.node(), "since": when})
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
+                lock.release()
+
+    def _holder(self) -> str:
+        """Who holds the lock: its file says so, a moment after the lock was taken."""
+        try:
+            facts = self._json(HOLDER)
+        except MissingError:
+            return "another process"
+        return f"process {facts['pid']} on {facts['host']}, since {facts['since']},"
 
     def metrics(self) -> list[Json]:
         """One mapping an epoch; a line that a crash cut short does not count."""
@@ -113,7 +145,8 @@ class Run:
         return [metrics for metrics in map(_parsed, lines) if metrics is not None]
 
     def add_metrics(self, metrics: Json) -> None:
-        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+        path = self.folder / METRICS
+        with told_in_words(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -168,10 +201,13 @@ class Run:
 
 def require_empty(folder: Path) -> None:
     """Raises UsageError rather than mixing two runs in one folder."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            f"{folder} is there already and not empty; to go on with the run in it: archbuilder train --resume {folder}"
-        )
+    if not folder.exists():
+        return
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else [folder.name]
+    if {SPEC, PLAN} & {*names}:
+        raise UsageError(f"there is a run in {folder}; to go on with it: archbuilder train --resume {folder}")
+    if rest := {*names} - _BEFORE_SPEC:
+        raise UsageError(f"{folder} holds {min(rest)}, which is of no run: name another folder")
 
 
 def new_folder(name: str) -> Path:

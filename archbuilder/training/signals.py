@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any, Self
 
-from archbuilder.errors import ArchbuilderError
-
-
-class StoppedError(ArchbuilderError):
-    """Ctrl-C (SIGINT) stopped the training after a checkpoint."""
-
-    exit_code = 130
-
-
-class TerminatedError(StoppedError):
-    """SIGTERM stopped the training after a checkpoint."""
-
-    exit_code = 143
+from archbuilder.errors import StoppedError, TerminatedError
 
 
 class StopFlag:
-    """While it is entered, the first SIGINT or SIGTERM is only noted; a second one acts as it did before."""
+    """While it is entered, the first SIGINT or SIGTERM is only noted; a second one ends the process at once.
+
+    At once means in the midst of a compilation, too, where no Python code runs. At a prompt, a second one acts as it
+    did before: it would end the whole session.
+    """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -46,7 +39,8 @@ class StopFlag:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = signal.Signals(number)
-        self.__exit__()
+        for noted, before in self._before.items():
+            signal.signal(noted, before if hasattr(sys, "ps1") else signal.SIG_DFL)
 
     def error(self, message: str) -> StoppedError:
         return TerminatedError(message) if self.received is signal.SIGTERM else StoppedError(message)

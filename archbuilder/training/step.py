@@ -63,6 +63,7 @@ class TrainingStep:
         self.labels = tf.constant(labels, tf.int32)
         self.totals = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
         """Since the last `read`: the sum of the losses, the number of right answers and of images."""
+        self._diverged = tf.Variable([-1.0, 0.0], dtype=tf.float64, trainable=False)
         self._penalties = _penalties(forward)
         self._scale = _LossScale() if forward.precision == "mixed_float16" else None
         integer = tf.TensorSpec([], tf.int32)
@@ -94,9 +95,10 @@ class TrainingStep:
         return float(right), float(count)
 
     @property
-    def diverged(self) -> bool:
-        """Whether a loss since the last `read` was not a finite number."""
-        return not np.isfinite(self.totals.numpy()[0])
+    def diverged(self) -> tuple[int, float] | None:
+        """The first iteration whose loss was not a finite number, and its learning rate."""
+        iteration, rate = self._diverged.numpy()
+        return None if iteration < 0 else (int(iteration), float(rate))
 
     def variables(self) -> Mapping[str, Variable]:
         """Its own state by name, for a checkpoint within an epoch; neither the model's nor the optimizer's."""
@@ -128,6 +130,13 @@ class TrainingStep:
             self._scale.guard(gradients, lambda unscaled: self._update(unscaled, rate))
         if self.averages:
             self.averages.update(iteration)
+        self._look_for_divergence(iteration, rate)
+
+    def _look_for_divergence(self, iteration: Tensor, rate: Tensor) -> None:
+        """On the device, so that it need not be waited for in each iteration."""
+        is_first = (self._diverged[0] < 0) & ~tf.math.is_finite(self.totals[0])
+        here = tf.stack([tf.cast(iteration, tf.float64), tf.cast(rate, tf.float64)])
+        assign(self._diverged, tf.where(is_first, here, self._diverged))
 
     def _gradients_by_parts(
         self, images: Tensor, labels: Tensor, turn: Tensor, share: Share

@@ -11,15 +11,14 @@ from statistics import mean, median, stdev
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.errors import MissingError, StoppedError, UsageError
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training import loop
 from archbuilder.training.checkpoint import Json, write_json
 from archbuilder.training.progress import Reporter
-from archbuilder.training.run import ENVIRONMENT, NORMALISER, SPEC, Run, new_folder, require_empty
-from archbuilder.training.signals import StoppedError
+from archbuilder.training.run import PLAN, SPEC, Run, new_folder, require_empty
 
-PLAN, SUMMARY = "sweep.json", "summary.json"
+SUMMARY = "summary.json"
 MAX_SEEDS = 1000
 
 
@@ -147,8 +146,6 @@ def _run(sweep: Sweep, seed: int, data_path: str | Path | None, reporter: Report
     if (folder / SPEC).is_file():
         run = Run.open(folder)
         return run if run.result is not None else loop.resume(folder, data_path=data_path, reporter=reporter)
-    for name in (NORMALISER, ENVIRONMENT):  # of a run that was killed before it began
-        (folder / name).unlink(missing_ok=True)
     spec = load_text(plan.spec, str(sweep.folder / PLAN), [f"training.seed={seed}"])
     return loop.train(
         spec, data_path=data_path or plan.data, out=folder, weights=plan.weights, freeze=plan.freeze, reporter=reporter

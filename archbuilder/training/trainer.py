@@ -85,7 +85,9 @@ class Trainer:
     def restore(self) -> None:
         """Goes back to the newest whole checkpoint; where there is none, to the beginning."""
         checkpoint = self.checkpoints.latest(self.reporter.note)
-        if checkpoint is not None:
+        if checkpoint is None:
+            self.reporter.note("there is no whole checkpoint: the run begins anew")
+        else:
             self.learner.restore(checkpoint.arrays)
             self.position = Position(checkpoint.iteration, checkpoint.progress.get("best"))
             for name, memory in self._memories().items():
@@ -175,7 +177,7 @@ class Trainer:
 
     def _look(self, number: int, pace: Pace) -> None:
         loss, right, count = self.learner.step.totals.numpy()
-        self._require_finite(loss)
+        self._require_finite("the loss", loss)
         speed = pace.images_per_second
         left = (self.setup.iterations - self.position.iteration) * self.setup.training.batch_size
         seconds_left = left / speed if speed else None
@@ -185,13 +187,13 @@ class Trainer:
         if self.schedule.low_error:
             self.schedule.low_error.end_epoch(*self.learner.step.answers())
         trained = self.learner.step.read()
-        self._require_finite(trained["loss"])
+        self._require_finite("the loss", trained["loss"])
         speed, arrays = pace.images_per_second, self.learner.arrays()
-        self._require_finite(*arrays.values())
+        self._require_finite("a weight", *arrays.values())
         images = self.setup.validation
         with self.learner.averaged():
             validation = self.learner.evaluation(self.setup.pixels(images, quick=True), images.labels)
-            self._require_finite(validation.loss)
+            self._require_finite("the validation loss", validation.loss)
             metrics = {
                 "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,
                 "validation_loss": validation.loss, "validation_accuracy": validation.accuracy,
@@ -222,7 +224,7 @@ class Trainer:
 
     def _save(self, arrays: dict[str, Any]) -> None:
         """Weights that are not finite never become a checkpoint."""
-        self._require_finite(*arrays.values())
+        self._require_finite("a weight", *arrays.values())
         states = {name: memory.state() for name, memory in self._memories().items()}
         self.checkpoints.save(Checkpoint(self.position.iteration, arrays, {"best": self.position.best, **states}))
 
@@ -233,13 +235,16 @@ class Trainer:
             f"To go on: archbuilder train --resume {self.run.folder}"
         )
 
-    def _require_finite(self, *values: Any) -> None:
-        if not all(np.isfinite(value).all() for value in values):
-            raise DivergedError(
-                f"training diverged: a loss or weight was no longer a finite number at iteration "
-                f"{self.position.iteration:,} (looked at every {LOOK_EVERY}), learning rate {self.rate:.4g}; "
-                f"a smaller rate or a warm-up may help. {self._last_checkpoint()}"
-            )
+    def _require_finite(self, what: str, *values: Any) -> None:
+        if all(np.isfinite(value).all() for value in values):
+            return
+        found = f"{what} after iteration {self.position.iteration:,}", self.rate
+        if diverged := self.learner.step.diverged:
+            found = f"the loss of iteration {diverged[0] + 1:,}", diverged[1]
+        raise DivergedError(
+            f"training diverged: {found[0]} is not a finite number; the learning rate was {found[1]:.6g}. "
+            f"A smaller rate or a warm-up may help. {self._last_checkpoint()}"
+        )
 
     def _last_checkpoint(self) -> str:
         paths = self.checkpoints.paths()

@@ -203,6 +203,7 @@ def test_what_is_not_there_is_downloaded_into_the_cache(
     assert len(load("cifar10", None).train) == TRAIN
 
 
+@pytest.mark.faults
 def test_without_a_network_the_message_says_where_to_get_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fake(url: str, target: Path, checksum: str) -> None:
         raise DownloadError("no route to host")
@@ -236,6 +237,7 @@ def test_download_writes_what_has_the_right_sum(server: str, tmp_path: Path) -> 
     assert os.listdir(tmp_path / "new") == ["file"]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("name", "message"), [("file", "its sha256 is"), ("nothing", "404")])
 def test_download_leaves_nothing_behind_when_it_fails(server: str, tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(DownloadError, match=message):
@@ -283,6 +285,7 @@ def test_arrays_come_out_of_a_pickle_as_they_were(array: npt.NDArray[Any]) -> No
 Spoil = Callable[[Path], object]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("layout", "spoil", "message"), [
     ("batches", lambda path: (path / "data_batch_3").unlink(), "data_batch_3 cannot be read: No such file"),
     ("batches", lambda path: (path / "data_batch_3").write_bytes(b"x"), "data_batch_3 is not a batch of cifar10"),
@@ -302,6 +305,7 @@ def test_damaged_data_is_missing_data(
         load("cifar10", path)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("source", "path", "error", "message"), [
     ("cifar10", "nowhere", MissingError, "there is no .*nowhere"),
     ("npz", "nowhere.npz", MissingError, "there is no .*nowhere.npz"),
@@ -316,6 +320,7 @@ def test_a_place_that_says_nothing(
         load(source, tmp_path / path if path else None)
 
 
+@pytest.mark.faults
 def test_cifar10_of_another_size_is_refused(tmp_path: Path) -> None:
     small = some_images(20, shape=(8, 8, 3))
     with pytest.raises(UsageError, match=r"the training images are 8x8x3, but the network takes 32x32x3"):
@@ -324,6 +329,7 @@ def test_cifar10_of_another_size_is_refused(tmp_path: Path) -> None:
         load("cifar10", write_folder(tmp_path / "images", small, small))
 
 
+@pytest.mark.faults
 def test_cifar10_with_an_eleventh_class_is_refused(tmp_path: Path) -> None:
     images = some_images(22, classes=11)
     with pytest.raises(UsageError, match=r"labels of the training images go from 0 to 10; with 10 classes"):
@@ -341,6 +347,7 @@ def test_npz_numbers_or_names_its_classes(tmp_path: Path) -> None:
     assert load("npz", write_npz(tmp_path / "c.npz", columns, columns), (5, 4, 1)).fingerprint == named.fingerprint
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("change", "message"), [
     ({"x_test": np.zeros((20, 32, 32, 3))}, "x_test is float64"),
     ({"y_train": np.zeros(3, np.int64)}, "50 whole numbers are expected"),
@@ -377,6 +384,7 @@ def test_image_folder_names_its_classes_and_resizes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frame(decode(file, "L"), [Resize()], (6, 8))[..., 0], np.asarray(grey))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("spoil", "message"), [
     (lambda path: (path / "test").rename(path / "tset"), "there is no .*test: an image folder has"),
     (lambda path: (path / "test" / "dog").rename(path / "test" / "dgo"), "there is no .*train/dgo"),
@@ -392,6 +400,7 @@ def test_image_folder_says_what_is_wrong(spoil: Spoil, message: str, tmp_path: P
         load("image_folder", folder, (4, 4, 3))
 
 
+@pytest.mark.faults
 def test_image_that_is_cut_off_is_named(tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     Image.fromarray(some_images(1, 1).pixels[0]).save(file)

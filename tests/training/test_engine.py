@@ -14,7 +14,7 @@ from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.engine import Engine, portion
 from archbuilder.training.run import Run
-from tests.training.test_resume import measured, stop_at, weights
+from tests.training.runs import measured, stop_at, weights
 
 pytestmark = [
     pytest.mark.keras,

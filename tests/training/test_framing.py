@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from archbuilder.errors import MissingError
+from archbuilder.errors import MissingError, StoppedError
 from archbuilder.spec import Spec, load
 from archbuilder.spec.framing import AnyFraming, CentreCrop, RandomCrop, RandomResizedCrop, Resize, TenCrop
 from archbuilder.training import loop
@@ -23,10 +23,9 @@ from archbuilder.training.evaluation import evaluate, predict
 from archbuilder.training.framing import ImageDraws, frame
 from archbuilder.training.run import Run
 from archbuilder.training.setup import prepare
-from archbuilder.training.signals import StoppedError
 from archbuilder.training.stream import Stream
 from tests.training.conftest import TINY
-from tests.training.test_resume import Notes, assert_same
+from tests.training.runs import Notes, assert_same
 
 pytestmark = [
     pytest.mark.keras,

@@ -44,8 +44,9 @@ def test_it_can_be_opened_anew(run: Run, tiny: Path) -> None:
     assert (again.metrics(), again.result) == ([], None)
 
 
+@pytest.mark.faults
 def test_a_folder_that_holds_something_is_refused(run: Run, tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"not empty.*archbuilder train --resume .*run"):
+    with pytest.raises(UsageError, match=r"there is a run in .*archbuilder train --resume .*run"):
         Run.create(load(tiny), run.folder, ENVIRONMENT, NORMALISER)
     (tmp_path / "empty").mkdir()
     Run.create(load(tiny), tmp_path / "empty", ENVIRONMENT, NORMALISER)
@@ -62,11 +63,13 @@ def test_folders_are_named_after_the_network_and_the_time(
         assert folder.name.startswith("small-tiny-2")
 
 
+@pytest.mark.faults
 def test_what_is_no_run_is_missing(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"not the folder of a run: there is no spec\.yaml"):
         Run.open(tmp_path)
 
 
+@pytest.mark.faults
 def test_a_line_that_a_crash_cut_short_does_not_count(run: Run) -> None:
     for iteration in (10, 20, 30):
         run.add_metrics({"epoch": iteration // 10, "iteration": iteration})
@@ -85,6 +88,7 @@ def test_weights_come_back_as_they_were(run: Run, model: keras.Model) -> None:
         np.testing.assert_array_equal(saved.value.numpy(), loaded.value.numpy(), err_msg=saved.path)
 
 
+@pytest.mark.faults
 def test_weights_with_a_flipped_bit_are_refused(run: Run, model: keras.Model) -> None:
     run.save_weights("best", model, {})
     path = run.folder / "best.weights.h5"
@@ -105,6 +109,7 @@ def test_nothing_half_written_is_left_behind(run: Run, model: keras.Model) -> No
     assert not [name for name in os.listdir(run.folder) if name.startswith(".writing")]
 
 
+@pytest.mark.faults
 def test_a_broken_file_of_a_run_is_told_in_words(run: Run) -> None:
     (run.folder / "environment.json").write_text("{")
     with pytest.raises(MissingError, match=r"environment\.json cannot be read"):

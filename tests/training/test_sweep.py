@@ -12,12 +12,11 @@ import pytest
 
 import archbuilder
 from archbuilder.cli import main
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.errors import MissingError, TerminatedError, UsageError
 from archbuilder.spec import Spec, load
 from archbuilder.training.progress import Reporter
-from archbuilder.training.signals import TerminatedError
 from archbuilder.training.sweep import Sweep, resume_seeds, runs_in, train_seeds
-from tests.training.test_resume import assert_same
+from tests.training.runs import assert_same
 
 pytestmark = [
     pytest.mark.keras,
@@ -122,7 +121,7 @@ def test_the_command(
 
 
 def test_what_is_no_sweep(spec: Spec, whole: Sweep, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="there is a run in"):
         train_seeds(spec, 2, out=whole.folder)
     with pytest.raises(MissingError, match="not the folder of several runs"):
         resume_seeds(tmp_path)

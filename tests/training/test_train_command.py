@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -112,6 +113,7 @@ def test_it_learns(trained: Run) -> None:
     assert trained.result["best"]["epoch"] == best["epoch"]
 
 
+@pytest.mark.faults
 def test_a_folder_in_use_is_refused(call: Call, tiny: Path, trained: Run) -> None:
     code, out, err = call("train", tiny, "--out", trained.folder)
     assert (code, out) == (2, "")
@@ -122,7 +124,7 @@ def test_a_folder_in_use_is_refused(call: Call, tiny: Path, trained: Run) -> Non
     ("arguments", "message"),
     [
         ([], "either SPEC or --resume RUN is needed"),
-        (["quickstart", "--resume", "x"], "leave SPEC out"),
+        (["quickstart", "--resume", "x", "--out", "y"], "--out cannot stand beside --resume"),
         (["--resume", "x", "--epochs", "3", "--set", "name=y"], "--epochs, --set cannot stand beside --resume"),
     ],
 )
@@ -132,6 +134,7 @@ def test_what_contradicts_itself(call: Call, arguments: Sequence[str], message: 
     assert message in err
 
 
+@pytest.mark.faults
 def test_a_finished_run_is_no_failure(call: Call, trained: Run) -> None:
     code, out, _ = call("train", "--resume", trained.folder)
     assert code == 0
@@ -152,14 +155,17 @@ def test_a_spec_without_training(tiny: Path, tmp_path: Path) -> None:
         loop.train(load(tmp_path / "bare.yaml"), out=tmp_path / "run")
 
 
+@pytest.mark.faults
 def test_divergence_ends_with_code_5_and_no_bad_checkpoint(call: Call, tiny: Path, tmp_path: Path) -> None:
     # The rate explodes in the second epoch, after a checkpoint.
     rate = "{steps: {initial: 0.01, drops: {13: 900}}}"
-    edits = [f"training.learning_rate={rate}", "training.optimizer={sgd: {momentum: 0.99}}", "training.stop.epochs=30"]
+    edits = [f"training.learning_rate={rate}", "training.weight_decay.coupled=1", "training.stop.epochs=30"]
     arguments = [part for edit in edits for part in ("--set", edit)]
     code, _, err = call("train", tiny, "--out", tmp_path / "run", *arguments)
     assert code == 5, err
-    assert "learning rate 900" in err
+    assert re.search(r"the loss of iteration (1[5-9]|2\d) is not a finite number; the learning rate was 900\.", err), (
+        err
+    )
     run = Run.open(tmp_path / "run")
     checkpoint = run.checkpoints(9).latest(pytest.fail)
     assert checkpoint is not None
@@ -168,6 +174,7 @@ def test_divergence_ends_with_code_5_and_no_bad_checkpoint(call: Call, tiny: Pat
         loop.resume(run.folder)
 
 
+@pytest.mark.faults
 def test_sigterm_ends_with_code_143(tiny: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "archbuilder", "train", str(tiny), "--out", str(tmp_path / "run"), "--json"]
     with subprocess.Popen(

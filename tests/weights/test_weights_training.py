@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.errors import MissingError, StoppedError, UsageError
 from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
 from archbuilder.keras_backend import build_model
@@ -24,7 +24,6 @@ from archbuilder.training.forward import Forward
 from archbuilder.training.freezing import freeze, hold
 from archbuilder.training.progress import Pulse, Reporter
 from archbuilder.training.run import Run
-from archbuilder.training.signals import StoppedError
 from tests.weights.conftest import graph, torch_state, write_safetensors
 
 pytestmark = [

@@ -7,26 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from archbuilder.errors import UsageError
+from archbuilder.errors import TerminatedError
 from archbuilder.spec import Spec, load
 from archbuilder.training import loop
-from archbuilder.training.progress import Pulse, Reporter
-from archbuilder.training.run import Run, Which
-from archbuilder.training.signals import StoppedError, TerminatedError
+from archbuilder.training.run import Run
+from tests.training.runs import Notes, assert_same, stop_at
 
 pytestmark = [
     pytest.mark.keras,
+    pytest.mark.faults,
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
 ]
 
-Json = dict[str, Any]
 RECIPES = {
     "sgd": [],
     "adam and plateau": [
@@ -47,60 +43,6 @@ RECIPES = {
     ],
     "a run that ends within an epoch": ["training.stop={iterations: 39}", "training.keep.every_epochs=2"],
 }  # fmt: skip
-
-
-class Notes(Reporter):
-    """Remembers what was said, and does something when an epoch begins its iterations."""
-
-    def __init__(self, at_epoch: int = 0, act: Callable[[], object] = lambda: None) -> None:
-        self.said: list[str] = []
-        self.epoch, self.at_epoch, self.act = 0, at_epoch, act
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
-
-    def begin_epoch(self, epoch: int, iterations: int, done: int) -> None:
-        self.epoch = epoch
-
-    def pulse(self, pulse: Pulse) -> None:
-        if self.epoch == self.at_epoch:
-            self.act()
-
-
-def weights(run: Run, which: Which) -> dict[str, Any]:
-    return {weight.path: weight.value.numpy() for weight in run.model(which).weights}
-
-
-def measured(run: Run) -> list[Json]:
-    return [{k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in run.metrics()]
-
-
-def assert_same(run: Run, other: Run) -> None:
-    whiches: tuple[Which, ...] = ("best", "final")
-    for which in whiches:
-        expected, found = weights(other, which), weights(run, which)
-        assert expected.keys() == found.keys()
-        assert len(expected) > 10
-        for name, array in expected.items():
-            np.testing.assert_array_equal(found[name], array, err_msg=f"{which}: {name}", strict=True)
-    assert measured(run) == measured(other)
-    assert run.result == other.result
-
-
-@pytest.fixture(scope="module")
-def spec(tiny: Path) -> Spec:
-    return load(tiny)
-
-
-@pytest.fixture(scope="module")
-def whole(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that was left alone."""
-    return loop.train(spec, out=tmp_path_factory.mktemp("runs") / "whole")
-
-
-def stop_at(spec: Spec, epoch: int, out: Path, number: signal.Signals = signal.SIGTERM) -> None:
-    with pytest.raises(StoppedError):
-        loop.train(spec, out=out, reporter=Notes(epoch, lambda: os.kill(os.getpid(), number)))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -177,36 +119,3 @@ def test_killed_before_the_result_was_written(whole: Run, tmp_path: Path) -> Non
     for name in ("result.json", "final.weights.h5"):
         (tmp_path / "run" / name).unlink()
     assert_same(loop.resume(tmp_path / "run"), whole)
-
-
-def test_other_data_is_refused(tiny: Path, tmp_path: Path) -> None:
-    def write(path: Path, seed: int) -> Path:
-        random = np.random.default_rng(seed)
-        labels = np.arange(40) % 10
-        images = random.integers(0, 256, (40, 8, 8, 1)).astype("uint8")
-        np.savez(path, x_train=images, y_train=labels, x_test=images[:10], y_test=labels[:10])
-        return path
-
-    spec = load(tiny, ["training.data.source=npz"])
-    first, second = write(tmp_path / "first.npz", 1), write(tmp_path / "second.npz", 2)
-    with pytest.raises(StoppedError):
-        loop.train(
-            spec, data_path=first, out=tmp_path / "run", reporter=Notes(2, lambda: os.kill(os.getpid(), signal.SIGINT))
-        )
-    with pytest.raises(UsageError, match=r"is not what the run in .* began with"):
-        loop.resume(tmp_path / "run", data_path=second)
-    moved = first.rename(tmp_path / "moved.npz")
-    assert loop.resume(tmp_path / "run", data_path=moved).result is not None
-
-
-def test_a_changed_spec_is_another_run(spec: Spec, tmp_path: Path) -> None:
-    stop_at(spec, 2, tmp_path)
-    path = tmp_path / "spec.yaml"
-    path.write_text(path.read_text().replace("momentum: 0.9", "momentum: 0.8"))
-    with pytest.raises(UsageError, match="was changed since its training began"):
-        loop.resume(tmp_path)
-
-
-def test_two_processes_do_not_train_in_one_folder(whole: Run) -> None:
-    with whole.locked(), pytest.raises(UsageError, match="another process is training in"):
-        loop.resume(whole.folder)

@@ -13,6 +13,8 @@ import pytest
 from archbuilder.errors import ArchbuilderError
 from archbuilder.training.checkpoint import Checkpoint, Checkpoints, replace_file
 
+pytestmark = pytest.mark.faults
+
 
 def checkpoint(iteration: int) -> Checkpoint:
     arrays: dict[str, Any] = {

@@ -1,0 +1,36 @@
+"""What all tests of faults share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archbuilder.spec import Spec, load
+from tests.faults.nursery import Nursery
+from tests.training.conftest import tiny as tiny
+
+if TYPE_CHECKING:
+    from archbuilder.training.run import Run
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    running = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def spec(tiny: Path) -> Spec:
+    return load(tiny)
+
+
+@pytest.fixture(scope="session")
+def whole(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that was left alone."""
+    from archbuilder.training import loop
+
+    return loop.train(spec, out=tmp_path_factory.mktemp("runs") / "whole")
