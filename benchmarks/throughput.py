@@ -18,6 +18,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -37,11 +38,11 @@ BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
 class Worker:
     """A way in a process of its own."""
 
-    def __init__(self, network: str, name: str) -> None:
+    def __init__(self, script: Sequence[str], name: str) -> None:
         self.name, self._errors = name, TemporaryFile("w+")  # noqa: SIM115, it lives as long as the process
         environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
         self._process = subprocess.Popen(
-            [sys.executable, __file__, "--network", network, "--worker", name], env=environment, text=True,
+            [sys.executable, *script, "--worker", name], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
 
@@ -84,9 +85,9 @@ class Spread:
         return cls(median(values), min(values), max(values))
 
 
-def measure(network: str, names: list[str], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Images a second of each way in each round; every second round goes backwards."""
-    workers = [Worker(network, name) for name in names]
+def measure(script: Sequence[str], names: Sequence[str], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Images a second of each way of a script in each round; every second round goes backwards."""
+    workers = [Worker(script, name) for name in names]
     for worker in workers:
         worker.wait_until_warm()
     rates: dict[str, list[float]] = {name: [] for name in names}
@@ -117,13 +118,13 @@ def _version(package: str) -> str | None:
         return None
 
 
-def results(rates: dict[str, list[float]]) -> dict[str, Any]:
+def results(rates: dict[str, list[float]], bases: Sequence[str] = BASES) -> dict[str, Any]:
     """For each way its rate and how many times those of the bases it is."""
     return {
         name: {"images_per_second": asdict(Spread.of(values)), "rounds": values}
         | {
             f"times {base}": asdict(Spread.of([one / other for one, other in zip(values, rates[base], strict=True)]))
-            for base in (*BASES, _ceiling(name))
+            for base in (*bases, _ceiling(name))
             if base in rates and base != name
         }
         for name, values in rates.items()
@@ -144,15 +145,15 @@ def table(network: str, found: dict[str, Any]) -> Table:
         title=f"{network}, median (lowest to highest)",
     )
     for name, result in found.items():
-        ratios = (_shown(result[f"times {base}"], "{:.2f}") if base != name else "1" for base in bases)
+        ratios = (shown(result[f"times {base}"], "{:.2f}") if base != name else "1" for base in bases)
         share = result.get(f"times {_ceiling(name)}")
         drawn.add_row(
-            name, _shown(result["images_per_second"], "{:.1f}"), *ratios, _shown(share, "{:.2f}") if share else ""
+            name, shown(result["images_per_second"], "{:.1f}"), *ratios, shown(share, "{:.2f}") if share else ""
         )
     return drawn
 
 
-def _shown(spread: dict[str, float], form: str) -> str:
+def shown(spread: dict[str, float], form: str) -> str:
     return f"{form.format(spread['median'])} ({form.format(spread['low'])} to {form.format(spread['high'])})"
 
 
@@ -182,7 +183,7 @@ def main(
     for name in wanted:
         if name not in names:
             click.echo(f"left out: {name}, since {ways[name].package} is not installed", err=True)
-    found = results(measure(network, names, rounds, seconds))
+    found = results(measure([__file__, "--network", network], names, rounds, seconds))
     if as_json:
         click.echo(json.dumps({"machine": machine(), "ways": found}, indent=1))
     else:
