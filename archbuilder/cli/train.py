@@ -66,6 +66,9 @@ def command(
     everything from the run's folder; only the place of the data may be given anew. A SPEC beside --resume is held to
     the one that the run began with, field by field.
 
+    All GPUs that are visible share each batch. Processes on several machines do, too, when TF_CONFIG or Slurm brings
+    them together: see docs/engines.md.
+
     With --weights, training begins with the weights of a file: see docs/weights.md. Norms in frozen parts keep their
     moving statistics, too.
 

@@ -117,6 +117,13 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
 
 
+class ReadOnly(Checkpoints):
+    """Checkpoints that another process writes."""
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        return self.folder
+
+
 def file_sum(path: Path) -> Json:
     """Size and SHA-256 of a file."""
     with path.open("rb") as file:

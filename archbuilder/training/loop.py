@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from archbuilder.errors import MissingError
+from archbuilder.errors import MissingError, UsageError
 from archbuilder.schedule import spans_the_run
 from archbuilder.spec import Spec, load_text, require_training
-from archbuilder.training.checkpoint import Checkpoint
+from archbuilder.training.checkpoint import Checkpoint, Json
 from archbuilder.training.engine import Engine
 from archbuilder.training.environment import memory_for, take_memory_as_needed
+from archbuilder.training.normalise import Normaliser
 from archbuilder.training.progress import COMPILING, Opening, Reporter
-from archbuilder.training.run import Run, require_empty
+from archbuilder.training.run import Onlooker, Run, require_empty
 from archbuilder.training.sameness import compare_versions, require_same_data, require_same_spec
 from archbuilder.training.setup import Learner, prepare
 from archbuilder.training.tables import counted
@@ -34,29 +35,41 @@ def train(
     """Trains the network of a spec by its own recipe and returns the run, whose folder is `out` or a new one.
 
     `epochs` takes the place of the spec's stop rule; `weights` is a file to begin with, `freeze` names the parts that
-    keep their weights, and without an `engine` it runs on all GPUs that are visible. Raises SpecError or UsageError
-    where network, data and folder do not fit, MissingError where the data is not there, ArchbuilderError for weights
-    that do not fit, DivergedError, and StoppedError after SIGINT or SIGTERM.
+    keep their weights, and without an `engine` it runs on all processes that were started together, or on all GPUs that
+    are visible. Raises SpecError or UsageError where network, data and folder do not fit, MissingError where the data
+    is not there, ArchbuilderError for weights that do not fit and where another process is gone, DivergedError, and
+    StoppedError after SIGINT or SIGTERM.
     """
     reporter, folder = reporter or Reporter(), _path(out)
     if folder is not None:
         require_empty(folder)
+    take_memory_as_needed()
+    engine = engine or Engine.find(reporter.note)
+    reporter = reporter if engine.is_chief else Reporter()
     if epochs is not None:
         spec = of_epochs(spec, epochs, reporter)
-    take_memory_as_needed()
-    engine = engine or Engine.find()
     setup = prepare(spec, _path(data_path), frozen=freeze)
     found = None if weights is None else transfer(Path(weights), setup.graph)
     normaliser = setup.fit_normaliser()
-    with memory_for(setup.training.batch_size):
-        learner = Learner.of(setup, normaliser, engine)
     facts = {**setup.facts(), "replicas": engine.replicas, "weights": found.facts() if found else None}
-    run = Run.create(spec, folder, facts, normaliser)
-    with run.locked():
-        trainer = Trainer(setup, learner, run, reporter)
-        if found is not None:
-            _begin_with(found, trainer)
-        return _finish(trainer)
+    with engine.together(), memory_for(setup.training.batch_size):
+        learner = Learner.of(setup, normaliser, engine)
+        run = _create(engine, spec, folder, facts, normaliser)
+        require_same_data(run, setup)  # other processes have the data from elsewhere
+        with run.locked():
+            trainer = Trainer(setup, learner, run, reporter)
+            if found is not None:
+                _begin_with(found, trainer)
+            return _finish(trainer)
+
+
+def _create(engine: Engine, spec: Spec, folder: Path | None, facts: Json, normaliser: Normaliser) -> Run:
+    """The run of the chief, and that of the others once its folder is there."""
+    if engine.processes > 1 and folder is None:
+        raise UsageError("several processes train together: --out has to name the folder of the run for all of them")
+    run = Run.create(spec, folder, facts, normaliser) if engine.is_chief else None
+    engine.sums(0)
+    return run or Onlooker.open(folder or Path())
 
 
 def resume(
@@ -73,17 +86,19 @@ def resume(
     `spec`, after `epochs`, is held to what the run began with. Raises MissingError where there is no run, UsageError
     with every field in which the spec or the data is not what it began with.
     """
-    run, reporter = Run.open(Path(folder)), reporter or Reporter()
+    reporter = reporter or Reporter()
+    take_memory_as_needed()
+    engine = engine or Engine.find(reporter.note)
+    reporter = reporter if engine.is_chief else Reporter()
+    run = (Run if engine.is_chief else Onlooker).open(Path(folder))
     if spec is not None and epochs is not None:
         spec = of_epochs(spec, epochs, reporter)
-    with run.locked():
+    with engine.together(), run.locked():
         require_same_spec(run, spec)
         if run.result is not None:
             reporter.note(f"the run in {run.folder} is finished: there is nothing to resume")
             return run
         compare_versions(run, reporter)
-        take_memory_as_needed()
-        engine = engine or Engine.find()
         _require_first_weights(run)
         environment = run.environment
         setup = prepare(

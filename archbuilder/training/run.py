@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import keras
 from filelock import FileLock, Timeout
@@ -25,6 +25,7 @@ from archbuilder.spec import Spec
 from archbuilder.training.checkpoint import (
     Checkpoints,
     Json,
+    ReadOnly,
     file_sum,
     file_sum_or_none,
     replace_file,
@@ -49,6 +50,7 @@ class Run:
     """A folder that holds the resolved spec, the environment, the metrics, checkpoints, weights and the result."""
 
     folder: Path
+    _kind_of_checkpoints: ClassVar[type[Checkpoints]] = Checkpoints
 
     @classmethod
     def create(cls, spec: Spec, folder: Path | None, environment: Json, normaliser: Normaliser) -> Run:
@@ -108,7 +110,7 @@ class Run:
 
     def checkpoints(self, keep: int) -> Checkpoints:
         spec_sum = sha256(self.environment["spec"].encode()).hexdigest()
-        return Checkpoints(self.folder / CHECKPOINTS, spec_sum, keep)
+        return self._kind_of_checkpoints(self.folder / CHECKPOINTS, spec_sum, keep)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -197,6 +199,28 @@ class Run:
         except (OSError, ValueError) as error:
             raise MissingError(f"{path} cannot be read: {error}") from error
         return content
+
+
+class Onlooker(Run):
+    """A run as a process sees it that trains with others but is not the chief: all it does is read."""
+
+    _kind_of_checkpoints: ClassVar[type[Checkpoints]] = ReadOnly
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        yield
+
+    def finish(self, result: Json) -> None:
+        pass
+
+    def add_metrics(self, metrics: Json) -> None:
+        pass
+
+    def drop_metrics_after(self, iteration: int) -> None:
+        pass
+
+    def save_weights(self, which: Which, model: keras.Model, facts: Json) -> None:
+        pass
 
 
 def require_empty(folder: Path) -> None:

@@ -27,7 +27,7 @@ from archbuilder.training.augment import augmenter
 from archbuilder.training.averaging import Averages
 from archbuilder.training.data import Dataset, Images, Pictures, load_data, split
 from archbuilder.training.data_images import Shape
-from archbuilder.training.engine import Engine
+from archbuilder.training.engine import Engine, portion
 from archbuilder.training.forward import SHORTEST_LOOP, Forward, Precision
 from archbuilder.training.freezing import freeze, hold
 from archbuilder.training.normalise import Normaliser, fit
@@ -81,11 +81,15 @@ class Setup:
         count = min(self.iterations_per_epoch, self.iterations - epoch * self.iterations_per_epoch)
         return [order[start : start + size] for start in range(0, count * size, size)]
 
-    def feed(self, batches: Sequence[Array], epoch: int) -> Iterator[tuple[Array, ...]]:
-        """What an iteration learns from: indices of training images and, where these are streamed, the images."""
+    def feed(self, batches: Sequence[Array], epoch: int, engine: Engine) -> Iterator[tuple[Array, ...]]:
+        """What an iteration learns from: indices of training images and, where these are streamed, the images.
+
+        Of several processes, each streams what it needs itself.
+        """
         if isinstance(self.pixels(self.train), Stream):
             stream = Stream(self.train, self.training.training_frame, self._shape, self.training.seed)
-            return zip(batches, stream.read(batches, epoch), strict=True)
+            needed = (batch[engine.rows(len(batch))] for batch in batches)
+            return zip(batches, stream.read(needed, epoch), strict=True)
         return ((batch,) for batch in batches)
 
     def pixels(self, images: Pictures, quick: bool = False) -> Array | Stream:
@@ -157,6 +161,14 @@ class Learner:
             engine, synchronise,
         )  # fmt: skip
         return cls(model, optimizer, step, EvaluationStep(forward, normaliser, engine=engine), engine)
+
+    def measure(self, setup: Setup, images: Pictures, quick: bool = False) -> tuple[float, float]:
+        """The loss and the accuracy on images, which processes share among them; `quick` takes one crop of each."""
+        start, end = portion(len(images), self.engine.processes, self.engine.process)
+        part = images.take(np.arange(start, max(end, start + 1))) if self.engine.processes > 1 else images
+        found, count = self.evaluation(setup.pixels(part, quick), part.labels), end - start
+        loss, right, total = self.engine.sums(found.loss * count, found.accuracy * count, count)
+        return (loss / total, right / total) if self.engine.processes > 1 else (found.loss, found.accuracy)
 
     def averaged(self) -> AbstractContextManager[None]:
         """The model holds the averages of its weights, where the spec has some."""

@@ -43,4 +43,5 @@ class StopFlag:
             signal.signal(noted, before if hasattr(sys, "ps1") else signal.SIG_DFL)
 
     def error(self, message: str) -> StoppedError:
-        return TerminatedError(message) if self.received is signal.SIGTERM else StoppedError(message)
+        """Where another process got the signal, it is taken for SIGTERM."""
+        return StoppedError(message) if self.received is signal.SIGINT else TerminatedError(message)

@@ -114,7 +114,10 @@ class TrainingStep:
     ) -> None:
         share = Share(self.engine, tf.shape(indices)[0])
         indices = share.of(indices)
-        pixels = share.of(streamed[0]) if streamed else tf.gather(self.engine.of_this_device(self.pixels), indices)
+        if streamed:
+            pixels = share.of_streamed(streamed[0])
+        else:
+            pixels = tf.gather(self.engine.of_this_device(self.pixels), indices)
         labels = tf.one_hot(tf.gather(self.labels, indices), self.forward.classes)
         images, labels = self.augment(pixels, labels, indices, epoch)
         images = tf.ensure_shape(images, (None, *self.forward.graph.input.shape))

@@ -15,6 +15,7 @@ from archbuilder.errors import MissingError, StoppedError, UsageError
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training import loop
 from archbuilder.training.checkpoint import Json, write_json
+from archbuilder.training.cluster import require_alone
 from archbuilder.training.progress import Reporter
 from archbuilder.training.run import PLAN, SPEC, Run, new_folder, require_empty
 
@@ -97,6 +98,7 @@ def train_seeds(
     `seeds` are the seeds, or how many there are to be from the spec's own on. The rest is as for `loop.train`.
     """
     reporter = reporter or Reporter()
+    require_alone()
     chosen = _chosen(require_training(spec).seed, seeds)
     folder = new_folder(spec.name) if out is None else Path(out)
     require_empty(folder)
@@ -112,6 +114,7 @@ def train_seeds(
 
 def resume_seeds(folder: str | Path, *, data_path: str | Path | None = None, reporter: Reporter | None = None) -> Sweep:
     """Goes on with a sweep where it stood: finished runs are kept, the one at work is resumed, the others follow."""
+    require_alone()
     return _finish(Sweep.open(Path(folder)), reporter or Reporter(), data_path)
 
 

@@ -128,9 +128,8 @@ class Trainer:
         return ceil(self.position.iteration / self.setup.iterations_per_epoch)
 
     def _tested(self) -> Json:
-        images = self.setup.data.test
-        measured = self.learner.evaluation(self.setup.pixels(images), images.labels)
-        return {"test_loss": measured.loss, "test_accuracy": measured.accuracy}
+        loss, accuracy = self.learner.measure(self.setup, self.setup.data.test)
+        return {"test_loss": loss, "test_accuracy": accuracy}
 
     def train(self) -> None:
         """Raises StoppedError once the stop flag is up, DivergedError when there is no sense in going on."""
@@ -156,16 +155,27 @@ class Trainer:
         batches, done = self.setup.batches(epoch), self.position.iteration % self.setup.iterations_per_epoch
         self.reporter.begin_epoch(epoch + 1, len(batches), done)
         pace = Pace()
-        for number, (batch, *pixels) in enumerate(self.setup.feed(batches[done:], epoch), done + 1):
+        for number, (batch, *pixels) in enumerate(
+            self.setup.feed(batches[done:], epoch, self.learner.engine), done + 1
+        ):
             self._iteration(batch, epoch, *pixels)
             pace.count(len(batch))
-            if pace.is_time_to_look() or number % LOOK_EVERY == 0 or number == done + 1:
+            if (
+                (self.learner.engine.processes == 1 and pace.is_time_to_look())
+                or number % LOOK_EVERY == 0
+                or number == done + 1
+            ):
                 self._look(number, pace)
-            if self.stop and number < len(batches):
+            if number < len(batches) and self._is_told_to_stop:
                 self._stop()
         self._end_epoch(epoch + 1, pace)
-        if self.stop and not self._is_over:
+        if not self._is_over and self._is_told_to_stop:
             self._stop()
+
+    @property
+    def _is_told_to_stop(self) -> bool:
+        """Whether one of the processes is, so that all of them stop after the same iteration."""
+        return any(self.learner.engine.sums(bool(self.stop)))
 
     def _iteration(self, batch: Any, epoch: int, *pixels: Any) -> None:
         iteration = self.position.iteration
@@ -190,13 +200,12 @@ class Trainer:
         self._require_finite("the loss", trained["loss"])
         speed, arrays = pace.images_per_second, self.learner.arrays()
         self._require_finite("a weight", *arrays.values())
-        images = self.setup.validation
         with self.learner.averaged():
-            validation = self.learner.evaluation(self.setup.pixels(images, quick=True), images.labels)
-            self._require_finite("the validation loss", validation.loss)
+            loss, accuracy = self.learner.measure(self.setup, self.setup.validation, quick=True)
+            self._require_finite("the validation loss", loss)
             metrics = {
                 "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,
-                "validation_loss": validation.loss, "validation_accuracy": validation.accuracy,
+                "validation_loss": loss, "validation_accuracy": accuracy,
                 "images_per_second": speed, "seconds": pace.seconds,
             }  # fmt: skip
             self._take_note(metrics)

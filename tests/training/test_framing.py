@@ -19,6 +19,7 @@ from archbuilder.spec.framing import AnyFraming, CentreCrop, RandomCrop, RandomR
 from archbuilder.training import loop
 from archbuilder.training.data_images import Images
 from archbuilder.training.draws import Draws
+from archbuilder.training.engine import Engine
 from archbuilder.training.evaluation import evaluate, predict
 from archbuilder.training.framing import ImageDraws, frame
 from archbuilder.training.run import Run
@@ -236,7 +237,7 @@ def test_a_folder_that_memory_does_not_hold_is_streamed(load_spec: Load, monkeyp
 def test_data_sets_in_memory_are_framed_alike(load_spec: Load) -> None:
     setup = prepare(load_spec("training.data.source=digits", "input=[8, 8, 1]"), None)
     batch = setup.batches(0)[0]
-    [(indices, pixels), *_] = setup.feed([batch], epoch=0)
+    [(indices, pixels), *_] = setup.feed([batch], epoch=0, engine=Engine())
     np.testing.assert_array_equal(indices, batch)
     draws = [ImageDraws(0, position, 0, int(batch[0])) for position in range(2)]
     expected = frame(setup.train.image(int(batch[0])), setup.training.training_frame, (8, 8), draws.__getitem__)
