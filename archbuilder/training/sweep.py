@@ -79,7 +79,10 @@ def is_sweep(folder: Path) -> bool:
 
 def runs_in(folder: Path) -> list[Run]:
     """The run in a folder, or the runs of the sweep in it; raises MissingError where there is neither."""
-    return Sweep(folder).runs if is_sweep(folder) else [Run.open(folder)]
+    runs = Sweep(folder).runs if is_sweep(folder) else [Run.open(folder)]
+    if not runs:
+        raise MissingError(f"no run has begun in {folder} yet")
+    return runs
 
 
 def train_seeds(

@@ -128,3 +128,7 @@ def test_what_is_no_sweep(spec: Spec, whole: Sweep, tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text('{"spec": 1}')
     with pytest.raises(MissingError, match="cannot be read"):
         runs_in(tmp_path)
+    plan = json.loads((whole.folder / "sweep.json").read_text())
+    (tmp_path / "sweep.json").write_text(json.dumps({**plan, "seeds": [77]}))
+    with pytest.raises(MissingError, match="no run has begun"):
+        runs_in(tmp_path)
