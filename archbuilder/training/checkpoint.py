@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 FORMAT = 1
 STATE, PROGRESS, MANIFEST = "state.npz", "progress.json", "manifest.json"
-_PREFIX, _UNFINISHED = "iteration-", ".writing-"
+_PREFIX, UNFINISHED = "iteration-", ".writing-"
 
 
 class DamagedError(Exception):
@@ -113,7 +113,7 @@ class Checkpoints:
         paths = self.paths()
         later = [path for path in paths if _iteration(path) > newest]
         earlier = [path for path in paths if _iteration(path) <= newest]
-        for path in [*later, *earlier[: -self.keep], *self.folder.glob(f"{_UNFINISHED}*")]:
+        for path in [*later, *earlier[: -self.keep], *self.folder.glob(f"{UNFINISHED}*")]:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -144,7 +144,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk."""
-    beside = path.with_name(_UNFINISHED + path.name)
+    beside = path.with_name(UNFINISHED + path.name)
     with told_in_words(path):
         try:
             write(beside)
@@ -158,7 +158,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 @contextmanager
 def _whole_folder(target: Path) -> Iterator[Path]:
     """A hidden folder to write into, which takes its name when everything in it is on disk."""
-    folder = target.with_name(_UNFINISHED + target.name)
+    folder = target.with_name(UNFINISHED + target.name)
     with told_in_words(target):
         target.parent.mkdir(exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)

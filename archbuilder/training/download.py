@@ -60,4 +60,6 @@ def _copy(response: HTTPResponse, part: Path, name: str) -> str:
             progress.update(task, advance=len(chunk))
         file.flush()
         os.fsync(file.fileno())
+    if length.isdigit() and count < int(length):
+        raise DownloadError(f"{name} was cut off after {count:,} of {int(length):,} bytes: try again")
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -23,6 +24,7 @@ from archbuilder.graph.expand import expand
 from archbuilder.keras_backend import build_model
 from archbuilder.spec import Spec
 from archbuilder.training.checkpoint import (
+    UNFINISHED,
     Checkpoints,
     Json,
     ReadOnly,
@@ -43,6 +45,13 @@ PLAN = "sweep.json"
 """Of a folder that holds the runs of several seeds."""
 _BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT}
 """What a run that was killed before it began may have left."""
+
+
+class _WeightsInMemory(BytesIO):
+    """What Keras writes weights into: on a full disk, HDF5 would end the process with a segmentation fault."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -160,8 +169,9 @@ class Run:
 
     def save_weights(self, which: Which, model: keras.Model, facts: Json) -> None:
         """Writes `best.weights.h5` or `final.weights.h5`, and their sum and what is known of them to `weights.json`."""
-        path = self._weights_path(which)
-        replace_file(path, model.save_weights)
+        path, content = self._weights_path(which), _WeightsInMemory()
+        model.save_weights(content)
+        replace_file(path, lambda beside: beside.write_bytes(content.getbuffer()))
         write_json(self.folder / WEIGHTS, {**self.weights(), which: {**facts, **file_sum(path)}})
 
     def weights(self) -> Json:
@@ -230,7 +240,7 @@ def require_empty(folder: Path) -> None:
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else [folder.name]
     if {SPEC, PLAN} & {*names}:
         raise UsageError(f"there is a run in {folder}; to go on with it: archbuilder train --resume {folder}")
-    if rest := {*names} - _BEFORE_SPEC:
+    if rest := {name for name in names if not name.startswith(UNFINISHED)} - _BEFORE_SPEC:
         raise UsageError(f"{folder} holds {min(rest)}, which is of no run: name another folder")
 
 

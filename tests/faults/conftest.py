@@ -34,3 +34,11 @@ def whole(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Run:
     from archbuilder.training import loop
 
     return loop.train(spec, out=tmp_path_factory.mktemp("runs") / "whole")
+
+
+@pytest.fixture(scope="session")
+def whole_folder(nursery: Nursery, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, of a process that has only just been born: no test that asks for it loads TensorFlow itself."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert nursery.run("train", tiny, "--out", folder).code == 0
+    return folder

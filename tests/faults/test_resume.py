@@ -100,6 +100,17 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(spec: Spec, whole: Ru
     assert "iteration-00000023 is damaged" in notes.said[0]
 
 
+def test_without_any_checkpoint_the_run_begins_anew(spec: Spec, whole: Run, tmp_path: Path) -> None:
+    stop_at(spec, 3, tmp_path)
+    for path in Run.open(tmp_path).checkpoints(3).paths():
+        (path / "progress.json").unlink()
+    notes = Notes()
+    assert_same(loop.resume(tmp_path, reporter=notes), whole)
+    assert len(notes.said) > 2
+    assert all("is damaged" in said for said in notes.said[:2])
+    assert "there is no whole checkpoint: the run begins anew" in notes.said
+
+
 def test_damaged_best_weights_are_written_anew(spec: Spec, whole: Run, tmp_path: Path) -> None:
     stop_at(spec, 2, tmp_path)
     (tmp_path / "best.weights.h5").write_bytes(b"half")

@@ -46,6 +46,12 @@ def measured(run: Run) -> list[Json]:
     return [{k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in run.metrics()]
 
 
+def measured_in(folder: Path) -> tuple[list[Json], Json | None]:
+    """All that a run measured, but for the time it took."""
+    run = Run.open(folder)
+    return measured(run), run.result
+
+
 def assert_same(run: Run, other: Run) -> None:
     whiches: tuple[Which, ...] = ("best", "final")
     for which in whiches:

@@ -245,6 +245,28 @@ def test_download_leaves_nothing_behind_when_it_fails(server: str, tmp_path: Pat
     assert os.listdir(tmp_path / "new") == []
 
 
+@pytest.mark.faults
+def test_a_download_that_is_cut_off_can_be_tried_again(tmp_path: Path) -> None:
+    lengths = iter((9_000, 7))
+
+    class CutOff(_Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(next(lengths)))
+            self.end_headers()
+            self.wfile.write(b"content")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), CutOff) as running:
+        Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        url, target = f"http://127.0.0.1:{running.server_port}/", tmp_path / "new" / "file"
+        with pytest.raises(DownloadError, match=r"file was cut off after 7 of 9,000 bytes: try again"):
+            download(url, target, sha256(b"content").hexdigest())
+        assert os.listdir(target.parent) == []
+        download(url, target, sha256(b"content").hexdigest())
+        running.shutdown()
+    assert os.listdir(target.parent) == ["file"]
+
+
 class _Evil:
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -52,6 +52,12 @@ def test_a_folder_that_holds_something_is_refused(run: Run, tiny: Path, tmp_path
     Run.create(load(tiny), tmp_path / "empty", ENVIRONMENT, NORMALISER)
 
 
+@pytest.mark.faults
+def test_what_a_kill_left_before_the_run_began_is_in_nobodys_way(run: Run, tiny: Path) -> None:
+    (run.folder / "spec.yaml").rename(run.folder / ".writing-spec.yaml")
+    assert Run.create(load(tiny), run.folder, ENVIRONMENT, NORMALISER).spec.name == "small/tiny"
+
+
 def test_folders_are_named_after_the_network_and_the_time(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

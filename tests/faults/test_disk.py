@@ -1,0 +1,126 @@
+"""A checkpoint that is killed or runs out of disk, at every stage of its writing."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.training.checkpoint import Checkpoint, Checkpoints, write_json
+
+pytestmark = pytest.mark.faults
+
+EVERY_LINE = """
+import json, os, shutil, signal, sys
+from pathlib import Path
+import numpy as np
+from archbuilder.training.checkpoint import Checkpoint, Checkpoints
+
+folder, again, keep = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+
+def save(checkpoints, iteration):
+    checkpoints.save(Checkpoint(iteration, {"w": np.full(9, iteration)}, {"best": None}))
+
+def killed_at(number):
+    # Returns whether there are so many lines to be killed at.
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    left = number
+    def trace(frame, event, _):
+        nonlocal left
+        if Path(frame.f_code.co_filename).name not in ("checkpoint.py", "shutil.py", "zipfile.py", "_npyio_impl.py"):
+            return None
+        if event == "line":
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+    sys.settrace(trace)
+    save(checkpoints, again)
+    os._exit(0)
+
+found, number = [], 0
+while True:
+    shutil.rmtree(folder, ignore_errors=True)
+    checkpoints = Checkpoints(folder, "sum", keep)
+    for iteration in (1, 2):
+        save(checkpoints, iteration)
+    if not killed_at(number):
+        break
+    damaged = []
+    latest = checkpoints.latest(damaged.append)
+    save(checkpoints, 4)
+    after = checkpoints.latest(damaged.append)
+    found.append([latest.iteration if latest else None, len(damaged), after.iteration,
+                  sorted(path.name for path in folder.iterdir() if not path.name.startswith("iteration-"))])
+    number += 5
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize(("again", "keep", "possible"), [(3, 2, {2, 3}), (2, 1, {2})])
+def test_killed_at_every_stage(again: int, keep: int, possible: set[int], tmp_path: Path) -> None:
+    """At every fifth line of Python that writing runs through; the checkpoint is the old one or the new one."""
+    command = [sys.executable, "-c", EVERY_LINE, str(tmp_path / "checkpoints"), str(again), str(keep)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert len(found) > 30
+    assert {latest for latest, *_ in found} == possible
+    assert all((damaged, after, rest) == (0, 4, []) for _, damaged, after, rest in found)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """What is written beyond fails, as on a full disk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+@pytest.mark.parametrize("size", [0, 1, 40, 100, 200, 300, 500, 700])
+def test_a_full_disk_at_any_stage_leaves_the_checkpoint_before(size: int, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "checkpoints", "sum", keep=2)
+    checkpoints.save(Checkpoint(1, {"w": np.arange(9)}, {"best": None}))
+    message = r"cannot write .*iteration-00000002.*: File too large"
+    with files_of_at_most(size), pytest.raises(ArchbuilderError, match=message):
+        checkpoints.save(Checkpoint(2, {"w": np.arange(9), "v": np.arange(99)}, {"best": None, "more": "m" * 400}))
+    assert [path.name for path in checkpoints.folder.iterdir()] == ["iteration-00000001"]
+    assert checkpoints.latest(pytest.fail) is not None
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ArchbuilderError, match=r"cannot write .*file/checkpoints/iteration-00000001: Not a directory"):
+        Checkpoints(tmp_path / "file" / "checkpoints", "sum", keep=2).save(Checkpoint(1, {}, {}))
+    with pytest.raises(ArchbuilderError, match=r"cannot write .*gone/a\.json: No such file or directory"):
+        write_json(tmp_path / "gone" / "a.json", {})
+    (tmp_path / "locked").mkdir()
+    with as_nobody(tmp_path / "locked"), pytest.raises(ArchbuilderError, match=r"cannot write .*: Permission denied"):
+        write_json(tmp_path / "locked" / "a.json", {})
+
+
+@contextmanager
+def as_nobody(folder: Path) -> Iterator[None]:
+    """Where root runs the tests, to whom nothing is read-only."""
+    folder.chmod(0o555)
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
