@@ -44,6 +44,15 @@ def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
     return sorted(node.inputs, key=places.__getitem__) if is_sum_of_two else node.inputs
 
 
+def without_softmax(graph: Graph, model: keras.Model) -> keras.Model:
+    """The model up to what enters the softmax of its last output, of the same layers; all of it where there is none."""
+    last = graph[graph.outputs[-1]]
+    if not (isinstance(last.op, ops.Activation) and last.op.function == "softmax"):
+        return model
+    with _recursion_for(len(graph.nodes)):
+        return keras.Model(model.inputs, model.get_layer(layer_name(last.name)).input, name=f"{model.name}.logits")
+
+
 class _Layers:
     """Makes the layers of one node."""
 

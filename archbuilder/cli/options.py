@@ -44,8 +44,12 @@ weights_option = click.option(
 def load_tensorflow() -> None:
     """Loads TensorFlow without its notices about missing GPUs, which it writes whatever its log level is.
 
-    They are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden.
+    They are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden. Raises
+    UsageError or MissingError for a KERAS_BACKEND that cannot be used.
     """
+    from archbuilder.training.backend import require_backend
+
+    require_backend()
     if sys.stderr is not None:  # where the shell has closed it
         sys.stderr.flush()
     kept = os.dup(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from archbuilder.training import machine
+from archbuilder.training.backend import backend
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,11 @@ def _tensorflow() -> str:
 def _keras() -> str:
     import keras
 
-    return f"{keras.__version__}, backend {keras.backend.backend()}"
+    return str(keras.__version__)
+
+
+def _backend() -> str:
+    return backend()
 
 
 def _jax() -> str:
@@ -151,6 +157,12 @@ def _cifar100() -> str:
     return str(data_cifar.cached(data_cifar.CIFAR100) or "")
 
 
+def _tfds() -> str:
+    folder = Path(os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets")
+    prepared = sorted(child.name for child in folder.iterdir() if child.is_dir()) if folder.is_dir() else []
+    return f"{version('tensorflow-datasets')}, prepared in {folder}: {', '.join(prepared) or 'nothing yet'}"
+
+
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
@@ -161,6 +173,7 @@ CHECKS = (
     Check("archbuilder", _archbuilder, "pip install archbuilder", is_needed=True),
     Check("TensorFlow", _tensorflow, "pip install tensorflow", is_needed=True),
     Check("Keras", _keras, "pip install keras", is_needed=True),
+    Check("backend", _backend, "known once Keras is there", is_needed=True),
     Check("JAX", _jax, "only for KERAS_BACKEND=jax: pip install 'archbuilder[jax]'"),
     Check("processor", _processor),
     Check("GPUs", _gpus, "the processor does the work; for cards of NVIDIA: pip install 'tensorflow[and-cuda]'"),
@@ -171,4 +184,5 @@ CHECKS = (
     Check("data: digits", _digits, "pip install scikit-learn", is_needed=True),
     Check("data: cifar10", _cifar10, _CIFAR),
     Check("data: cifar100", _cifar100, _CIFAR),
+    Check("data: tfds", _tfds, "only for {tfds: ...}: pip install 'archbuilder[tfds]'"),
 )

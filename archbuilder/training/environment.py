@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.errors import ArchbuilderError, UsageError
+from archbuilder.training.backend import backend
 from archbuilder.training.forward import Precision
 from archbuilder.training.machine import processor
 
@@ -23,6 +24,7 @@ def describe() -> dict[str, Any]:
     """Versions, processor and devices, for `environment.json`."""
     return {
         "versions": versions(),
+        "backend": backend(),
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -32,17 +34,19 @@ def describe() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of all that has a part in the numbers."""
-    packages = ("archbuilder", "tensorflow", "keras", "numpy")
+    packages = ("archbuilder", "tensorflow", "keras", "numpy", *(("jax",) if backend() == "jax" else ()))
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def take_memory_as_needed() -> None:
-    """Lets several programs share a GPU; TensorFlow would take all of its memory at once."""
-    for gpu in tf.config.list_physical_devices("GPU"):
-        try:
+    """Lets several programs share a GPU; TensorFlow would take all of its memory at once. Beside JAX it takes none."""
+    try:
+        if backend() == "jax":
+            tf.config.set_visible_devices([], "GPU")
+        for gpu in tf.config.get_visible_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # the caller has used the GPU before and has made this choice already
-            return
+    except RuntimeError:  # the caller has used the GPU before and has made this choice already
+        return
 
 
 @contextmanager
@@ -56,7 +60,13 @@ def memory_for(batch_size: int) -> Iterator[None]:
 
 
 def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:
-    """What `auto` comes to here: bfloat16 on GPUs that have it, float32 elsewhere."""
+    """What `auto` comes to here: bfloat16 on GPUs that have it, else float32. Raises UsageError for more on JAX."""
+    if backend() == "jax":
+        if wanted not in ("auto", "float32"):
+            raise UsageError(
+                f"on JAX, networks are trained in float32, not in {wanted}: --set training.precision=float32"
+            )
+        return "float32"
     if wanted != "auto":
         return wanted
     gpus = tf.config.list_physical_devices("GPU")

@@ -18,11 +18,11 @@ from archbuilder.spec import require_training
 from archbuilder.spec.data import Holdout
 from archbuilder.spec.framing import AnyFraming
 from archbuilder.training.checkpoint import Json
-from archbuilder.training.forward import Forward
 from archbuilder.training.framing import frame
+from archbuilder.training.learners import evaluation_step
 from archbuilder.training.run import Run, Which
 from archbuilder.training.setup import prepare
-from archbuilder.training.step import Evaluation, EvaluationStep
+from archbuilder.training.step import Evaluation
 
 Array = NDArray[Any]
 PREDICTED_AT_ONCE = 64
@@ -95,7 +95,7 @@ class _Member:
             raise UsageError(
                 f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}"
             )
-        step = EvaluationStep(Forward(setup.graph, run.model(weights), precision), run.normaliser)
+        step = evaluation_step(setup.graph, run.model(weights), precision, run.normaliser)
         test = step(setup.pixels(setup.data.test), setup.data.test.labels)
         measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "test": _facts(test)}
         is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
@@ -127,8 +127,8 @@ def _score(probabilities: Array, labels: Array) -> Json:
 def predict(run: Run, paths: Sequence[Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
     """What a run's network takes images to be, in their order, batch by batch."""
     graph, steps = expand(run.spec), require_training(run.spec).testing_frame
-    forward = Forward(graph, run.model(weights), run.environment["precision"])
-    step = EvaluationStep(forward, run.normaliser, PREDICTED_AT_ONCE)
+    precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
+    step = evaluation_step(graph, run.model(weights), precision, run.normaliser, at_once)
     for start in range(0, len(paths), step.batch_size):
         batch = [_read(path, graph.input.shape, steps) for path in paths[start : start + step.batch_size]]
         readable = [pixels for _, pixels, _ in batch if pixels is not None]

@@ -51,7 +51,7 @@ class Forward:
         self.weights = {node.name: _weights(node, layers) for node in graph.nodes}
         """The variables of each node by their names in the graph."""
         self._parts = tuple(divide(graph, shortest_loop))
-        self._norms = _norms_behind_convolutions(graph, self._parts)
+        self._norms = norms_behind_convolutions(graph, self._parts)
 
     @property
     def classes(self) -> int:
@@ -231,7 +231,7 @@ def _numbers(node: Node) -> dict[str, float]:
     return {"hash": crc32(node.name.encode()) % 2**31, "rate": node.op.rate}
 
 
-def _norms_behind_convolutions(graph: Graph, parts: Iterable[Node | Repetition]) -> dict[str, Node]:
+def norms_behind_convolutions(graph: Graph, parts: Iterable[Node | Repetition]) -> dict[str, Node]:
     """The norm of each convolution whose result goes to a norm and nowhere else, nor into the next unit of a loop."""
     loops = [part for part in parts if isinstance(part, Repetition)]
     homes = {node.name: id(unit) for loop in loops for unit in loop.units for node in unit}

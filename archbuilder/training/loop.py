@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 from archbuilder.errors import MissingError, UsageError
@@ -11,11 +12,12 @@ from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training.checkpoint import Checkpoint, Json
 from archbuilder.training.engine import Engine
 from archbuilder.training.environment import memory_for, take_memory_as_needed
+from archbuilder.training.learners import learner_for
 from archbuilder.training.normalise import Normaliser
 from archbuilder.training.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run import Onlooker, Run, require_empty
-from archbuilder.training.sameness import compare_versions, require_same_data, require_same_spec
-from archbuilder.training.setup import Learner, prepare
+from archbuilder.training.sameness import compare_versions, require_same_backend, require_same_data, require_same_spec
+from archbuilder.training.setup import prepare
 from archbuilder.training.tables import counted
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights import Transfer, transfer
@@ -53,7 +55,7 @@ def train(
     normaliser = setup.fit_normaliser()
     facts = {**setup.facts(), "replicas": engine.replicas, "weights": found.facts() if found else None}
     with engine.together(), memory_for(setup.training.batch_size):
-        learner = Learner.of(setup, normaliser, engine)
+        learner = learner_for(setup, normaliser, engine)
         run = _create(engine, spec, folder, facts, normaliser)
         require_same_data(run, setup)  # other processes have the data from elsewhere
         with run.locked():
@@ -98,6 +100,7 @@ def resume(
         if run.result is not None:
             reporter.note(f"the run in {run.folder} is finished: there is nothing to resume")
             return run
+        require_same_backend(run)
         compare_versions(run, reporter)
         _require_first_weights(run)
         environment = run.environment
@@ -106,7 +109,7 @@ def resume(
         )
         require_same_data(run, setup)
         with memory_for(setup.training.batch_size):
-            trainer = Trainer(setup, Learner.of(setup, run.normaliser, engine), run, reporter)
+            trainer = Trainer(setup, learner_for(setup, run.normaliser, engine), run, reporter)
             trainer.restore()
         return _finish(trainer)
 
@@ -149,7 +152,7 @@ def _finish(trainer: Trainer) -> Run:
     reporter, frozen = trainer.reporter, trainer.setup.frozen
     try:
         if frozen:
-            trained = sum(weight.shape.num_elements() for weight in trainer.learner.step.forward.variables)
+            trained = sum(prod(weight.shape) for weight in trainer.learner.model.trainable_variables)
             reporter.note(f"{', '.join(frozen)} frozen: {trained:,} parameters are trained")
         reporter.open(_opening(trainer))
         if trainer.position.iteration < trainer.setup.iterations:

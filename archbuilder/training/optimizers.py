@@ -39,7 +39,7 @@ def make_optimizer(training: Training, graph: Graph, model: keras.Model) -> Opti
     variables = [variable.value for variable in model.trainable_variables]
     made = _plain(training.optimizer, variables)
     if training.weight_decay is not None:
-        made = _with_decay(made, training.weight_decay, dict(_kinds(graph, model)), model)
+        made = _with_decay(made, training.weight_decay, dict(kinds(graph, model)), model)
     return Clipped(made, training.clip) if training.clip else made
 
 
@@ -61,7 +61,7 @@ def _with_decay(inner: Optimizer, decay: spec.WeightDecay, kinds: Mapping[str, s
     return DecoupledDecay(inner, variables, [(decay.decoupled or 0.0) * one for one in chosen])
 
 
-def _kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, str]]:
+def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, str]]:
     """The path of each trainable variable, and what it is: conv, dense, norm or bias."""
     layers = {layer.name: layer for layer in model.layers}
     for node in graph.nodes:

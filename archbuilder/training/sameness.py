@@ -7,6 +7,7 @@ from typing import Any
 
 from archbuilder.errors import UsageError
 from archbuilder.spec import Spec
+from archbuilder.training.backend import backend
 from archbuilder.training.environment import versions
 from archbuilder.training.progress import Reporter
 from archbuilder.training.run import Run
@@ -29,6 +30,13 @@ def require_same_data(run: Run, setup: Setup) -> None:
     if any(before[name] != now[name] for name in _DATA):
         before, now = (_fields({name: data[name] for name in ("name", *_DATA)}) for data in (before, now))
         _refuse(run, "data", before, now, f"the data from {setup.data.origin}")
+
+
+def require_same_backend(run: Run) -> None:
+    """Raises UsageError on another backend: what is random in a network differs between them."""
+    before = run.environment.get("backend", "tensorflow")
+    if before != backend():
+        raise UsageError(f"the run in {run.folder} began on {before}, and goes on there: KERAS_BACKEND={before}")
 
 
 def compare_versions(run: Run, reporter: Reporter) -> None:

@@ -85,13 +85,18 @@ class TrainingStep:
         The loss is the cross-entropy without what l2 adds, so that it compares with that of an evaluation. Where labels
         are mixed, the class with the largest share is the right answer.
         """
-        loss, right, count = self.totals.numpy()
+        loss, right, count = self.sums()
         self.totals.assign(tf.zeros(3, tf.float64))
         return {"loss": float(loss / count), "accuracy": float(right / count)}
 
+    def sums(self) -> Array:
+        """Since the last `read`: the sum of the losses, the number of right answers and of images."""
+        sums: Array = self.totals.numpy()
+        return sums
+
     def answers(self) -> tuple[float, float]:
         """The number of right answers since the last `read`, and of images."""
-        _, right, count = self.totals.numpy()
+        _, right, count = self.sums()
         return float(right), float(count)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from archbuilder.training.run import Run
 from archbuilder.training.setup import Learner, Setup
 from archbuilder.training.signals import StopFlag
 from archbuilder.training.tables import counted
+
+if TYPE_CHECKING:
+    from archbuilder.training.jax_learner import JaxLearner
 
 LOOK_EVERY = 50
 """How many iterations may pass before the loss is looked at: on a GPU, each look waits for the device."""
@@ -72,7 +75,7 @@ class Pace:
 class Trainer:
     """Trains a learner until the spec says stop, somebody does, or the loss is not a number any more."""
 
-    def __init__(self, setup: Setup, learner: Learner, run: Run, reporter: Reporter) -> None:
+    def __init__(self, setup: Setup, learner: Learner | JaxLearner, run: Run, reporter: Reporter) -> None:
         self.setup, self.learner, self.run, self.reporter = setup, learner, run, reporter
         self.position, self.schedule = Position(), setup.schedule()
         self.keep, early = setup.training.keep, setup.training.early_stopping
@@ -186,7 +189,7 @@ class Trainer:
             self.schedule.low_error.look(*self.learner.step.answers())
 
     def _look(self, number: int, pace: Pace) -> None:
-        loss, right, count = self.learner.step.totals.numpy()
+        loss, right, count = self.learner.step.sums()
         self._require_finite("the loss", loss)
         speed = pace.images_per_second
         left = (self.setup.iterations - self.position.iteration) * self.setup.training.batch_size

@@ -34,7 +34,7 @@ def test_it_says_what_is_missing() -> None:
     code, findings = doctor_without("tensorflow", "keras", "jax", "sklearn", "pygraphviz", "PIL", "graphviz")
     assert code == 4
     missing = {name for name, finding in findings.items() if finding.is_needed and not finding.is_there}
-    assert missing == {"TensorFlow", "Keras", "data: digits"}
+    assert missing == {"TensorFlow", "Keras", "backend", "data: digits"}
     assert findings["Python"].is_there
     assert findings["TensorFlow"].advice == "pip install tensorflow"
     assert "pygraphviz" in findings["Graphviz"].advice

@@ -1,0 +1,184 @@
+"""Training, measuring and predicting on JAX: as on TensorFlow to rounding, and resumed bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from archbuilder.errors import UsageError
+from archbuilder.training.loop import resume
+
+pytestmark = [pytest.mark.keras]
+with_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is an extra")
+
+SPEC = """\
+archbuilder: 1
+name: small
+input: [8, 8, 1]
+stem: [{conv: {filters: 8, kernel: 3, bias: true}}, norm, relu]
+unit: basic
+shortcut: projection
+stages: [{units: 1, filters: 8}]
+head: [global_average_pool, {dense: {units: 10}}, softmax]
+training:
+  data: {source: digits, validation: {holdout: 0.1}}
+  augment: [{pad_crop: {pad: 1}}]
+  batch_size: 200
+  accumulate: 2
+  clip: {norm: 0.5}
+  moving_average: {decay: 0.9}
+  stop: {iterations: 6}
+  loss: {cross_entropy: {label_smoothing: 0.1}}
+  learning_rate: {constant: {rate: 0.05}}
+"""
+SGD = """\
+  optimizer: {sgd: {momentum: 0.9, nesterov: true}}
+  weight_decay: {coupled: 1e-3, on: [conv, dense]}
+"""
+ADAM = """\
+  optimizer: adam
+  weight_decay: {decoupled: 1e-3}
+"""
+RECIPES = {
+    "sgd": SPEC + SGD,
+    "adam": SPEC.replace("rate: 0.05", "rate: 0.002") + ADAM,
+    "l2": SPEC.replace("bias: true}", "bias: true, l2: 1e-2}") + "  optimizer: sgd\n",
+}
+RESUMED = """
+from archbuilder.errors import UsageError
+from archbuilder.training import loop
+from archbuilder.training.trainer import Trainer
+from archbuilder.spec import load
+whole = loop.train(load("dropping.yaml"), out="whole")
+iterate = Trainer._iteration
+def killed(self, *arguments):
+    if self.position.iteration == 8:
+        raise KeyboardInterrupt
+    iterate(self, *arguments)
+Trainer._iteration = killed
+try:
+    loop.train(load("dropping.yaml"), out="killed")
+except KeyboardInterrupt:
+    Trainer._iteration = iterate
+    loop.resume("killed")
+try:
+    loop.train(load("dropping.yaml", ["training.precision=mixed_bfloat16"]), out="mixed")
+except UsageError as error:
+    print(error)
+"""
+
+
+def run(backend: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def state(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """The variables of the last checkpoint of a run."""
+    with np.load(max(folder.glob("checkpoints/*/state.npz"))) as archive:
+        return dict(archive)
+
+
+def script(*lines: str) -> str:
+    """A script that runs command lines one after the other in one process."""
+    return f"""
+import sys
+from archbuilder.cli import main
+for line in {lines!r}:
+    sys.argv = ["archbuilder", *line.split()]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, line
+"""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs of several recipes on both backends, begun with the same weights, and what was printed."""
+    folder = tmp_path_factory.mktemp("jax")
+    for name, text in RECIPES.items():
+        (folder / f"{name}.yaml").write_text(text)
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 3).save(folder / "digit.png")
+    for backend in ("tensorflow", "jax"):
+        lines = [f"train {kind}.yaml --weights first.keras --out {backend}/{kind} --json" for kind in RECIPES]
+        used = ["evaluate tensorflow/sgd --json", "predict tensorflow/sgd digit.png --json"]
+        first = ["build sgd.yaml -o first.keras"] if backend == "tensorflow" else ["build sgd.yaml --check"]
+        done = run(backend, folder, "-c", script(*first, *lines, *used))
+        assert done.returncode == 0, done.stderr
+        (folder / f"{backend}.txt").write_text(done.stdout)
+    return folder
+
+
+@with_jax
+@pytest.mark.parametrize("kind", RECIPES)
+def test_both_backends_come_to_the_same_weights(both: Path, kind: str) -> None:
+    """Adam divides by the roots of squares that may be tiny, so that rounding grows to a share of the rate."""
+    ours, theirs = state(both / "tensorflow" / kind), state(both / "jax" / kind)
+    raw = [name for name in ours if "average" not in name]  # these are stacked, and show in the validation loss
+    assert set(raw) == {name for name in theirs if "average" not in name}
+    for name in raw:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=2e-4, err_msg=name)
+
+
+@with_jax
+@pytest.mark.parametrize("kind", RECIPES)
+def test_both_backends_come_to_the_same_losses(both: Path, kind: str) -> None:
+    rows = [json.loads((both / backend / kind / "metrics.jsonl").read_text()) for backend in ("tensorflow", "jax")]
+    for name in ("loss", "accuracy", "validation_loss"):
+        assert rows[0][name] == pytest.approx(rows[1][name], rel=1e-4), name
+
+
+@with_jax
+def test_both_backends_measure_the_same_run_alike(both: Path) -> None:
+    """Also where its network was trained on the other one."""
+    printed = [(both / f"{backend}.txt").read_text() for backend in ("tensorflow", "jax")]
+    ours, theirs = (json.loads(text[text.rindex("\n{\n") : text.rindex("\n[\n")]) for text in printed)
+    assert ours["test"] == pytest.approx(theirs["test"], rel=1e-5)
+    [[ours], [theirs]] = (json.loads(text[text.rindex("\n[\n") :]) for text in printed)
+    assert [one["name"] for one in ours["classes"]] == [one["name"] for one in theirs["classes"]]
+    shares = [[one["probability"] for one in predicted["classes"]] for predicted in (ours, theirs)]
+    assert shares[0] == pytest.approx(shares[1], rel=1e-4)
+
+
+@with_jax
+def test_a_run_is_resumed_bit_for_bit(tmp_path: Path) -> None:
+    """Dropout draws what it would have drawn. A precision that JAX does not have is refused."""
+    spec = RECIPES["sgd"].replace("global_average_pool, ", "global_average_pool, {dropout: {rate: 0.2}}, ")
+    (tmp_path / "dropping.yaml").write_text(spec.replace("{iterations: 6}", "{iterations: 10}"))
+    done = run("jax", tmp_path, "-c", RESUMED)
+    assert done.returncode == 0, done.stderr
+    assert (
+        done.stdout
+        == "on JAX, networks are trained in float32, not in mixed_bfloat16: --set training.precision=float32\n"
+    )
+    whole, resumed = state(tmp_path / "whole"), state(tmp_path / "killed")
+    assert whole.keys() == resumed.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(array, resumed[name], err_msg=name)
+
+
+@with_jax
+def test_a_run_of_the_other_backend_does_not_go_on(both: Path) -> None:
+    run = both / "jax" / "sgd"
+    (run / "result.json").unlink()
+    with pytest.raises(UsageError, match="began on jax, and goes on there: KERAS_BACKEND=jax"):
+        resume(run)
+
+
+@pytest.mark.parametrize(("backend", "message"), [("torch", "computes with tensorflow or jax"), ("x", "KERAS_BACKEND")])
+def test_other_backends_are_refused(backend: str, message: str, tmp_path: Path) -> None:
+    done = run(backend, tmp_path, "-m", "archbuilder", "train", "quickstart")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
