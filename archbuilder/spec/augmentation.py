@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from archbuilder.spec.base import Fraction, Kind
 from archbuilder.spec.framing import Framing, in_order
 from archbuilder.spec.short import Short, Weight, checks, misplaced, one_of_short
+
+Alpha = Annotated[float, Field(strict=True, gt=0, le=100)]
 
 
 class Shift(Kind):
@@ -23,10 +25,13 @@ class Shift(Kind):
 
 
 class PadCrop(Kind):
-    """Zeros around the normalised image, and a random crop of its old size (He et al. 2015, section 4.2)."""
+    """Pixels around the image, and a random crop of its old size (He et al. 2015, section 4.2)."""
 
     kind: Literal["pad_crop"] = "pad_crop"
-    pad: Annotated[int, Field(strict=True, ge=1, le=512)] = Field(4, description="How many zeros on each side.")
+    pad: Annotated[int, Field(strict=True, ge=1, le=512)] = Field(4, description="How many pixels on each side.")
+    fill: Literal["zero", "reflect"] = Field(
+        "zero", description="What they are: zeros, the mean of the normalised image; or the image in a mirror."
+    )
 
 
 class Flip(Short):
@@ -52,10 +57,45 @@ class Lighting(Short):
     deviation: Weight = Field(0.1, description="The deviation of the multiples.")
 
 
-Colours = ColourJitter | Lighting
+class RandAugment(Kind):
+    """Some of fourteen changes to place and colour, drawn for each image anew (arXiv:1909.13719)."""
+
+    MOST: ClassVar[int] = 30
+
+    kind: Literal["rand_augment"] = "rand_augment"
+    operations: Annotated[int, Field(strict=True, ge=1, le=14)] = Field(2, description="How many one after the other.")
+    magnitude: Annotated[float, Field(strict=True, ge=0, le=MOST)] = Field(
+        9, description="How strong each is, from 0 to 30; at 0, only equalize and auto-contrast change anything."
+    )
+
+
+class Cutout(Short):
+    """Sets a square to zero, which is the mean of the normalised image; its middle is anywhere (arXiv:1708.04552)."""
+
+    kind: Literal["cutout"] = "cutout"
+    size: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(description="The length of its side in pixels.")
+
+
+class MixUp(Short):
+    """Blends each image and its label with the next ones of the batch (arXiv:1710.09412)."""
+
+    kind: Literal["mixup"] = "mixup"
+    alpha: Alpha = Field(0.2, description="The share that is kept has the distribution Beta(alpha, alpha).")
+
+
+class CutMix(Short):
+    """Puts a rectangle of the next image of the batch in, and mixes the labels by the areas (arXiv:1905.04899)."""
+
+    kind: Literal["cutmix"] = "cutmix"
+    alpha: Alpha = Field(1.0, description="The area that is kept has the distribution Beta(alpha, alpha).")
+
+
+Colours = ColourJitter | Lighting | RandAugment
 """They work on pixels as they are stored; normalisation follows the last of them."""
-Change = Colours | Shift | PadCrop | Flip
-Augmentation = Framing | Change
+Places = Shift | PadCrop | Flip | Cutout
+Mixing = MixUp | CutMix
+"""They mix labels, too."""
+Augmentation = Framing | Colours | Places | Mixing
 AnyAugmentation = Annotated[Augmentation, *checks(one_of_short(Augmentation, "augmentations"))]
 Augmentations = Annotated[tuple[AnyAugmentation, ...], AfterValidator(in_order)]
 

@@ -11,10 +11,26 @@ from typing import Any, assert_never
 
 import tensorflow as tf
 
-from archbuilder.spec.augmentation import Augmentation, Change, ColourJitter, Colours, Flip, Lighting, PadCrop, Shift
+from archbuilder.spec.augmentation import (
+    Augmentation,
+    ColourJitter,
+    Colours,
+    CutMix,
+    Cutout,
+    Flip,
+    Lighting,
+    Mixing,
+    MixUp,
+    PadCrop,
+    Places,
+    RandAugment,
+    Shift,
+)
 from archbuilder.spec.framing import Framing
 from archbuilder.training.augment_colours import colour_jitter, lighting
-from archbuilder.training.augment_places import flip, pad_crop, shift
+from archbuilder.training.augment_mixing import cutmix, mixup
+from archbuilder.training.augment_places import cutout, flip, pad_crop, shift
+from archbuilder.training.augment_rand import rand_augment
 from archbuilder.training.draws import Draws
 
 Tensor = Any
@@ -33,8 +49,11 @@ def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tenso
     def augment(pixels: Tensor, shares: Tensor, indices: Tensor, epoch: Tensor) -> tuple[Tensor, Tensor]:
         images = tf.cast(pixels, tf.float32) if coloured else normalise(pixels)
         for number, step in enumerate(steps, 1):
-            if not isinstance(step, Framing):
-                images = _changed(step, images, Draws(indices, epoch, seed, number - 1))
+            draws = Draws(indices, epoch, seed, number - 1)
+            if isinstance(step, Mixing):
+                images, shares = _mixed(step, images, shares, draws)
+            elif not isinstance(step, Framing):
+                images = _changed(step, images, draws)
             if number == coloured:
                 images = normalise(images)
         return images, shares
@@ -42,17 +61,31 @@ def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tenso
     return augment
 
 
-def _changed(step: Change, images: Tensor, draws: Draws) -> Tensor:
+def _mixed(step: Mixing, images: Tensor, shares: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+    match step:
+        case MixUp():
+            return mixup(images, shares, draws, step.alpha)
+        case CutMix():
+            return cutmix(images, shares, draws, step.alpha)
+        case _:
+            assert_never(step)
+
+
+def _changed(step: Colours | Places, images: Tensor, draws: Draws) -> Tensor:
     match step:
         case ColourJitter():
             return colour_jitter(images, draws, step)
+        case RandAugment():
+            return rand_augment(images, draws, step)
         case Lighting():
             return lighting(images, draws, step.deviation)
         case Shift():
-            return shift(images, draws, step.fraction, step.fill == "zero")
+            return shift(images, draws, step.fraction, step.fill)
         case PadCrop():
-            return pad_crop(images, draws, step.pad)
+            return pad_crop(images, draws, step.pad, step.fill)
         case Flip():
             return flip(images, draws, step.direction == "horizontal")
+        case Cutout():
+            return cutout(images, draws, step.size)
         case _:
             assert_never(step)

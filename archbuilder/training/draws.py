@@ -33,6 +33,15 @@ class Draws:
         radius = tf.sqrt(-2 * tf.math.log(1 - self.uniform(2 * number)))
         return radius * tf.cos(2 * pi * self.uniform(2 * number + 1))
 
+    def beta(self, number: int, alpha: float) -> Tensor:
+        """(n,) float32 of the distribution Beta(alpha, alpha), to 16 bits: halves the interval where it must lie."""
+        share = self.uniform(number)
+        found = tf.zeros_like(share)
+        for power in range(1, 17):
+            middle = found + 2.0**-power
+            found = tf.where(tf.math.betainc(alpha, alpha, middle) <= share, middle, found)
+        return found
+
     def _bits(self, number: int) -> Tensor:
         """(n,) int64, uniform in 32 bits."""
         key = _hash(self._key + number)

@@ -41,6 +41,9 @@ RECIPES = {
         "training.early_stopping={watch: validation_accuracy, patience: 2, min_change: 0.4}", "training.stop.epochs=9",
         "training.keep.every_epochs=3",
     ],
+    "every augmentation in the compiled step": [
+        "training.augment=[colour_jitter, rand_augment, {pad_crop: {pad: 1, fill: reflect}}, {cutout: 2}, mixup, cutmix]",
+    ],
     "a run that ends within an epoch": ["training.stop={iterations: 39}", "training.keep.every_epochs=2"],
 }  # fmt: skip
 

@@ -10,7 +10,16 @@ import pytest
 import tensorflow as tf
 from scipy.ndimage import shift as scipy_shift  # type: ignore[import-untyped]
 
-from archbuilder.spec.augmentation import Augmentation, ColourJitter, Flip, Lighting, PadCrop, Shift
+from archbuilder.spec.augmentation import (
+    Augmentation,
+    ColourJitter,
+    Cutout,
+    Flip,
+    Lighting,
+    PadCrop,
+    RandAugment,
+    Shift,
+)
 from archbuilder.training.augment import augmenter
 
 pytestmark = pytest.mark.keras
@@ -70,13 +79,14 @@ def test_shift_is_scipys_as_in_image_data_generator(fill: Any, mode: str) -> Non
         np.testing.assert_allclose(result, scipy_shift(image, moves, order=1, mode=mode), atol=2e-5)
 
 
-def test_pad_crop_crops_the_zero_padded_image() -> None:
+@pytest.mark.parametrize(("fill", "mode"), [("zero", "constant"), ("reflect", "reflect")])
+def test_pad_crop_crops_the_padded_image(fill: Any, mode: Any) -> None:
     images, indices = batch()
-    cropped = augmented([PadCrop(pad=3)], images, indices)
+    cropped = augmented([PadCrop(pad=3, fill=fill)], images, indices)
     places = set()
     for image, index, result in zip(images, indices, cropped, strict=True):
         top, left = (bits(7, 3, int(index), 0, number) * 7 >> 32 for number in (0, 1))
-        padded = np.pad(image, ((3, 3), (3, 3), (0, 0)))
+        padded = np.pad(image, ((3, 3), (3, 3), (0, 0)), mode=mode)
         np.testing.assert_array_equal(result, padded[top : top + 8, left : left + 11])
         places.add((top, left))
     assert {top for top, _ in places} == set(range(7)) == {left for _, left in places}
@@ -90,6 +100,19 @@ def test_flip_mirrors_half_of_the_images(direction: Any, axis: int) -> None:
     expected = [np.flip(image, axis) if mirror else image for image, mirror in zip(images, mirrored, strict=True)]
     np.testing.assert_array_equal(flipped, expected)
     assert 70 < sum(mirrored) < 130
+
+
+@pytest.mark.parametrize("size", [3, 4, 40])
+def test_cutout_clears_a_square_that_may_reach_over_the_border(size: int) -> None:
+    images, indices = batch()
+    middles = set()
+    for image, index, result in zip(images, indices, augmented([Cutout(size=size)], images, indices), strict=True):
+        down, right = (bits(7, 3, int(index), 0, number) * side >> 32 for number, side in ((0, 8), (1, 11)))
+        top, left = down - size // 2, right - size // 2
+        image[max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+        np.testing.assert_array_equal(result, image)
+        middles.add((down, right))
+    assert {down for down, _ in middles} == set(range(8))
 
 
 def blended(image: Any, other: Any, factor: float) -> Any:
@@ -135,7 +158,9 @@ def test_normalisation_follows_the_last_colours() -> None:
         np.testing.assert_array_equal(same, labels)
 
 
-RECIPE: list[Augmentation] = [ColourJitter(), Lighting(), Shift(), PadCrop(), Flip()]
+RECIPE: list[Augmentation] = [
+    ColourJitter(), Lighting(), RandAugment(), Shift(), PadCrop(fill="reflect"), Flip(), Cutout(size=3),
+]  # fmt: skip
 
 
 def test_an_image_does_not_depend_on_its_batch() -> None:
