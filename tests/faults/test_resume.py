@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,8 @@ from archbuilder.errors import TerminatedError
 from archbuilder.spec import Spec, load
 from archbuilder.training import loop
 from archbuilder.training.run import Run
-from tests.training.runs import Notes, assert_same, stop_at
+from tests.faults.nursery import Nursery
+from tests.training.runs import Notes, assert_same, last_checkpoint, stop_at
 
 pytestmark = [
     pytest.mark.keras,
@@ -66,31 +65,24 @@ def test_stopped_twice(spec: Spec, whole: Run, tmp_path: Path) -> None:
     assert_same(loop.resume(tmp_path), whole)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from archbuilder import load
-from archbuilder.training import loop
-from archbuilder.training.progress import Reporter
-
-class Killer(Reporter):
-    def end_epoch(self, metrics, best):  # its metrics and the best weights are written, its checkpoint is not
-        if metrics["epoch"] == int(sys.argv[3]):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-loop.train(load(sys.argv[1]), out=Path(sys.argv[2]), reporter=Killer())
+AFTER_EPOCH = """
+import os, signal
+from archbuilder.training.progress import LineReporter
+def end_epoch(self, metrics, best):  # its metrics and the best weights are written, its checkpoint is not
+    if metrics["epoch"] == {epoch}:
+        os.kill(os.getpid(), signal.SIGKILL)
+LineReporter.end_epoch = end_epoch
 """
 
 
-@pytest.mark.parametrize(("epoch", "checkpoint"), [(1, None), (3, "iteration-00000022")])
+@pytest.mark.parametrize(("epoch", "checkpoint"), [(1, None), (3, 22)])
 def test_sigkill_at_the_worst_moment(
-    epoch: int, checkpoint: str | None, tiny: Path, whole: Run, tmp_path: Path
+    epoch: int, checkpoint: int | None, nursery: Nursery, tiny: Path, whole: Run, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", KILLED, str(tiny), str(tmp_path), str(epoch)]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == -signal.SIGKILL
-    killed = Run.open(tmp_path)
-    assert len(killed.metrics()) == epoch
-    assert [path.name for path in killed.checkpoints(3).paths()][-1:] == ([checkpoint] if checkpoint else [])
+    ended = nursery.run("train", tiny, "--out", tmp_path, before=AFTER_EPOCH.format(epoch=epoch))
+    assert ended.code == -signal.SIGKILL
+    assert len(Run.open(tmp_path).metrics()) == epoch
+    assert last_checkpoint(tmp_path) == checkpoint
     assert_same(loop.resume(tmp_path), whole)
 
 
