@@ -8,7 +8,8 @@ gradient is exactly zero. And where nothing is learned, a norm is folded into th
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 from zlib import crc32
 
@@ -57,6 +58,22 @@ class Forward:
     def classes(self) -> int:
         """How many classes the last output tells apart."""
         return self.graph[self.graph.outputs[-1]].shape[-1]
+
+    def compiled(self, function: Callable[..., Any], signature: Sequence[Any]) -> Callable[..., Any]:
+        """A function of tensors that runs the graph, compiled for arguments of this signature.
+
+        Where there are loops, TensorFlow compiles it as it stands. To rewrite the ops of thousands of variables takes
+        longer than all else of the first iteration, and gains nothing there.
+        """
+        compiled: Callable[..., Any] = tf.function(function, input_signature=signature, autograph=False)
+        if not any(isinstance(part, Repetition) for part in self._parts):
+            return compiled
+
+        def as_it_stands(*arguments: Any) -> Any:
+            with _rewriting_nothing():
+                return compiled(*arguments)
+
+        return as_it_stands
 
     @property
     def ends_in_softmax(self) -> bool:
@@ -215,6 +232,18 @@ class _Pass:
         weights = self.parameters[node.name]
         product = tf.tensordot(tensor, tf.cast(weights["kernel"], tensor.dtype), 1)
         return tf.nn.bias_add(product, tf.cast(weights["bias"], tensor.dtype)) if "bias" in weights else product
+
+
+@contextmanager
+def _rewriting_nothing() -> Iterator[None]:
+    """TensorFlow's graph optimizer is off; it can be set for a whole process only."""
+    key = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(key, False)
+    tf.config.optimizer.set_experimental_options({key: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({key: before})
 
 
 def _weights(node: Node, layers: Mapping[str, keras.Layer]) -> dict[str, Variable]:

@@ -70,7 +70,7 @@ class TrainingStep:
         signature = [tf.TensorSpec([None], tf.int32), integer, integer, tf.TensorSpec([], tf.float32)]
         if pixels is None:
             signature.append(tf.TensorSpec([None, *forward.graph.input.shape], tf.uint8))
-        self._compiled = tf.function(self._iterate, input_signature=signature, autograph=False)
+        self._compiled = forward.compiled(self._iterate, signature)
 
     def __call__(self, indices: Array, epoch: int, iteration: int, rate: float, *pixels: Array) -> None:
         """One iteration over the training images at `indices` (n,), at the learning rate `rate`.
@@ -205,7 +205,7 @@ class EvaluationStep:
     ) -> None:
         self.forward, self.normalise, self.batch_size, self.engine = forward, normalise, batch_size, engine or Engine()
         shape = (None, *forward.graph.input.shape)
-        self._compiled = tf.function(self._logits, input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
+        self._compiled = forward.compiled(self._logits, [tf.TensorSpec(shape, tf.uint8)])
 
     def __call__(self, pixels: Array | Streamed, labels: Array) -> Evaluation:
         """Loss, accuracy and probabilities on pixels (n, H, W, C), uint8, and their labels (n,)."""
