@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": "Say whether a network is a published one, and why not.",
     "train": "Train a network by its own recipe.",
     "schedule": "Print and plot the learning rate of a recipe.",
+    "augment": "Draw what training makes of its images.",
     "evaluate": "Measure a trained network on its test set.",
     "predict": "Classify images with a trained network.",
     "list": "List the bundled specs.",

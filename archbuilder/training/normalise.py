@@ -30,6 +30,11 @@ class Normaliser:
         """(n, H, W, C) uint8 -> (n, H, W, C) float32."""
         return tf.cast(pixels, tf.float32) * (self.scale / np.float32(255)) - self.offset * self.scale
 
+    def undone(self, images: Floats) -> Pixels:
+        """The nearest pixels that give such images."""
+        pixels: Pixels = ((images / self.scale + self.offset) * 255).round().clip(0, 255).astype(np.uint8)
+        return pixels
+
     def save(self, path: Path) -> None:
         """Writes a NumPy archive to exactly this path."""
         with path.open("wb") as file:

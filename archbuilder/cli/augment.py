@@ -1,0 +1,49 @@
+"""archbuilder augment"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archbuilder.cli.options import edits_option, load_tensorflow, spec_argument
+from archbuilder.errors import UsageError
+
+FORMATS = (".png", ".jpg", ".webp")
+
+
+@click.command()
+@spec_argument
+@click.option("--data", type=click.Path(path_type=Path), metavar="PATH", help="Where the data set lies.")
+@click.option("--images", type=click.IntRange(1, 64), default=8, show_default=True, help="How many training images.")
+@click.option("--epochs", type=click.IntRange(1, 64), default=8, show_default=True, help="How many epochs.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="The picture: .png, .jpg or .webp.  [default: SPEC.png]")  # fmt: skip
+@edits_option
+def command(
+    spec: str, data: Path | None, images: int, epochs: int, output: Path | None, edits: tuple[str, ...]
+) -> None:
+    """Draw what the training of SPEC makes of its images: a row for each image, a column for each epoch.
+
+    They are the very images that `train` would learn from, at the same seed. Where labels are mixed, their shares stand
+    below.
+
+    \b
+    Examples:
+      archbuilder augment quickstart
+      archbuilder augment related/wide_resnet28_10 --data cifar-10-batches-py -o sheet.png
+      archbuilder augment quickstart --set 'training.augment=[mixup]' --set training.seed=1 -o mixed.png
+    """
+    if output is not None and output.suffix.lower() not in FORMATS:
+        raise UsageError(f"a picture is named .png, .jpg or .webp, not '{output.name}'")
+    from archbuilder.spec import load, require_training
+
+    loaded = load(spec, edits)
+    require_training(loaded)
+    load_tensorflow()
+    from archbuilder.training.setup import prepare
+    from archbuilder.training.sheet import draw
+
+    path = output or Path(f"{Path(loaded.name).name}.png")
+    draw(prepare(loaded, data), images, epochs).save(path)
+    click.echo(path)
