@@ -46,6 +46,8 @@ CASES = [
     ("steps: {initial: 0.1, unit: epochs, drops: {10: 0.01}", "plateau: {initial: 1, patience: 20", "patience-too-long", "patience"),
     ("accumulate: 1", "early_stopping: {patience: 20}", "patience-too-long", "patience"),
     ("pad: 2", "pad: 8", "padding-too-large", "pad"),
+    ("pad_crop: {pad: 2}", "cutout: 8", "cutout-too-large", "cutout"),
+    ("[{pad_crop: {pad: 2}}]\n  batch_size: 130", "[mixup: 0.2]\n  batch_size: 1", "mixing-one-image", "mixup"),
     ("holdout: 133", "holdout: 9", "holdout-size", "holdout"),
     ("holdout: 133", "holdout: 1424", "holdout-size", "holdout"),
     ("holdout: 133", "holdout: 2000", "holdout-size", "holdout"),

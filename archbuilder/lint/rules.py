@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from archbuilder.lint.recipe import Found, Recipe, Rule
 from archbuilder.source import Path
 from archbuilder.spec import learning_rate as rates
-from archbuilder.spec.augmentation import PadCrop
+from archbuilder.spec.augmentation import Cutout, Mixing, PadCrop
 from archbuilder.spec.data import Holdout, OnTest
 from archbuilder.spec.optimization import Adam, Sgd
 from archbuilder.spec.training import EarlyStopping
@@ -109,6 +109,20 @@ def _padding(recipe: Recipe) -> Iterator[Found]:
             )
 
 
+def _cutout(recipe: Recipe) -> Iterator[Found]:
+    height, width, _ = recipe.graph.input.shape
+    for index, step in enumerate(recipe.training.augment):
+        if isinstance(step, Cutout) and step.size >= max(height, width):
+            found = f"a square of {step.size} covers images of {height}x{width}"
+            yield Found(("training", "augment", index, "cutout"), found)
+
+
+def _mixing(recipe: Recipe) -> Iterator[Found]:
+    for index, step in enumerate(recipe.training.augment):
+        if isinstance(step, Mixing) and recipe.training.batch_size == 1:
+            yield Found(("training", "augment", index, step.kind), f"{step.kind} in batches of one image")
+
+
 def _hold_out(recipe: Recipe) -> Iterator[Found]:
     validation = recipe.training.data.validation
     if recipe.images is None or not isinstance(validation, Holdout):
@@ -157,6 +171,8 @@ RULES = (
     Rule("stops-before-plateau", "The rate never falls: its patience has to be the shorter one.",
          _stops_before_plateau),
     Rule("padding-too-large", "Some crops show nothing of the image.", _padding),
+    Rule("cutout-too-large", "Some images lose all that they show.", _cutout),
+    Rule("mixing-one-image", "An image is mixed with another one of its batch.", _mixing),
     Rule("holdout-size", "Each class needs images to learn from, and to be judged by.", _hold_out),
     Rule("batch-larger-than-data", "An epoch is one iteration of a smaller batch.", _batch),
     Rule("norm-on-one-image", "Statistics of one image say nothing of the others: training and test differ.",
