@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
 from typing import IO, Any, NoReturn
@@ -31,6 +29,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 from throughput_ways import WAYS, Turns
+
+from archbuilder.training.machine import instructions, processor
 
 BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
 
@@ -100,13 +100,8 @@ def measure(script: Sequence[str], names: Sequence[str], rounds: int, seconds: f
 
 
 def machine() -> dict[str, Any]:
-    path = Path("/proc/cpuinfo")
-    facts = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line) if path.exists() else {}
-    entries = {name.strip(): value.strip() for name, value in facts.items()}
-    flags = entries.get("flags", "").split()
     return {
-        "processor": entries.get("model name", platform.processor()), "cores": os.cpu_count(),
-        "flags": [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags],
+        "processor": processor(), "cores": os.cpu_count(), "instructions": instructions(),
         "versions": {name: _version(name) for name in ("tensorflow", "keras", "torch", "numpy")},
     }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import numpy as np
 
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.spec.framing import Resize
+from archbuilder.training import machine
 from archbuilder.training.data_images import Dataset, Images, Indices, Labels, Shape
 from archbuilder.training.decoding import check_header, decode, mode_of
 from archbuilder.training.framing import frame
@@ -68,16 +68,12 @@ def load(path: Path, input_shape: Shape, own_size: bool = False) -> Dataset:
     folder = locate(path)
     name, classes, mode = folder.resolve().name, class_names(folder), mode_of(input_shape)
     train, test = (files(folder, part, classes, mode) for part in ("train", "test"))
-    if own_size or (len(train) + len(test)) * prod(input_shape) > _memory() / 4:
+    memory, needed = machine.memory(), (len(train) + len(test)) * prod(input_shape)
+    if own_size or (memory is not None and needed > memory / 4):
         train.check()
         test.check()
         return Dataset.of(name, classes, train, test, str(folder))
     return Dataset.of(name, classes, in_memory(train, input_shape), in_memory(test, input_shape), str(folder))
-
-
-def _memory() -> int:
-    """Of the machine, in bytes."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def is_image_folder(path: Path) -> bool:

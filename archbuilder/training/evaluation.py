@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,16 @@ from archbuilder.spec import require_training
 from archbuilder.spec.data import Holdout
 from archbuilder.spec.framing import AnyFraming
 from archbuilder.training.checkpoint import Json
+from archbuilder.training.data import load_data
+from archbuilder.training.decoding import mode_of
 from archbuilder.training.framing import frame
 from archbuilder.training.learners import evaluation_step
 from archbuilder.training.run import Run, Which
-from archbuilder.training.setup import prepare
+from archbuilder.training.setup import Load, prepare
 from archbuilder.training.step import Evaluation
 
 Array = NDArray[Any]
 PREDICTED_AT_ONCE = 64
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,12 @@ def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which 
     where the classes or the data of the runs differ from each other, or from the data at `data_path`.
     """
     _require_alike(runs, data_path)
-    first = _Member.of(runs[0], data_path or runs[0].data_path, weights)
+    load = cache(load_data)  # once, where the networks take the images alike
+    first = _Member.of(runs[0], data_path or runs[0].data_path, weights, load)
     total, measured = first.probabilities, [first.measured]
     for run in runs[1:]:
-        member = _Member.of(run, data_path or runs[0].data_path, weights)  # of one layout, so in the same order
+        # Of one layout, so in the same order.
+        member = _Member.of(run, data_path or runs[0].data_path, weights, load)
         _require_same_images(first, member)
         total, measured = total + member.probabilities, [*measured, member.measured]
     if len(runs) == 1:
@@ -88,9 +92,9 @@ class _Member:
     """Of each test image and class."""
 
     @classmethod
-    def of(cls, run: Run, data_path: Path | None, weights: Which) -> _Member:
+    def of(cls, run: Run, data_path: Path | None, weights: Which, load: Load) -> _Member:
         precision = run.environment["precision"]
-        setup = prepare(run.spec, data_path, precision)
+        setup = prepare(run.spec, data_path, precision, load=load)
         if setup.data.classes != run.classes:
             raise UsageError(
                 f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}"
@@ -149,11 +153,10 @@ def _read(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Path, 
 def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
     """Any image as pixels `(H, W, C)` or `(crops, H, W, C)`, in grey or colour as the network has it."""
     height, width, channels = shape
-    if channels not in _MODES:
-        raise UsageError(f"images of {channels} channels cannot be read from files")
+    mode = mode_of((height, width, channels))
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert(_MODES[channels])
+            upright = ImageOps.exif_transpose(image).convert(mode)
     except FileNotFoundError:
         raise MissingError(f"there is no image {path}") from None
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:

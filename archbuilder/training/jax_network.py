@@ -15,6 +15,7 @@ from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.keras_backend import without_softmax
 from archbuilder.training.forward import norms_behind_convolutions
+from archbuilder.training.optimizers import penalties
 
 Tensor = Any
 Values = Sequence[jax.Array]
@@ -63,12 +64,8 @@ class JaxNetwork:
 
     def penalties(self) -> list[float]:
         """What the gradient of each trained weight's l2 takes times the weight."""
-        factors = {
-            self.weights[node.name]["kernel"].path: 2 * node.op.l2
-            for node in self.graph.nodes
-            if isinstance(node.op, ops.Conv | ops.Dense)
-        }
-        return [factors.get(variable.path, 0.0) for variable in self.trained]
+        pulls = {self.weights[name]["kernel"].path: factor for name, factor in penalties(self.graph).items()}
+        return [pulls.get(variable.path, 0.0) for variable in self.trained]
 
     def idle(self) -> list[bool]:
         """Which trained weights have a gradient of exactly zero: biases that a norm takes off again."""

@@ -79,6 +79,11 @@ def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, str]]:
                 pass
 
 
+def penalties(graph: Graph) -> dict[str, float]:
+    """By node, what the gradient of its kernel takes times the kernel for the sake of its l2."""
+    return {node.name: 2 * node.op.l2 for node in graph.nodes if isinstance(node.op, ops.Conv | ops.Dense)}
+
+
 class Sgd:
     """Stochastic gradient descent with momentum, plain or Nesterov's."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
@@ -20,7 +20,7 @@ from archbuilder.graph.ops import show
 from archbuilder.keras_backend import build_model
 from archbuilder.schedule import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
-from archbuilder.spec.data import ImageFolder, Npz, OnTest, Source, TfRecord
+from archbuilder.spec.data import Data, ImageFolder, Npz, OnTest, Source, TfRecord
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.augment import augmenter
@@ -36,6 +36,8 @@ from archbuilder.training.step import EvaluationStep, TrainingStep
 from archbuilder.training.stream import Stream
 
 Array = NDArray[Any]
+Load = Callable[[Data, Shape, Path | None, bool], Dataset]
+"""Gives the data of a spec, as `load_data` does."""
 FITTED_ON = 10_000
 """How many images that are streamed statistics come from."""
 
@@ -86,7 +88,7 @@ class Setup:
 
         Of several processes, each streams what it needs itself.
         """
-        if isinstance(self.pixels(self.train), Stream):
+        if self._is_streamed(self.train):
             stream = Stream(self.train, self.training.training_frame, self._shape, self.training.seed)
             needed = (batch[engine.rows(len(batch))] for batch in batches)
             return zip(batches, stream.read(needed, epoch), strict=True)
@@ -97,9 +99,12 @@ class Setup:
 
         `quick` takes one crop of each.
         """
-        if isinstance(images, Images) and not self.training.is_framed:
+        if isinstance(images, Images) and not self._is_streamed(images):
             return images.pixels
         return Stream(images, self.training.quick_frame if quick else self.training.testing_frame, self._shape)
+
+    def _is_streamed(self, images: Pictures) -> bool:
+        return self.training.is_framed or not isinstance(images, Images)
 
     def fit_normaliser(self) -> Normaliser:
         """From all training images, or from some of those that are streamed."""
@@ -195,13 +200,17 @@ class Learner:
 
 
 def prepare(
-    spec: Spec, data_path: Path | None, precision: Precision | None = None, frozen: Sequence[str] = ()
+    spec: Spec,
+    data_path: Path | None,
+    precision: Precision | None = None,
+    frozen: Sequence[str] = (),
+    load: Load = load_data,
 ) -> Setup:
     """Loads the data of a spec and checks that the network fits it; raises SpecError or UsageError where not."""
     training, graph = require_training(spec), freeze(expand(spec), frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
-    data = load_data(training.data, (height, width, channels), path, training.is_framed)
+    data = load(training.data, (height, width, channels), path, training.is_framed)
     require_fit(graph, data)
     train, validation = split(data.train, training.data.validation, training.seed)
     if isinstance(training.data.validation, OnTest):

@@ -10,12 +10,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from archbuilder.graph import ops
 from archbuilder.training.augment import Augmenter
 from archbuilder.training.averaging import Averages
 from archbuilder.training.engine import Engine, Share, add, assign, portion
 from archbuilder.training.forward import Forward
-from archbuilder.training.optimizers import Optimizer, decayed
+from archbuilder.training.optimizers import Optimizer, decayed, penalties
 
 Array = NDArray[Any]
 Tensor = Any
@@ -277,12 +276,8 @@ class _LossScale:
 
 def _penalties(forward: Forward) -> list[float]:
     """What the gradient of each trained variable's l2 takes times the variable."""
-    factors = {
-        forward.weights[node.name]["kernel"].ref(): 2 * node.op.l2
-        for node in forward.graph.nodes
-        if isinstance(node.op, ops.Conv | ops.Dense)
-    }
-    return [factors.get(variable.ref(), 0.0) for variable in forward.variables]
+    pulls = {forward.weights[name]["kernel"].ref(): factor for name, factor in penalties(forward.graph).items()}
+    return [pulls.get(variable.ref(), 0.0) for variable in forward.variables]
 
 
 def _smoothed(labels: Tensor, smoothing: float) -> Tensor:

@@ -163,17 +163,17 @@ class Trainer:
         ):
             self._iteration(batch, epoch, *pixels)
             pace.count(len(batch))
-            if (
-                (self.learner.engine.processes == 1 and pace.is_time_to_look())
-                or number % LOOK_EVERY == 0
-                or number == done + 1
-            ):
+            if self._is_time_to_look(number, pace) or number == done + 1:
                 self._look(number, pace)
             if number < len(batches) and self._is_told_to_stop:
                 self._stop()
         self._end_epoch(epoch + 1, pace)
         if not self._is_over and self._is_told_to_stop:
             self._stop()
+
+    def _is_time_to_look(self, number: int, pace: Pace) -> bool:
+        """Several processes look at the same iterations, one also after a time of its own."""
+        return (self.learner.engine.processes == 1 and pace.is_time_to_look()) or number % LOOK_EVERY == 0
 
     @property
     def _is_told_to_stop(self) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from archbuilder.errors import UsageError
 from archbuilder.spec import load
 from archbuilder.training import loop
+from archbuilder.training.data import load_data
 from archbuilder.training.evaluation import evaluate
 from archbuilder.training.run import Run
 
@@ -72,6 +73,18 @@ def test_an_ensemble_averages_the_probabilities_of_its_networks(first: Run, wide
     assert ensemble["accuracy"] == (mean.argmax(1) == labels).mean()
     assert ensemble["loss"] == pytest.approx(-np.log(mean[np.arange(60), labels]).mean(), rel=TOLERANCE)
     assert ensemble["loss"] < np.mean([run["test"]["loss"] for run in measured["runs"]])
+
+
+def test_images_that_networks_take_alike_are_read_once(first: Run, wider: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+
+    def counted(*arguments: Any) -> Any:
+        read.append(arguments)
+        return load_data(*arguments)
+
+    monkeypatch.setattr("archbuilder.training.evaluation.load_data", counted)
+    evaluate([first, wider, first])
+    assert len(read) == 1
 
 
 def test_runs_of_other_data_make_no_ensemble(first: Run, tiny: Path, tmp_path: Path, data: Path) -> None:

@@ -227,7 +227,7 @@ def test_an_unreadable_image_is_named_before_anything_is_trained(spec: Spec, fol
 def test_a_folder_that_memory_does_not_hold_is_streamed(load_spec: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load_spec("training.augment=[flip]", "training.testing=[]")
     resident = prepare(spec, None)
-    monkeypatch.setattr("archbuilder.training.data_folder._memory", lambda: 10_000)
+    monkeypatch.setattr("archbuilder.training.machine.memory", lambda: 10_000)
     streamed = prepare(spec, None)
     in_memory, stream = (setup.pixels(setup.data.test) for setup in (resident, streamed))
     assert isinstance(stream, Stream)
