@@ -204,13 +204,13 @@ def prepare(
     data_path: Path | None,
     precision: Precision | None = None,
     frozen: Sequence[str] = (),
-    load: Load = load_data,
+    load: Load | None = None,
 ) -> Setup:
     """Loads the data of a spec and checks that the network fits it; raises SpecError or UsageError where not."""
     training, graph = require_training(spec), freeze(expand(spec), frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
-    data = load(training.data, (height, width, channels), path, training.is_framed)
+    data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed)
     require_fit(graph, data)
     train, validation = split(data.train, training.data.validation, training.seed)
     if isinstance(training.data.validation, OnTest):
