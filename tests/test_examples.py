@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
 import archbuilder
+from archbuilder.graph import ops
 from archbuilder.keras_export import differences
 
 FOLDER = Path(__file__).parent.parent / "examples"
 FILES = sorted(FOLDER.rglob("*.yaml"))
 EXAMPLES = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(FOLDER).as_posix())
+OWN_UNITS = pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda file: file.stem)
 SHORT = [
     "training.data={source: digits, validation: {holdout: 0.1}}",
     "training.batch_size=16",
@@ -64,8 +67,31 @@ def test_words_of_grouped_and_depthwise_convolutions() -> None:
     assert words("inverted_residual.yaml", "stage2/unit1/residual/conv2") == "depthwise 3x3 conv, 48, /2"
 
 
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("plain20", "plain20_v1"), ("plain56", "plain56_v1"),
+        ("resnet20", "he2015/resnet20"), ("resnet56", "he2015/resnet56"),
+    ],
+)  # fmt: skip
+def test_degradation_differs_in_depth_and_shortcuts_only(name: str, published: str) -> None:
+    file = FOLDER / "degradation" / f"{name}.yaml"
+    spec = archbuilder.load(file)
+    assert spec.training == archbuilder.load(FOLDER / "degradation" / "resnet20.yaml").training
+    assert archbuilder.report(file).depth == archbuilder.report(published).depth
+    assert any(isinstance(node.op, ops.Add) for node in archbuilder.graph(file).nodes) == name.startswith("resnet")
+
+
+def test_degradation_as_it_was_measured() -> None:
+    with (FOLDER / "degradation" / "degradation.csv").open(newline="", encoding="utf-8") as file:
+        last = {row["network"]: row for row in csv.DictReader(file)}
+    for column in ("training_error", "validation_error"):
+        errors = {name: float(row[column]) for name, row in last.items()}
+        assert errors["resnet56"] < errors["resnet20"] < errors["plain20"] < errors["plain56"]
+
+
 @pytest.mark.keras
-@EXAMPLES
+@OWN_UNITS
 def test_keras_agrees(file: Path) -> None:
     graph = archbuilder.graph(file)
     assert differences(graph, archbuilder.build(file)) == []
@@ -73,7 +99,7 @@ def test_keras_agrees(file: Path) -> None:
 
 @pytest.mark.keras
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras, when it saves
-@EXAMPLES
+@OWN_UNITS
 def test_trains(file: Path, tmp_path: Path) -> None:
     run = archbuilder.train(file, SHORT, out=tmp_path / "run")
     assert run.result is not None
