@@ -161,7 +161,7 @@ def main(rounds: int, seconds: float, chosen: tuple[str, ...], as_json: bool, wo
     for name in wanted:
         if name not in names:
             click.echo(f"left out: {name}, since {WAYS[name].package} is not installed", err=True)
-    found = results(measure([__file__], names, rounds, seconds), BASES)
+    found = results(measure([__file__], names, rounds, seconds)[0], BASES)
     if as_json:
         click.echo(json.dumps({"machine": machine(), "ways": found}, indent=1))
     else:

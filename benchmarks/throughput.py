@@ -8,7 +8,8 @@ the ceiling is that of the rate at which the machine multiplies large matrices i
 Every way is a process of its own that stays alive. They take turns, one at a time while the others wait, so that a
 machine that drifts drifts under all of them. A ratio is taken within each round, and then its median over the rounds.
 The pixels are random: what they show does not change how long they take. Needs scipy for the reference code's
-ImageDataGenerator, and torch for PyTorch's ways; a way whose package is missing is left out and named.
+ImageDataGenerator, torch for PyTorch's ways and jax for JAX's; a way whose package is missing is left out and named.
+"first" is the seconds from the start of a way's process, in which it is alone, until its first iteration is done.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
 
-    def wait_until_warm(self) -> None:
-        self._answer()
+    def wait_until_warm(self) -> float:
+        """The seconds until its first iteration was done, from the start of the process."""
+        return float(self._answer())
 
     def turn(self, seconds: float) -> float:
         """Images a second over one turn."""
@@ -85,18 +87,24 @@ class Spread:
         return cls(median(values), min(values), max(values))
 
 
-def measure(script: Sequence[str], names: Sequence[str], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Images a second of each way of a script in each round; every second round goes backwards."""
-    workers = [Worker(script, name) for name in names]
-    for worker in workers:
-        worker.wait_until_warm()
+def measure(
+    script: Sequence[str], names: Sequence[str], rounds: int, seconds: float
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Images a second of each way of a script in each round, and the seconds until its first iteration was done.
+
+    Every second round goes backwards.
+    """
+    workers, first = [], {}
+    for name in names:
+        workers.append(Worker(script, name))
+        first[name] = workers[-1].wait_until_warm()
     rates: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds):
         for worker in workers if number % 2 == 0 else reversed(workers):
             rates[worker.name].append(worker.turn(seconds))
     for worker in workers:
         worker.stop()
-    return rates
+    return rates, first
 
 
 def machine() -> dict[str, Any]:
@@ -135,6 +143,7 @@ def table(network: str, found: dict[str, Any]) -> Table:
     drawn = Table(
         "way",
         "images/s",
+        "first, s",
         *(f"/ {base}" for base in bases),
         "/ ceiling",
         title=f"{network}, median (lowest to highest)",
@@ -143,7 +152,11 @@ def table(network: str, found: dict[str, Any]) -> Table:
         ratios = (shown(result[f"times {base}"], "{:.2f}") if base != name else "1" for base in bases)
         share = result.get(f"times {_ceiling(name)}")
         drawn.add_row(
-            name, shown(result["images_per_second"], "{:.1f}"), *ratios, shown(share, "{:.2f}") if share else ""
+            name,
+            shown(result["images_per_second"], "{:.1f}"),
+            f"{result['seconds_until_first_iteration']:.1f}",
+            *ratios,
+            shown(share, "{:.2f}") if share else "",
         )
     return drawn
 
@@ -178,7 +191,10 @@ def main(
     for name in wanted:
         if name not in names:
             click.echo(f"left out: {name}, since {ways[name].package} is not installed", err=True)
-    found = results(measure([__file__, "--network", network], names, rounds, seconds))
+    rates, first = measure([__file__, "--network", network], names, rounds, seconds)
+    found = results(rates)
+    for name, until in first.items():
+        found[name]["seconds_until_first_iteration"] = until
     if as_json:
         click.echo(json.dumps({"machine": machine(), "ways": found}, indent=1))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,10 +22,14 @@ class Turns:
 
     def __init__(self) -> None:
         self._count, self._first, self._start = 0.0, 0.0, inf
-        self._end = perf_counter() + WARM_UP
+        self._began = perf_counter()
+        self._end = self._began + WARM_UP
+        self._until_first: float | None = None
 
     def tick(self, images: float) -> None:
         now = perf_counter()
+        if self._until_first is None:
+            self._until_first = now - self._began
         if now < self._start:
             self._first = now
         else:
@@ -34,13 +39,15 @@ class Turns:
             self._wait()
 
     def _report(self, now: float) -> None:
-        print(self._count / (now - self._first) if self._count else "ready", flush=True)
+        """Images a second; the first time, how long the first iteration took from the start of the process."""
+        print(self._count / (now - self._first) if self._count else self._until_first, flush=True)
 
     def _wait(self) -> None:
         line = sys.stdin.readline()
         if not line:
             raise SystemExit
-        self._count, self._start = 0.0, perf_counter() + LEAD_IN
+        self._count, self._first = 0.0, perf_counter()
+        self._start = self._first + LEAD_IN
         self._end = self._start + float(line)
 
 
@@ -141,6 +148,64 @@ def archbuilder(task: Task, precision: Any) -> Callable[[Turns], None]:
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)
             turns.tick(task.batch)
+
+    return run
+
+
+def archbuilder_on_jax(task: Task) -> Callable[[Turns], None]:
+    """What `KERAS_BACKEND=jax archbuilder train` runs."""
+
+    def run(turns: Turns) -> None:
+        os.environ["KERAS_BACKEND"] = "jax"
+        from archbuilder import spec
+        from archbuilder.graph.expand import expand
+        from archbuilder.keras_backend import build_model
+        from archbuilder.spec.augmentation import Flip, PadCrop
+        from archbuilder.spec.normalisation import PixelMean
+        from archbuilder.training.augment import augmenter
+        from archbuilder.training.jax_network import JaxNetwork, values
+        from archbuilder.training.jax_optimizers import make_optimizer
+        from archbuilder.training.jax_step import JaxInput, JaxStep
+        from archbuilder.training.normalise import fit
+
+        pixels, labels = task.data()
+        read = spec.load(task.spec, ["training.optimizer={sgd: {momentum: 0.9}}"])
+        graph = expand(read)
+        network = JaxNetwork(graph, build_model(graph, seed=0))
+        optimizer = make_optimizer(spec.require_training(read), values(network.trained), [""] * len(network.trained))
+        augment = augmenter([PadCrop(pad=task.pad), Flip()], fit(PixelMean(), [pixels]), seed=0)
+        step = JaxStep(network, optimizer, JaxInput(pixels, labels, task.classes, augment))
+        for iteration, indices in enumerate(task.batches()):
+            step(indices, iteration // (task.images // task.batch), iteration, 0.01)
+            step.sums()  # waits for the iteration
+            turns.tick(task.batch)
+
+    return run
+
+
+def keras_fit(task: Task, backend: str) -> Callable[[Turns], None]:
+    """The stock model that archbuilder builds, with `fit` over a `tf.data` pipeline of the same augmentation."""
+
+    def run(turns: Turns) -> None:
+        os.environ["KERAS_BACKEND"] = backend
+        import keras
+        import tensorflow as tf
+
+        import archbuilder
+
+        pixels, labels = task.data()
+        mean, pad, side = (pixels.mean(0) / 255).astype("float32"), task.pad, task.side
+
+        def augmented(image: Any, label: Any) -> tuple[Any, Any]:
+            padded = tf.pad(tf.cast(image, tf.float32) / 255 - mean, [[pad, pad], [pad, pad], [0, 0]])
+            return tf.image.random_flip_left_right(tf.image.random_crop(padded, (side, side, 3))), label
+
+        data = tf.data.Dataset.from_tensor_slices((pixels, labels)).shuffle(task.images).repeat()
+        data = data.map(augmented, tf.data.AUTOTUNE).batch(task.batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+        model = archbuilder.build(task.spec)
+        model.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.SGD(0.01, 0.9))
+        ticks = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: turns.tick(task.batch))
+        model.fit(data, steps_per_epoch=10**6, verbose=0, callbacks=[ticks])
 
     return run
 
@@ -266,6 +331,9 @@ def _ways(task: Task) -> dict[str, Way]:
         "ceiling bfloat16": Way(ceiling(task, bfloat16=True), "tensorflow"),
         "archbuilder float32": Way(archbuilder(task, "float32"), "archbuilder"),
         "archbuilder bfloat16": Way(archbuilder(task, "mixed_bfloat16"), "archbuilder"),
+        "archbuilder on JAX, float32": Way(archbuilder_on_jax(task), "jax"),
+        "Keras fit, float32": Way(keras_fit(task, "tensorflow"), "tensorflow"),
+        "Keras fit on JAX, float32": Way(keras_fit(task, "jax"), "jax"),
         "PyTorch float32": Way(pytorch(task, bfloat16=False), "torch"),
         "PyTorch bfloat16": Way(pytorch(task, bfloat16=True), "torch"),
         "PyTorch float32, compiled": Way(pytorch(task, bfloat16=False, compiled=True), "torch"),
