@@ -56,8 +56,7 @@ def measure(folder: Path, name: str, batch_size: int, rounds: int, batches: int)
 
     kept = list(stream(0))
 
-    def step(number: int, images: tuple[Any, ...]) -> None:
-        indices, pixels = images
+    def step(number: int, indices: Any, pixels: Any) -> None:
         learner.step(indices, 0, number, 1e-3, pixels)
 
     def one_round(number: int) -> Rates:
@@ -66,13 +65,13 @@ def measure(folder: Path, name: str, batch_size: int, rounds: int, batches: int)
         for _ in stream(number):
             pass
         streamed = perf_counter()
-        for iteration in range(batches):
-            step(iteration, kept[iteration])
+        for iteration, each in enumerate(kept):
+            step(iteration, *each)
         learner.step.read()
         stepped = asked = perf_counter()
         for iteration, each in enumerate(stream(number)):
             waited += perf_counter() - asked if iteration else 0.0  # the first batch of an epoch is always waited for
-            step(iteration, each)
+            step(iteration, *each)
             asked = perf_counter()
         learner.step.read()
         both = perf_counter() - stepped
@@ -99,7 +98,7 @@ def main(spec: str, batch_size: int, rounds: int, batches: int, as_json: bool) -
     click.echo(f"{machine()['processor']}, {spec}, batch {batch_size}, {rounds} rounds of {batches} batches")
     for name in ("stream", "step", "both"):
         click.echo(f"{name:>6} {medians[name]:6.1f} images a second")
-    click.echo(f"waited {100 * medians['waited']:6.1f} % of the time")
+    click.echo(f"waited {100 * medians['waited']:6.2f} % of the time")
 
 
 if __name__ == "__main__":

@@ -123,28 +123,33 @@ def reference_model() -> Any:
     return keras.Model(inputs, outputs)
 
 
+def _prepared(task: Task) -> tuple[Any, Any, Any]:
+    """The graph, its Keras model, and the papers' augmentation for CIFAR, normalisation included."""
+    from archbuilder import spec
+    from archbuilder.graph.expand import expand
+    from archbuilder.keras_backend import build_model
+    from archbuilder.spec.augmentation import Flip, PadCrop
+    from archbuilder.spec.normalisation import PixelMean
+    from archbuilder.training.augment import augmenter
+    from archbuilder.training.normalise import fit
+
+    graph, (pixels, _) = expand(spec.load(task.spec)), task.data()
+    augment = augmenter([PadCrop(pad=task.pad), Flip()], fit(PixelMean(), [pixels]), seed=0)
+    return graph, build_model(graph, seed=0), augment
+
+
 def archbuilder(task: Task, precision: Any) -> Callable[[Turns], None]:
-    """What `archbuilder train` runs, with the papers' augmentation for CIFAR."""
+    """What `archbuilder train` runs."""
 
     def run(turns: Turns) -> None:
-        from archbuilder import spec
-        from archbuilder.graph.expand import expand
-        from archbuilder.keras_backend import build_model
-        from archbuilder.spec.augmentation import Flip, PadCrop
-        from archbuilder.spec.normalisation import PixelMean
-        from archbuilder.training.augment import augmenter
         from archbuilder.training.forward import Forward
-        from archbuilder.training.normalise import fit
         from archbuilder.training.optimizers import Sgd
         from archbuilder.training.step import TrainingStep
 
-        pixels, labels = task.data()
-        graph = expand(spec.load(task.spec))
-        forward = Forward(graph, build_model(graph, seed=0), precision)
-        step = TrainingStep(
-            forward, Sgd(forward.variables, momentum=0.9, nesterov=False), pixels, labels,
-            augmenter([PadCrop(pad=task.pad), Flip()], fit(PixelMean(), [pixels]), seed=0),
-        )  # fmt: skip
+        graph, model, augment = _prepared(task)
+        forward = Forward(graph, model, precision)
+        optimizer = Sgd(forward.variables, momentum=0.9, nesterov=False)
+        step = TrainingStep(forward, optimizer, *task.data(), augment)
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)
             turns.tick(task.batch)
@@ -158,23 +163,15 @@ def archbuilder_on_jax(task: Task) -> Callable[[Turns], None]:
     def run(turns: Turns) -> None:
         os.environ["KERAS_BACKEND"] = "jax"
         from archbuilder import spec
-        from archbuilder.graph.expand import expand
-        from archbuilder.keras_backend import build_model
-        from archbuilder.spec.augmentation import Flip, PadCrop
-        from archbuilder.spec.normalisation import PixelMean
-        from archbuilder.training.augment import augmenter
         from archbuilder.training.jax_network import JaxNetwork, values
         from archbuilder.training.jax_optimizers import make_optimizer
         from archbuilder.training.jax_step import JaxInput, JaxStep
-        from archbuilder.training.normalise import fit
 
-        pixels, labels = task.data()
-        read = spec.load(task.spec, ["training.optimizer={sgd: {momentum: 0.9}}"])
-        graph = expand(read)
-        network = JaxNetwork(graph, build_model(graph, seed=0))
-        optimizer = make_optimizer(spec.require_training(read), values(network.trained), [""] * len(network.trained))
-        augment = augmenter([PadCrop(pad=task.pad), Flip()], fit(PixelMean(), [pixels]), seed=0)
-        step = JaxStep(network, optimizer, JaxInput(pixels, labels, task.classes, augment))
+        graph, model, augment = _prepared(task)
+        network = JaxNetwork(graph, model)
+        recipe = spec.require_training(spec.load(task.spec, ["training.optimizer={sgd: {momentum: 0.9}}"]))
+        optimizer = make_optimizer(recipe, values(network.trained), [""] * len(network.trained))
+        step = JaxStep(network, optimizer, JaxInput(*task.data(), task.classes, augment))
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)
             step.sums()  # waits for the iteration
