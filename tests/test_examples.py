@@ -85,6 +85,9 @@ def test_degradation_differs_in_depth_and_shortcuts_only(name: str, published: s
 def test_degradation_as_it_was_measured() -> None:
     with (FOLDER / "degradation" / "degradation.csv").open(newline="", encoding="utf-8") as file:
         last = {row["network"]: row for row in csv.DictReader(file)}
+    page = (FOLDER / "degradation" / "README.md").read_text(encoding="utf-8")
+    for name, row in last.items():
+        assert f"| {name} | {float(row['training_error']):.2f} % | {float(row['validation_error']):.2f} % |" in page
     for column in ("training_error", "validation_error"):
         errors = {name: float(row[column]) for name, row in last.items()}
         assert errors["resnet56"] < errors["resnet20"] < errors["plain20"] < errors["plain56"]

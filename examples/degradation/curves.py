@@ -1,4 +1,6 @@
-"""Gathers the four runs into one table and one picture, after He et al. 2015, figures 1 and 6.
+"""Gathers the four runs into one file of all epochs and one picture, after He et al. 2015, figures 1 and 6.
+
+Prints how they ended.
 
 python examples/degradation/curves.py runs/plain20 runs/plain56 runs/resnet20 runs/resnet56 -o examples/degradation
 """
@@ -38,6 +40,17 @@ def write_table(runs: dict[str, list[Row]], file: Path) -> None:
         writer.writerows({"network": name, **row} for name, lines in runs.items() for row in lines)
 
 
+def in_the_end(run: Run) -> str:
+    """A line of the table in the README."""
+    assert run.result is not None, f"{run.folder} is not finished"
+    name, last, test = short_name(run), rows(run)[-1], 100 * (1 - run.result["final"]["test_accuracy"])
+    return f"| {name} | {last['training_error']:.2f} % | {last['validation_error']:.2f} % | {test:.2f} % |"
+
+
+def short_name(run: Run) -> str:
+    return run.spec.name.rpartition("/")[2]
+
+
 def draw(axes: Axes, title: str, runs: dict[str, list[Row]]) -> None:
     for name, lines in runs.items():
         epochs, colour = [line["epoch"] for line in lines], COLOURS[name[-2:]]
@@ -55,7 +68,10 @@ def draw(axes: Axes, title: str, runs: dict[str, list[Row]]) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=".", show_default=True)
 def main(folders: tuple[Path, ...], output: Path) -> None:
     opened = [Run.open(folder) for folder in folders]
-    runs = {run.spec.name.rpartition("/")[2]: rows(run) for run in opened}
+    click.echo("| | training error | validation error | test error |\n| --- | ---: | ---: | ---: |")
+    for run in opened:
+        click.echo(in_the_end(run))
+    runs = {short_name(run): rows(run) for run in opened}
     write_table(runs, output / "degradation.csv")
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
