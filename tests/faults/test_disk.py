@@ -50,11 +50,13 @@ def killed_at(number):
     os._exit(0)
 
 found, number = [], 0
+before = folder.with_name("before")
+for iteration in (1, 2):
+    save(Checkpoints(before, "sum", keep), iteration)
 while True:
     shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(before, folder)
     checkpoints = Checkpoints(folder, "sum", keep)
-    for iteration in (1, 2):
-        save(checkpoints, iteration)
     if not killed_at(number):
         break
     damaged = []
