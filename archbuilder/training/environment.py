@@ -60,22 +60,29 @@ def memory_for(batch_size: int) -> Iterator[None]:
 
 
 def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:
-    """What `auto` comes to here: bfloat16 on GPUs that have it, else float32. Raises UsageError for more on JAX."""
-    if backend() == "jax":
-        if wanted not in ("auto", "float32"):
-            raise UsageError(
-                f"on JAX, networks are trained in float32, not in {wanted}: --set training.precision=float32"
-            )
-        return "float32"
+    """What `auto` comes to here: bfloat16 on GPUs that have it, else float32. Raises UsageError for float16 on JAX."""
+    if backend() == "jax" and wanted == "mixed_float16":
+        raise UsageError(
+            "on JAX, networks are trained in float32 or mixed_bfloat16, not in mixed_float16: "
+            "--set training.precision=mixed_bfloat16"
+        )
     if wanted != "auto":
         return wanted
-    gpus = tf.config.list_physical_devices("GPU")
-    return "mixed_bfloat16" if gpus and all(map(_has_bfloat16, gpus)) else "float32"
+    gpus = _gpus_of_jax() if backend() == "jax" else list(map(_capability, tf.config.list_physical_devices("GPU")))
+    return "mixed_bfloat16" if gpus and min(gpus) >= _AMPERE else "float32"
 
 
-def _has_bfloat16(gpu: Any) -> bool:
-    capability: tuple[int, int] = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
-    return capability >= _AMPERE
+def _capability(gpu: Any) -> tuple[int, int]:
+    found: tuple[int, int] = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+    return found
+
+
+def _gpus_of_jax() -> list[tuple[int, int]]:
+    """Their compute capabilities, which other makers' cards do not have."""
+    import jax
+
+    names = (str(getattr(one, "compute_capability", "0.0")) for one in jax.devices() if one.platform == "gpu")
+    return [(int(major), int(minor)) for major, _, minor in (name.partition(".") for name in names)]
 
 
 def gpu_name(gpu: Any) -> str:

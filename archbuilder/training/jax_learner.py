@@ -43,7 +43,7 @@ class JaxLearner:
         training, train = setup.training, setup.train
         model = build_model(setup.graph, training.seed)
         hold(model, setup.graph, setup.frozen)
-        network = JaxNetwork(setup.graph, model, training.seed)
+        network = JaxNetwork(setup.graph, model, training.seed, setup.precision)
         known = dict(kinds(setup.graph, model))
         optimizer = make_optimizer(training, values(network.trained), [known[one.path] for one in network.trained])
         pixels, average = setup.pixels(train), training.moving_average

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +15,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.keras_backend import without_softmax
-from archbuilder.training.forward import norms_behind_convolutions
+from archbuilder.training.forward import Precision, norms_behind_convolutions
 from archbuilder.training.optimizers import penalties
 
 Tensor = Any
@@ -24,11 +25,13 @@ Values = Sequence[jax.Array]
 class JaxNetwork:
     """A graph's function of its trained weights, its other variables and images.
 
-    The variables of the model hold the weights between the calls.
+    The variables of the model hold the weights between the calls. Layers of images `(n, H, W, C)` compute in the type
+    of the precision, those of vectors in float32.
     """
 
-    def __init__(self, graph: Graph, model: keras.Model, seed: int = 0) -> None:
+    def __init__(self, graph: Graph, model: keras.Model, seed: int = 0, precision: Precision = "float32") -> None:
         self.graph, self.model, self._logits = graph, model, without_softmax(graph, model)
+        self.precision = precision
         self._layers = {layer.name: layer for layer in model.layers}
         self.weights = {node.name: self._weights_of(node) for node in graph.nodes if node.weights}
         """The Keras variables of each node by their names in the graph."""
@@ -49,12 +52,26 @@ class JaxNetwork:
         """
         training = turn is not None
         drawn = [self._seed(variable, value, turn) for variable, value in zip(self.others, others, strict=True)]
-        logits, moved = self._logits.stateless_call(trained, drawn, images, training=training)
+        with self._in_precision():
+            logits, moved = self._logits.stateless_call(trained, drawn, images, training=training)
         after = [
             old if variable.path in self._seeds else new
             for variable, old, new in zip(self.others, others, moved, strict=True)
         ]
         return jnp.asarray(logits, jnp.float32), after
+
+    @contextmanager
+    def _in_precision(self) -> Iterator[None]:
+        """Within it, the layers of images have the policy of the precision; the model that is saved has its own."""
+        layers = [layer for layer in self.model.layers if len(layer.output.shape) == 4]
+        before = [layer.dtype_policy for layer in layers]
+        for layer in layers:
+            layer.dtype_policy = self.precision
+        try:
+            yield
+        finally:
+            for layer, policy in zip(layers, before, strict=True):
+                layer.dtype_policy = policy
 
     def _seed(self, variable: keras.Variable, value: Tensor, turn: Tensor | None) -> Tensor:
         """What a layer drops follows from the spec's seed, its place in the network and the turn, and from no state."""

@@ -34,11 +34,11 @@ def learner_for(setup: Setup, normaliser: Normaliser, engine: Engine) -> Learner
 def evaluation_step(
     graph: Graph, model: keras.Model, precision: Precision, normaliser: Normaliser, batch_size: int = 256
 ) -> EvaluationStep:
-    """Measures a network in the precision of its training; JAX does it in float32."""
+    """Measures a network in the precision of its training."""
     if backend() == "tensorflow":
         return EvaluationStep(Forward(graph, model, precision), normaliser, batch_size)
     take_memory_as_needed()
     from archbuilder.training.jax_network import JaxNetwork
     from archbuilder.training.jax_step import JaxEvaluationStep
 
-    return JaxEvaluationStep(JaxNetwork(graph, model), normaliser, batch_size)
+    return JaxEvaluationStep(JaxNetwork(graph, model, precision=precision), normaliser, batch_size)

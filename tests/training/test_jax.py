@@ -51,6 +51,7 @@ ADAM = """\
 RECIPES = {
     "sgd": SPEC + SGD,
     "adam": SPEC.replace("rate: 0.05", "rate: 0.002") + ADAM,
+    "mixed": SPEC + "  precision: mixed_bfloat16\n" + SGD,
     "l2": SPEC.replace("bias: true}", "bias: true, l2: 1e-2}") + "  optimizer: sgd\n",
 }
 RESUMED = """
@@ -71,7 +72,7 @@ except KeyboardInterrupt:
     Trainer._iteration = iterate
     loop.resume("killed")
 try:
-    loop.train(load("dropping.yaml", ["training.precision=mixed_bfloat16"]), out="mixed")
+    loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), out="mixed")
 except UsageError as error:
     print(error)
 """
@@ -87,6 +88,12 @@ def state(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
     """The variables of the last checkpoint of a run."""
     with np.load(max(folder.glob("checkpoints/*/state.npz"))) as archive:
         return dict(archive)
+
+
+def metrics(folder: Path) -> dict[str, float]:
+    """Those of the only epoch of a run."""
+    found: dict[str, float] = json.loads((folder / "metrics.jsonl").read_text())
+    return found
 
 
 def script(*lines: str) -> str:
@@ -123,20 +130,33 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @with_jax
 @pytest.mark.parametrize("kind", RECIPES)
 def test_both_backends_come_to_the_same_weights(both: Path, kind: str) -> None:
-    """Adam divides by the roots of squares that may be tiny, so that rounding grows to a share of the rate."""
+    """Adam divides by the roots of squares that may be tiny, so that rounding grows to a share of the rate.
+
+    bfloat16 has 8 bits, and each backend rounds in other places.
+    """
+    tolerance = 4e-3 if kind == "mixed" else 2e-4
     ours, theirs = state(both / "tensorflow" / kind), state(both / "jax" / kind)
     raw = [name for name in ours if "average" not in name]  # these are stacked, and show in the validation loss
     assert set(raw) == {name for name in theirs if "average" not in name}
     for name in raw:
-        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=2e-4, err_msg=name)
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=tolerance, err_msg=name)
 
 
 @with_jax
 @pytest.mark.parametrize("kind", RECIPES)
 def test_both_backends_come_to_the_same_losses(both: Path, kind: str) -> None:
-    rows = [json.loads((both / backend / kind / "metrics.jsonl").read_text()) for backend in ("tensorflow", "jax")]
+    ours, theirs = metrics(both / "tensorflow" / kind), metrics(both / "jax" / kind)
     for name in ("loss", "accuracy", "validation_loss"):
-        assert rows[0][name] == pytest.approx(rows[1][name], rel=1e-4), name
+        assert ours[name] == pytest.approx(theirs[name], rel=4e-3 if kind == "mixed" else 1e-4), name
+
+
+@with_jax
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_mixed_precision_rounds_what_it_computes_and_keeps_weights_exact(both: Path, backend: str) -> None:
+    exact, mixed = metrics(both / backend / "sgd"), metrics(both / backend / "mixed")
+    assert mixed["loss"] != pytest.approx(exact["loss"], rel=1e-5)
+    weights = state(both / backend / "mixed")
+    assert {array.dtype for name, array in weights.items() if name.startswith("model/")} == {np.dtype(np.float32)}
 
 
 @with_jax
@@ -160,7 +180,8 @@ def test_a_run_is_resumed_bit_for_bit(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (
         done.stdout
-        == "on JAX, networks are trained in float32, not in mixed_bfloat16: --set training.precision=float32\n"
+        == "on JAX, networks are trained in float32 or mixed_bfloat16, not in mixed_float16: "
+        "--set training.precision=mixed_bfloat16\n"
     )
     whole, resumed = state(tmp_path / "whole"), state(tmp_path / "killed")
     assert whole.keys() == resumed.keys()
