@@ -179,8 +179,7 @@ def test_a_run_is_resumed_bit_for_bit(tmp_path: Path) -> None:
     done = run("jax", tmp_path, "-c", RESUMED)
     assert done.returncode == 0, done.stderr
     assert (
-        done.stdout
-        == "on JAX, networks are trained in float32 or mixed_bfloat16, not in mixed_float16: "
+        done.stdout == "on JAX, networks are trained in float32 or mixed_bfloat16, not in mixed_float16: "
         "--set training.precision=mixed_bfloat16\n"
     )
     whole, resumed = state(tmp_path / "whole"), state(tmp_path / "killed")
