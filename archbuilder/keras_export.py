@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from archbuilder.errors import UsageError
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import show
+from archbuilder.writing import replace_file
 
 if TYPE_CHECKING:
     import keras
@@ -43,13 +43,8 @@ def _size(weight: keras.Variable) -> int:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Saves beside the target and renames; raises UsageError where the name does not end in .keras."""
+    """The file is complete or not there at all. Raises UsageError where the name does not end in .keras."""
     if path.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.keras")
-    try:
-        model.save(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    replace_file(path, model.save)

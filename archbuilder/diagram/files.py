@@ -10,6 +10,7 @@ from pathlib import Path
 from graphviz import Digraph, ExecutableNotFound
 
 from archbuilder.errors import MissingError, UsageError
+from archbuilder.writing import replace_file
 
 FORMATS = ("svg", "png", "pdf", "dot")
 RESOLUTION = "150"
@@ -26,13 +27,12 @@ def render(digraph: Digraph, path: Path) -> None:
         raise UsageError(f"cannot draw '{path}': the file's extension says the format, one of {', '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
-    data = digraph.source.encode() if kind == "dot" else _drawn(digraph, kind)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(data)
-    beside.replace(path)
+    replace_file(path, lambda beside: beside.write_bytes(_content(digraph, kind)))
 
 
-def _drawn(digraph: Digraph, kind: str) -> bytes:
+def _content(digraph: Digraph, kind: str) -> bytes:
+    if kind == "dot":
+        return digraph.source.encode()
     if kind == "png":
         digraph = digraph.copy()
         digraph.attr(dpi=RESOLUTION)

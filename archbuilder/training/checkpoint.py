@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +18,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.writing import UNFINISHED, replace_file, whole_folder
 
 Array = NDArray[Any]
 Json = dict[str, Any]
 
 FORMAT = 1
 STATE, PROGRESS, MANIFEST = "state.npz", "progress.json", "manifest.json"
-_PREFIX, UNFINISHED = "iteration-", ".writing-"
+_PREFIX = "iteration-"
 
 
 class DamagedError(Exception):
@@ -64,7 +62,7 @@ class Checkpoints:
 
     def _write(self, checkpoint: Checkpoint, target: Path) -> None:
         arrays: dict[str, Any] = dict(checkpoint.arrays)
-        with _whole_folder(target) as folder:
+        with whole_folder(target) as folder:
             np.savez(folder / STATE, **arrays)
             write_json(folder / PROGRESS, {"iteration": checkpoint.iteration, **checkpoint.progress})
             sums = {name: file_sum(folder / name) for name in (STATE, PROGRESS)}
@@ -140,57 +138,6 @@ def file_sum_or_none(path: Path) -> Json | None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON file that is the old one or the new one at any moment, never half of either."""
     replace_file(path, lambda beside: beside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8"))
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk."""
-    beside = path.with_name(UNFINISHED + path.name)
-    with told_in_words(path):
-        try:
-            write(beside)
-            _sync(beside)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-        _sync(path.parent)
-
-
-@contextmanager
-def _whole_folder(target: Path) -> Iterator[Path]:
-    """A hidden folder to write into, which takes its name when everything in it is on disk."""
-    folder = target.with_name(UNFINISHED + target.name)
-    with told_in_words(target):
-        target.parent.mkdir(exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        try:
-            yield folder
-            for path in (*folder.iterdir(), folder):
-                _sync(path)
-            shutil.rmtree(target, ignore_errors=True)
-            folder.replace(target)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        _sync(target.parent)
-
-
-@contextmanager
-def told_in_words(path: Path | str) -> Iterator[None]:
-    """A full disk or a folder that may not be written to is no fault of ours."""
-    try:
-        yield
-    except OSError as error:
-        raise ArchbuilderError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # Windows writes folders through by itself, and does not open them
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _iteration(path: Path) -> int:

@@ -23,18 +23,9 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.expand import expand
 from archbuilder.keras_backend import build_model
 from archbuilder.spec import Spec
-from archbuilder.training.checkpoint import (
-    UNFINISHED,
-    Checkpoints,
-    Json,
-    ReadOnly,
-    file_sum,
-    file_sum_or_none,
-    replace_file,
-    told_in_words,
-    write_json,
-)
+from archbuilder.training.checkpoint import Checkpoints, Json, ReadOnly, file_sum, file_sum_or_none, write_json
 from archbuilder.training.normalise import Normaliser
+from archbuilder.writing import UNFINISHED, replace_file, told_in_words
 
 Which = Literal["best", "final"]
 

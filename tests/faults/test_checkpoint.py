@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.training.checkpoint import Checkpoint, Checkpoints, replace_file
+from archbuilder.training.checkpoint import Checkpoint, Checkpoints
+from archbuilder.writing import replace_file
 
 pytestmark = pytest.mark.faults
 

@@ -38,7 +38,7 @@ def killed_at(number):
     left = number
     def trace(frame, event, _):
         nonlocal left
-        if Path(frame.f_code.co_filename).name not in ("checkpoint.py", "shutil.py", "zipfile.py", "_npyio_impl.py"):
+        if Path(frame.f_code.co_filename).name not in ("checkpoint.py", "writing.py", "shutil.py", "zipfile.py", "_npyio_impl.py"):
             return None
         if event == "line":
             left -= 1
@@ -126,3 +126,16 @@ def as_nobody(folder: Path) -> Iterator[None]:
         if was_root:
             os.seteuid(0)
         folder.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "line", ["draw resnet20_v1 -o x.png", "draw resnet20_v1 -o x.dot", "schedule resnet20_v1 -o x.svg"]
+)
+def test_a_full_disk_leaves_no_half_picture(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if line.startswith("schedule"):
+        pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    with files_of_at_most(1000):
+        done = subprocess.run([sys.executable, "-m", "archbuilder", *line.split()], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, f"error: cannot write {line.split()[-1]}: File too large\n")
+    assert not list(tmp_path.iterdir())

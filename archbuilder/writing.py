@@ -1,0 +1,65 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archbuilder.errors import ArchbuilderError
+
+UNFINISHED = ".writing-"
+"""How the name begins under which something is written until it is complete."""
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk."""
+    beside = path.with_name(UNFINISHED + path.name)
+    with told_in_words(path):
+        try:
+            write(beside)
+            _sync(beside)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        _sync(path.parent)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A hidden folder to write into, which takes its name when everything in it is on disk."""
+    folder = target.with_name(UNFINISHED + target.name)
+    with told_in_words(target):
+        target.parent.mkdir(exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+            for path in (*folder.iterdir(), folder):
+                _sync(path)
+            shutil.rmtree(target, ignore_errors=True)
+            folder.replace(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        _sync(target.parent)
+
+
+@contextmanager
+def told_in_words(path: Path | str) -> Iterator[None]:
+    """A full disk or a folder that may not be written to is no fault of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchbuilderError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # Windows writes folders through by itself, and does not open them
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
