@@ -32,7 +32,8 @@ def render(digraph: Digraph, path: Path) -> None:
 
 def _content(digraph: Digraph, kind: str) -> bytes:
     if kind == "dot":
-        return digraph.source.encode()
+        source: str = digraph.source
+        return source.encode()
     if kind == "png":
         digraph = digraph.copy()
         digraph.attr(dpi=RESOLUTION)
