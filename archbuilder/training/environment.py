@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -78,11 +79,12 @@ def _capability(gpu: Any) -> tuple[int, int]:
 
 
 def _gpus_of_jax() -> list[tuple[int, int]]:
-    """Their compute capabilities, which other makers' cards do not have."""
+    """Their compute capabilities, such as "8.0"; zero for those of other makers, which say something else."""
     import jax
 
-    names = (str(getattr(one, "compute_capability", "0.0")) for one in jax.devices() if one.platform == "gpu")
-    return [(int(major), int(minor)) for major, _, minor in (name.partition(".") for name in names)]
+    said = (str(getattr(one, "compute_capability", "")) for one in jax.devices() if one.platform == "gpu")
+    found = (re.fullmatch(r"(\d+)\.(\d+)", text) for text in said)
+    return [(int(one[1]), int(one[2])) if one else (0, 0) for one in found]
 
 
 def gpu_name(gpu: Any) -> str:

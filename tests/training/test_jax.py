@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -169,6 +170,25 @@ def test_both_backends_measure_the_same_run_alike(both: Path) -> None:
     assert [one["name"] for one in ours["classes"]] == [one["name"] for one in theirs["classes"]]
     shares = [[one["probability"] for one in predicted["classes"]] for predicted in (ours, theirs)]
     assert shares[0] == pytest.approx(shares[1], rel=1e-4)
+
+
+@with_jax
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [(["8.0", "9.0"], "mixed_bfloat16"), (["10.0"], "mixed_bfloat16"), (["9.0", "7.5"], "float32"),
+     (["gfx942"], "float32"), ([None], "float32"), ([], "float32")],
+)  # fmt: skip
+def test_auto_takes_bfloat16_where_all_gpus_have_it(
+    capabilities: list[str | None], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import jax
+
+    from archbuilder.training import environment
+
+    gpus = [SimpleNamespace(platform="gpu", **({"compute_capability": one} if one else {})) for one in capabilities]
+    monkeypatch.setattr(environment, "backend", lambda: "jax")
+    monkeypatch.setattr(jax, "devices", lambda: gpus or [SimpleNamespace(platform="cpu")])
+    assert environment.resolve_precision("auto") == precision
 
 
 @with_jax
