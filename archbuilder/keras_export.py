@@ -9,7 +9,7 @@ from archbuilder.errors import UsageError
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import show
-from archbuilder.writing import replace_file
+from archbuilder.writing import replace_output
 
 if TYPE_CHECKING:
     import keras
@@ -47,4 +47,4 @@ def save_model(model: keras.Model, path: Path) -> None:
     if path.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, model.save)
+    replace_output(path, model.save)

@@ -8,7 +8,7 @@ from typing import Any
 
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.timetable import Timetable
-from archbuilder.writing import replace_file
+from archbuilder.writing import replace_output
 
 WIDE = 20
 """From this ratio of the highest to the lowest rate on, the axis is logarithmic."""
@@ -56,4 +56,4 @@ def save(table: Timetable, path: Path) -> None:
     axes.grid(alpha=0.3)
     per_epoch = table.iterations_per_epoch
     axes.secondary_xaxis("top", functions=(lambda x: x / per_epoch, lambda x: x * per_epoch)).set_xlabel("epoch")
-    replace_file(path, figure.savefig)
+    replace_output(path, figure.savefig)

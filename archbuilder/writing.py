@@ -14,9 +14,14 @@ UNFINISHED = ".writing-"
 """How the name begins under which something is written until it is complete."""
 
 
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+def replace_output(path: Path, write: Callable[[Path], object]) -> None:
+    """As `replace_file`, where other processes may write the same file at the same time."""
+    replace_file(path, write, mark=f"{os.getpid()}-")
+
+
+def replace_file(path: Path, write: Callable[[Path], object], mark: str = "") -> None:
     """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk."""
-    beside = path.with_name(UNFINISHED + path.name)
+    beside = path.with_name(f"{UNFINISHED}{mark}{path.name}")
     with told_in_words(path):
         try:
             write(beside)

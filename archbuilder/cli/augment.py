@@ -8,7 +8,7 @@ import click
 
 from archbuilder.cli.options import edits_option, load_tensorflow, spec_argument
 from archbuilder.errors import UsageError
-from archbuilder.writing import replace_file
+from archbuilder.writing import replace_output
 
 FORMATS = (".png", ".jpg", ".webp")
 
@@ -46,5 +46,5 @@ def command(
     from archbuilder.training.sheet import draw
 
     path = output or Path(f"{Path(loaded.name).name}.png")
-    replace_file(path, draw(prepare(loaded, data), images, epochs).save)
+    replace_output(path, draw(prepare(loaded, data), images, epochs).save)
     click.echo(path)

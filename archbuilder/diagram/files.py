@@ -10,7 +10,7 @@ from pathlib import Path
 from graphviz import Digraph, ExecutableNotFound
 
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.writing import replace_file
+from archbuilder.writing import replace_output
 
 FORMATS = ("svg", "png", "pdf", "dot")
 RESOLUTION = "150"
@@ -27,13 +27,12 @@ def render(digraph: Digraph, path: Path) -> None:
         raise UsageError(f"cannot draw '{path}': the file's extension says the format, one of {', '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
-    replace_file(path, lambda beside: beside.write_bytes(_content(digraph, kind)))
+    replace_output(path, lambda beside: beside.write_bytes(_content(digraph, kind)))
 
 
 def _content(digraph: Digraph, kind: str) -> bytes:
     if kind == "dot":
-        source: str = digraph.source
-        return source.encode()
+        return str(digraph.source).encode()
     if kind == "png":
         digraph = digraph.copy()
         digraph.attr(dpi=RESOLUTION)

@@ -16,6 +16,7 @@ import pytest
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.training.checkpoint import Checkpoint, Checkpoints, write_json
+from archbuilder.writing import replace_output
 
 pytestmark = pytest.mark.faults
 
@@ -139,3 +140,19 @@ def test_a_full_disk_leaves_no_half_picture(line: str, tmp_path: Path, monkeypat
         done = subprocess.run([sys.executable, "-m", "archbuilder", *line.split()], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, f"error: cannot write {line.split()[-1]}: File too large\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_may_write_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    other = "import sys; from pathlib import Path; from archbuilder.writing import replace_output\n"
+    other += "replace_output(Path(sys.argv[1]), lambda beside: beside.write_text('theirs'))"
+
+    def write(beside: Path) -> None:
+        beside.write_text("half")
+        subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+        assert path.read_text() == "theirs"
+        beside.write_text("ours")
+
+    replace_output(path, write)
+    assert [one.name for one in tmp_path.iterdir()] == ["x.txt"]
+    assert path.read_text() == "ours"
