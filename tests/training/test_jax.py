@@ -154,9 +154,9 @@ def test_both_backends_come_to_the_same_losses(both: Path, kind: str) -> None:
 @with_jax
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_mixed_precision_rounds_what_it_computes_and_keeps_weights_exact(both: Path, backend: str) -> None:
-    exact, mixed = metrics(both / backend / "sgd"), metrics(both / backend / "mixed")
-    assert mixed["loss"] != pytest.approx(exact["loss"], rel=1e-5)
-    weights = state(both / backend / "mixed")
+    """A backend repeats itself bit for bit: were nothing rounded, the two runs would be the same."""
+    exact, weights = state(both / backend / "sgd"), state(both / backend / "mixed")
+    assert max(np.abs(weights[name] - exact[name]).max() for name in exact if name.endswith("/kernel")) > 1e-5
     assert {array.dtype for name, array in weights.items() if name.startswith("model/")} == {np.dtype(np.float32)}
 
 
