@@ -176,7 +176,7 @@ def shown(spread: dict[str, float], form: str) -> str:
 @click.command()
 @click.option("--rounds", default=6, show_default=True, help="Turns of each way.")
 @click.option("--seconds", default=8.0, show_default=True, help="Measured in each turn.")
-@click.option("--compile", "compiled", is_flag=True, help="Also PyTorch with torch.compile.")
+@click.option("--compile", "compiled", is_flag=True, help="Also PyTorch with torch.compile, and archbuilder with XLA.")
 @click.option("--network", type=click.Choice(list(WAYS)), default="resnet20", show_default=True)
 @click.option("--way", "chosen", multiple=True, type=click.Choice(list(WAYS["resnet20"])), help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")

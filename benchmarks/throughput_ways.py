@@ -138,7 +138,7 @@ def _prepared(task: Task) -> tuple[Any, Any, Any]:
     return graph, build_model(graph, seed=0), augment
 
 
-def archbuilder(task: Task, precision: Any) -> Callable[[Turns], None]:
+def archbuilder(task: Task, precision: Any, xla: bool = False) -> Callable[[Turns], None]:
     """What `archbuilder train` runs."""
 
     def run(turns: Turns) -> None:
@@ -149,7 +149,7 @@ def archbuilder(task: Task, precision: Any) -> Callable[[Turns], None]:
         graph, model, augment = _prepared(task)
         forward = Forward(graph, model, precision)
         optimizer = Sgd(forward.variables, momentum=0.9, nesterov=False)
-        step = TrainingStep(forward, optimizer, *task.data(), augment)
+        step = TrainingStep(forward, optimizer, *task.data(), augment, xla=xla)
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)
             turns.tick(task.batch)
@@ -328,6 +328,8 @@ def _ways(task: Task) -> dict[str, Way]:
         "ceiling bfloat16": Way(ceiling(task, bfloat16=True), "tensorflow"),
         "archbuilder float32": Way(archbuilder(task, "float32"), "archbuilder"),
         "archbuilder bfloat16": Way(archbuilder(task, "mixed_bfloat16"), "archbuilder"),
+        "archbuilder float32, compiled by XLA": Way(archbuilder(task, "float32", xla=True), "archbuilder"),
+        "archbuilder bfloat16, compiled by XLA": Way(archbuilder(task, "mixed_bfloat16", xla=True), "archbuilder"),
         "archbuilder on JAX, float32": Way(archbuilder_on_jax(task), "jax"),
         "Keras fit, float32": Way(keras_fit(task, "tensorflow"), "tensorflow"),
         "Keras fit on JAX, float32": Way(keras_fit(task, "jax"), "jax"),

@@ -42,9 +42,9 @@ weights_option = click.option(
 
 
 def load_tensorflow() -> None:
-    """Loads TensorFlow without its notices about missing GPUs, which it writes whatever its log level is.
+    """Loads TensorFlow without its notices, of which those about missing GPUs come whatever its log level is.
 
-    They are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden. Raises
+    These are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden. Raises
     UsageError or MissingError for a KERAS_BACKEND that cannot be used.
     """
     from archbuilder.training.backend import require_backend
@@ -52,6 +52,7 @@ def load_tensorflow() -> None:
     require_backend()
     if sys.stderr is not None:  # where the shell has closed it
         sys.stderr.flush()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -82,14 +82,19 @@ class Training(Model):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "auto", description="What it is computed in; auto takes the fastest that was shown to reach the same accuracy."
     )
+    xla: bool = Field(
+        False, description="Whether XLA compiles the network and its gradients: for GPUs; on JAX it always does."
+    )
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = Field(0, description="Decides everything that is random.")
 
     @model_validator(mode="after")
-    def _batches_can_be_split(self) -> Self:
+    def _goes_together(self) -> Self:
         if self.accumulate > self.batch_size:
             raise problem(f"a batch of {self.batch_size} cannot be split into {self.accumulate}", at="accumulate")
         if self.accumulate > 1 and self.synchronise_norms:
             raise problem("norms cannot be synchronised over a batch in parts", at="synchronise_norms")
+        if self.synchronise_norms and self.xla:
+            raise problem("XLA cannot compile norms that several devices share", at="xla")
         return self
 
     @model_validator(mode="after")

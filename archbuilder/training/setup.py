@@ -152,8 +152,8 @@ class Learner:
         synchronise = training.synchronise_norms and engine.replicas > 1
         model = build_model(setup.graph, training.seed)
         hold(model, setup.graph, setup.frozen)
-        # Replicas of one process cannot wait for each other within a loop.
-        shortest = len(setup.graph.nodes) if synchronise else SHORTEST_LOOP
+        # Replicas of one process cannot wait for each other within a loop, and XLA cannot compile every one.
+        shortest = len(setup.graph.nodes) if synchronise or training.xla else SHORTEST_LOOP
         forward = Forward(setup.graph, model, setup.precision, shortest)
         optimizer = make_optimizer(training, setup.graph, model)
         augment = augmenter(training.augment, normaliser, training.seed)
@@ -163,7 +163,7 @@ class Learner:
             forward, optimizer, None if isinstance(pixels, Stream) else pixels, train.labels, augment,
             training.loss.cross_entropy.label_smoothing, training.seed, training.accumulate,
             Averages([*chain.from_iterable(weights)], average.decay) if average else None,
-            engine, synchronise,
+            engine, synchronise, training.xla,
         )  # fmt: skip
         return cls(model, optimizer, step, EvaluationStep(forward, normaliser, engine=engine), engine)
 

@@ -38,6 +38,7 @@ class TrainingStep:
     the iteration (dropout), and the epoch and the index of the image (augmentation). A batch may be split into `parts`
     that pass through the network one after the other: norms then see a part at a time, the optimizer the whole batch.
     The replicas of an engine share a batch; norms then see a replica's images, or all of them where synchronised.
+    With `xla`, XLA compiles the network and its gradients, for each size of a batch by itself; loops it cannot.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class TrainingStep:
         averages: Averages | None = None,
         engine: Engine | None = None,
         synchronise_norms: bool = False,
+        xla: bool = False,
     ) -> None:
         self.forward, self.optimizer, self.augment = forward, optimizer, augment
         self.label_smoothing, self.seed, self.parts, self.averages = label_smoothing, seed, parts, averages
         self.engine = engine or Engine()
-        self.synchronise_norms = synchronise_norms
+        self.synchronise_norms, self.xla = synchronise_norms, xla
         self.pixels = [] if pixels is None else self.engine.on_each_device(pixels)
         self.labels = tf.constant(labels, tf.int32)
         self.totals = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
@@ -170,6 +172,16 @@ class TrainingStep:
         return totals, list(sums)
 
     def _gradients(self, images: Tensor, labels: Tensor, seed: Tensor, share: Share) -> tuple[Tensor, Sequence[Tensor]]:
+        def gradients(images: Tensor, labels: Tensor, seed: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+            return self._plain_gradients(images, labels, seed, share)
+
+        if self.xla:
+            gradients = tf.function(gradients, autograph=False, jit_compile=True)
+        return gradients(images, labels, seed)
+
+    def _plain_gradients(
+        self, images: Tensor, labels: Tensor, seed: Tensor, share: Share
+    ) -> tuple[Tensor, Sequence[Tensor]]:
         with tf.GradientTape() as tape:
             mean = share.mean if self.synchronise_norms else None
             logits = self.forward.logits(images, training=True, seed=seed, mean=mean)

@@ -152,6 +152,7 @@ MISTAKES = [
     ("seed: 0", "moving_average: {decay: 1}", "bad-value", "1"),
     ("seed: 0", "accumulate: 33", "bad-training", "accumulate"),
     ("seed: 0", "accumulate: 2\n  synchronise_norms: true", "bad-training", "synchronise_norms"),
+    ("seed: 0", "xla: true\n  synchronise_norms: true", "bad-training", "xla"),
     ("seed: 0", "early_stopping: {watch: loss}", "bad-value", "loss"),
 ]
 

@@ -33,6 +33,7 @@ CASES = {
     "synchronised": SYNCHRONISED,
     "other": OTHER,
     "own": SHORT,
+    "xla": [*SHORT, "training.xla=true"],
     "parts": [*SHORT, "training.accumulate=3", "training.precision=mixed_float16"],
 }
 
@@ -90,6 +91,11 @@ def test_norms_that_are_not_synchronised_see_half_a_batch(tiny: Path, folder: Pa
     with pytest.raises(AssertionError):
         assert_near(two, one)
     assert_near(two, one, 0.1)
+
+
+def test_two_devices_train_alike_with_xla(folder: Path) -> None:
+    assert_near(Run(folder / "xla"), Run(folder / "own"))
+    assert Run(folder / "xla").metrics() != Run(folder / "own").metrics()
 
 
 def test_a_batch_in_parts_on_two_devices_learns(folder: Path) -> None:

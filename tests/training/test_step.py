@@ -80,6 +80,7 @@ class Bench:
         is_streamed: bool = False,
         parts: int = 1,
         norm: bool = True,
+        xla: bool = False,
     ) -> None:
         self.pixels, self.labels = data()
         self.graph = network(dropout, norm)
@@ -87,7 +88,7 @@ class Bench:
         self.forward = Forward(self.graph, self.model, precision)
         self.step = TrainingStep(
             self.forward, PlainDescent(self.forward.variables), None if is_streamed else self.pixels, self.labels,
-            augment, label_smoothing, seed, parts,
+            augment, label_smoothing, seed, parts, xla=xla,
         )  # fmt: skip
 
     def run(self, indices: Sequence[int], epoch: int = 0, iteration: int = 0, rate: float = 0.0) -> dict[str, float]:
@@ -206,6 +207,32 @@ def test_half_precision_takes_nearly_the_same_step(precision: Precision) -> None
     for variable, expected in zip(rough.forward.variables, exact.forward.variables, strict=True):
         assert variable.dtype == tf.float32
         np.testing.assert_allclose(variable, expected, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("precision", "parts", "tolerance"),
+    [("float32", 1, 1e-5), ("float32", 3, 1e-5), ("mixed_bfloat16", 1, 0.02), ("mixed_float16", 1, 0.02)],
+)
+def test_xla_takes_the_same_steps(precision: Precision, parts: int, tolerance: float) -> None:
+    plain, compiled = (Bench(precision=precision, parts=parts, xla=xla) for xla in (False, True))
+    for iteration, indices in enumerate((range(30), range(30, 40))):
+        read, expected = (bench.run(indices, 0, iteration, rate=0.5) for bench in (compiled, plain))
+        assert read == pytest.approx(expected, abs=tolerance)
+    for variable, other in zip(compiled.model.variables, plain.model.variables, strict=True):
+        np.testing.assert_allclose(variable.value, other.value, atol=tolerance, err_msg=variable.path)
+
+
+def test_xla_compiles_network_and_gradients_alone() -> None:
+    def unknown_to_xla(*values: Any) -> Any:
+        return tf.ensure_shape(tf.numpy_function(np.copy, values, tf.float32), values[0].shape)
+
+    bench = Bench(lambda pixels, labels, *_: (unknown_to_xla(normalise(pixels)), labels), xla=True)
+    bench.run(range(8))
+    bench = Bench(xla=True)
+    logits = bench.forward.logits
+    bench.forward.logits = lambda *images, **rest: unknown_to_xla(logits(*images, **rest))  # type: ignore[method-assign]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="XLA"):
+        bench.run(range(8))
 
 
 def test_float16_skips_an_iteration_that_overflows_and_scales_the_loss_down() -> None:
