@@ -36,7 +36,7 @@ from archbuilder.training.machine import instructions, processor
 
 BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
 
-_KEEPS_MEMORY = {
+KEEPS_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26),
 }  # fmt: skip
 """Has glibc keep what is freed: otherwise PyTorch asks the kernel for the memory of an iteration again each time."""
@@ -49,7 +49,7 @@ class Worker:
         self.name, self._errors = name, TemporaryFile("w+")  # noqa: SIM115, it lives as long as the process
         environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
         if name.startswith("PyTorch"):
-            environment |= _KEEPS_MEMORY
+            environment |= KEEPS_MEMORY
         self._process = subprocess.Popen(
             [sys.executable, *script, "--worker", name], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
