@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +32,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if KERAS_ONLY.search(collection_path.read_text(encoding="utf-8")) else None
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """All that is imported stays: the garbage collector need not look through it again and again."""
+    if session.config.option.markexpr == "not keras" and "tensorflow" in sys.modules:
+        raise pytest.UsageError("a module whose tests do without TensorFlow imports it")
     gc.collect()
     gc.freeze()
 

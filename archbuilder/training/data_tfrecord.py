@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import tensorflow as tf
-
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.training.data_encoded import EncodedImages
 from archbuilder.training.data_images import Dataset, Shape
@@ -73,6 +71,8 @@ def _read(path: Path, names: Sequence[str], mode: str) -> EncodedImages:
 
 
 def _parsed(content: bytes, name: str) -> tuple[bytes, int]:
+    import tensorflow as tf  # for this alone: other data is read without it
+
     try:
         features = tf.train.Example.FromString(content).features.feature
         [image], [label] = features[IMAGE].bytes_list.value, features[LABEL].int64_list.value
