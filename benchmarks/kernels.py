@@ -11,7 +11,6 @@ process of its own, and the ways take turns. Needs torch for PyTorch's ways.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ from time import perf_counter
 import click
 from rich.console import Console
 from rich.table import Table
-from throughput import KEEPS_MEMORY, machine
+from throughput import environment, machine
 from throughput_ways import WAYS, Turns
 
 WARM_UP = 5
@@ -56,13 +55,9 @@ class Marks(Turns):
 
 def profile(network: str, name: str, iterations: int) -> dict[str, float]:
     """Milliseconds an iteration by kind of kernel."""
-    environment = os.environ | {
-        "ONEDNN_VERBOSE": "1", "TF_NUM_INTEROP_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
-    }  # fmt: skip
-    if name.startswith("PyTorch"):
-        environment |= KEEPS_MEMORY
+    settings = environment(name, ONEDNN_VERBOSE="1", TF_NUM_INTEROP_THREADS="1")
     command = [sys.executable, __file__, "--network", network, "--iterations", str(iterations), "--worker", name]
-    finished = subprocess.run(command, env=environment, text=True, capture_output=True, check=True)
+    finished = subprocess.run(command, env=settings, text=True, capture_output=True, check=True)
     spent, whole, counts = dict.fromkeys(NAMES.values(), 0.0), 0.0, False
     for line in finished.stdout.splitlines():
         if line == "begin":

@@ -36,10 +36,16 @@ from archbuilder.training.machine import instructions, processor
 
 BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
 
-KEEPS_MEMORY = {
+_KEEPS_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26),
 }  # fmt: skip
 """Has glibc keep what is freed: otherwise PyTorch asks the kernel for the memory of an iteration again each time."""
+
+
+def environment(name: str, **settings: str) -> dict[str, str]:
+    """Of the process of a way: on the CPU, with these settings."""
+    keeps = _KEEPS_MEMORY if name.startswith("PyTorch") else {}
+    return os.environ | keeps | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"} | settings
 
 
 class Worker:
@@ -47,11 +53,8 @@ class Worker:
 
     def __init__(self, script: Sequence[str], name: str) -> None:
         self.name, self._errors = name, TemporaryFile("w+")  # noqa: SIM115, it lives as long as the process
-        environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-        if name.startswith("PyTorch"):
-            environment |= KEEPS_MEMORY
         self._process = subprocess.Popen(
-            [sys.executable, *script, "--worker", name], env=environment, text=True,
+            [sys.executable, *script, "--worker", name], env=environment(name), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
 

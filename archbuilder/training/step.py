@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -172,15 +173,13 @@ class TrainingStep:
         return totals, list(sums)
 
     def _gradients(self, images: Tensor, labels: Tensor, seed: Tensor, share: Share) -> tuple[Tensor, Sequence[Tensor]]:
-        def gradients(images: Tensor, labels: Tensor, seed: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-            return self._plain_gradients(images, labels, seed, share)
-
+        gradients: Callable[..., tuple[Tensor, Sequence[Tensor]]] = partial(self._plain_gradients, share)
         if self.xla:
             gradients = tf.function(gradients, autograph=False, jit_compile=True)
         return gradients(images, labels, seed)
 
     def _plain_gradients(
-        self, images: Tensor, labels: Tensor, seed: Tensor, share: Share
+        self, share: Share, images: Tensor, labels: Tensor, seed: Tensor
     ) -> tuple[Tensor, Sequence[Tensor]]:
         with tf.GradientTape() as tape:
             mean = share.mean if self.synchronise_norms else None

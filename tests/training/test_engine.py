@@ -95,7 +95,7 @@ def test_norms_that_are_not_synchronised_see_half_a_batch(tiny: Path, folder: Pa
 
 def test_two_devices_train_alike_with_xla(folder: Path) -> None:
     assert_near(Run(folder / "xla"), Run(folder / "own"))
-    assert Run(folder / "xla").metrics() != Run(folder / "own").metrics()
+    assert measured(Run(folder / "xla")) != measured(Run(folder / "own"))
 
 
 def test_a_batch_in_parts_on_two_devices_learns(folder: Path) -> None:

@@ -146,11 +146,11 @@ def test_both_backends_come_to_the_same_weights(both: Path, kind: str) -> None:
 @with_jax
 @pytest.mark.parametrize("kind", RECIPES)
 def test_both_backends_come_to_the_same_losses(both: Path, kind: str) -> None:
-    """In bfloat16, one of the 1,200 images or another may be right on one backend only."""
+    """In bfloat16, one or two of the 1,200 images may be right on one backend only."""
     ours, theirs = metrics(both / "tensorflow" / kind), metrics(both / "jax" / kind)
-    tolerance = 4e-3 if kind == "mixed" else 1e-4
+    relative, absolute = (4e-3, 2e-3) if kind == "mixed" else (1e-4, None)
     for name in ("loss", "accuracy", "validation_loss"):
-        assert ours[name] == pytest.approx(theirs[name], rel=tolerance, abs=tolerance), name
+        assert ours[name] == pytest.approx(theirs[name], rel=relative, abs=absolute), name
 
 
 @with_jax
