@@ -11,9 +11,9 @@ from archbuilder.spec import Spec, load
 if TYPE_CHECKING:
     import keras
 
+    from archbuilder.costs.summary import Level, Report
     from archbuilder.graph.network import Graph
-    from archbuilder.summary import Level, Report
-    from archbuilder.training.run import Run
+    from archbuilder.training.run.folder import Run
     from archbuilder.training.sweep import Sweep
 
 SpecLike = str | Path | Spec
@@ -22,7 +22,7 @@ SpecLike = str | Path | Spec
 
 def graph(spec: SpecLike, edits: Sequence[str] = ()) -> Graph:
     """The graph of a spec: every layer with its shape, weights and multiply-adds. Raises SpecError."""
-    from archbuilder.graph.expand import expand
+    from archbuilder.expansion.expansion import expand
 
     return expand(_loaded(spec, edits))
 
@@ -34,7 +34,7 @@ def build(
 
     `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit.
     """
-    from archbuilder.keras_backend import build_model
+    from archbuilder.keras_model.build import build_model
     from archbuilder.weights import transfer
 
     network = graph(spec, edits)
@@ -47,7 +47,7 @@ def build(
 
 def report(spec: SpecLike, edits: Sequence[str] = ()) -> Report:
     """What the network of a spec costs: parameters, multiply-adds and activation memory, by stage, unit and layer."""
-    from archbuilder import summary
+    from archbuilder.costs import summary
 
     return summary.report(graph(spec, edits))
 

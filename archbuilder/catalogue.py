@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.analysis import depth
-from archbuilder.graph.expand import expand
 from archbuilder.spec import bundled, load
 from archbuilder.spec.network import Figure
 

@@ -18,10 +18,10 @@ import numpy as np
 import tensorflow as tf
 from pydantic import TypeAdapter
 
+from archbuilder.augmentation.augmenter import augmenter
+from archbuilder.data.normalisation import fit
 from archbuilder.spec.augmentation import AnyAugmentation
 from archbuilder.spec.normalisation import ChannelMeanStd
-from archbuilder.training.augment import augmenter
-from archbuilder.training.normalise import fit
 
 STEPS: dict[str, Any] = {
     "nothing": None,

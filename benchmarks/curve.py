@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from matplotlib.figure import Figure
 
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
 
 
 @click.command(help=__doc__)

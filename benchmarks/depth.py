@@ -115,14 +115,14 @@ GIVEN_UP = {"save": "construction", "load": "loading", "train": "first iteration
 def construct(job: Job) -> Any:
     if job.way == "Keras":
         return plain_keras(job.depth)
-    from archbuilder.keras_backend import build_model
+    from archbuilder.keras_model.build import build_model
 
     return build_model(graph_of(job.depth)[1], seed=0)
 
 
 def graph_of(depth: int) -> Any:
     from archbuilder import spec
-    from archbuilder.graph.expand import expand
+    from archbuilder.expansion.expansion import expand
 
     loaded = spec.load("he2015/resnet110", [f"stages.{stage}.units={(depth - 2) // 6}" for stage in range(3)])
     return loaded, expand(loaded)
@@ -135,12 +135,12 @@ def data(batch: int) -> tuple[Any, Any]:
 
 def iteration(job: Job, shortest_loop: int | None) -> Callable[[], object]:
     """What `archbuilder train` runs, with the paper's recipe; None leaves the shortest loop to archbuilder."""
+    from archbuilder.augmentation.augmenter import augmenter
+    from archbuilder.data.normalisation import fit
     from archbuilder.spec.normalisation import PixelMean
-    from archbuilder.training.augment import augmenter
-    from archbuilder.training.forward import SHORTEST_LOOP, Forward
-    from archbuilder.training.normalise import fit
-    from archbuilder.training.optimizers import make_optimizer
-    from archbuilder.training.step import TrainingStep
+    from archbuilder.training.tensorflow.forward import SHORTEST_LOOP, Forward
+    from archbuilder.training.tensorflow.optimizers import make_optimizer
+    from archbuilder.training.tensorflow.step import TrainingStep
 
     spec, graph = graph_of(job.depth)
     model, (pixels, labels) = construct(job), data(job.batch)

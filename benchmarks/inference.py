@@ -82,10 +82,10 @@ def archbuilder(precision: Any) -> Callable[[], Predict]:
 
     def make() -> Predict:
         from archbuilder import build, graph
+        from archbuilder.data.normalisation import fit
         from archbuilder.spec.normalisation import Unchanged
-        from archbuilder.training.forward import Forward
-        from archbuilder.training.normalise import fit
-        from archbuilder.training.step import EvaluationStep
+        from archbuilder.training.evaluator import EvaluationStep
+        from archbuilder.training.tensorflow.forward import Forward
 
         forward = Forward(graph("resnet20_v1"), build("resnet20_v1", seed=0), precision)
         return EvaluationStep(forward, fit(Unchanged(), ()), BATCH).probabilities

@@ -41,8 +41,9 @@ def write_images(folder: Path) -> None:
 def measure(folder: Path, name: str, batch_size: int, rounds: int, batches: int) -> list[Rates]:
     """Of each round, images a second, and the share of the time that the step waited."""
     from archbuilder.spec import load
-    from archbuilder.training.engine import Engine
-    from archbuilder.training.setup import Learner, prepare
+    from archbuilder.training.setup import prepare
+    from archbuilder.training.tensorflow.distribution import Engine
+    from archbuilder.training.tensorflow.learner import Learner
 
     write_images(folder)
     edits = ["training.data={source: image_folder, validation: {holdout: 0.05}}", f"training.batch_size={batch_size}",

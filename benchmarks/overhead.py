@@ -36,10 +36,11 @@ def write_data(file: Path, iterations: int) -> None:
 def measure(folder: Path, rounds: int, iterations: int, precision: str) -> list[dict[str, float]]:
     """Seconds of each round: the trainer's iterations, the bare ones, and the end of the trainer's epoch."""
     from archbuilder.spec import load
-    from archbuilder.training.engine import Engine
-    from archbuilder.training.progress import Reporter
-    from archbuilder.training.run import Run
-    from archbuilder.training.setup import Learner, prepare
+    from archbuilder.training.reporting.progress import Reporter
+    from archbuilder.training.run.folder import Run
+    from archbuilder.training.setup import prepare
+    from archbuilder.training.tensorflow.distribution import Engine
+    from archbuilder.training.tensorflow.learner import Learner
     from archbuilder.training.trainer import Trainer
 
     write_data(folder / "data.npz", iterations)

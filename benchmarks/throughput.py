@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 from throughput_ways import WAYS, Turns
 
-from archbuilder.training.machine import instructions, processor
+from archbuilder.machine.hardware import instructions, processor
 
 BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
 

@@ -126,12 +126,12 @@ def reference_model() -> Any:
 def _prepared(task: Task) -> tuple[Any, Any, Any]:
     """The graph, its Keras model, and the papers' augmentation for CIFAR, normalisation included."""
     from archbuilder import spec
-    from archbuilder.graph.expand import expand
-    from archbuilder.keras_backend import build_model
+    from archbuilder.augmentation.augmenter import augmenter
+    from archbuilder.data.normalisation import fit
+    from archbuilder.expansion.expansion import expand
+    from archbuilder.keras_model.build import build_model
     from archbuilder.spec.augmentation import Flip, PadCrop
     from archbuilder.spec.normalisation import PixelMean
-    from archbuilder.training.augment import augmenter
-    from archbuilder.training.normalise import fit
 
     graph, (pixels, _) = expand(spec.load(task.spec)), task.data()
     augment = augmenter([PadCrop(pad=task.pad), Flip()], fit(PixelMean(), [pixels]), seed=0)
@@ -142,9 +142,9 @@ def archbuilder(task: Task, precision: Any, xla: bool = False) -> Callable[[Turn
     """What `archbuilder train` runs."""
 
     def run(turns: Turns) -> None:
-        from archbuilder.training.forward import Forward
-        from archbuilder.training.optimizers import Sgd
-        from archbuilder.training.step import TrainingStep
+        from archbuilder.training.tensorflow.forward import Forward
+        from archbuilder.training.tensorflow.optimizers import Sgd
+        from archbuilder.training.tensorflow.step import TrainingStep
 
         graph, model, augment = _prepared(task)
         forward = Forward(graph, model, precision)
@@ -163,9 +163,9 @@ def archbuilder_on_jax(task: Task) -> Callable[[Turns], None]:
     def run(turns: Turns) -> None:
         os.environ["KERAS_BACKEND"] = "jax"
         from archbuilder import spec
-        from archbuilder.training.jax_network import JaxNetwork, values
-        from archbuilder.training.jax_optimizers import make_optimizer
-        from archbuilder.training.jax_step import JaxInput, JaxStep
+        from archbuilder.training.jax.forward import JaxNetwork, values
+        from archbuilder.training.jax.optimizers import make_optimizer
+        from archbuilder.training.jax.step import JaxInput, JaxStep
 
         graph, model, augment = _prepared(task)
         network = JaxNetwork(graph, model)

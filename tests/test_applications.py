@@ -72,7 +72,7 @@ def both(name: str, *edits: str) -> tuple[Any, Any]:
     import numpy as np
 
     from archbuilder.graph.naming import layer_name
-    from archbuilder.keras_backend import build_model
+    from archbuilder.keras_model.build import build_model
 
     function, naming = NETWORKS[name]
     theirs = getattr(keras.applications, function)(

@@ -16,7 +16,7 @@ from archbuilder.diagram.content import content
 from archbuilder.diagram.flow import Box, Flow, Fork, Panel
 from archbuilder.diagram.layout import Drawing, Frame, PlacedBox, layout
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.graph.expand import expand
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph, node
 from archbuilder.graph.ops import Activation, Input
 from archbuilder.spec import load, load_text

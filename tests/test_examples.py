@@ -9,7 +9,7 @@ import pytest
 
 import archbuilder
 from archbuilder.graph import ops
-from archbuilder.keras_export import differences
+from archbuilder.keras_model.check import differences
 
 FOLDER = Path(__file__).parent.parent / "examples"
 FILES = sorted(FOLDER.rglob("*.yaml"))

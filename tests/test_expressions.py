@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.expressions import ExpressionError, parse
+from archbuilder.spec.expressions import ExpressionError, parse
 
 NAMES = {"filters": 16, "stride": 2, "on": "reduce", "flag": True}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder.errors import SpecError
-from archbuilder.lint import RULES, lint
+from archbuilder.linting import RULES, lint
 from archbuilder.spec import bundled, load, load_text
 from archbuilder.spec.data import Cifar10
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import archbuilder
 from archbuilder.errors import SpecError
-from archbuilder.graph.expand import expand
-from archbuilder.source import dump, parse, walk
+from archbuilder.expansion.expansion import expand
 from archbuilder.spec import load_text
+from archbuilder.spec.document import dump, parse, walk
 
 SPECS = ("resnet20_v1", "resnet20_v2", "he2015/resnet20")
 TEXTS = {name: archbuilder.load(name).dump() for name in SPECS}

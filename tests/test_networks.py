@@ -11,7 +11,7 @@ import pytest
 import archbuilder
 from archbuilder.graph.analysis import depth
 from archbuilder.graph.ops import Multiply
-from archbuilder.keras_export import differences
+from archbuilder.keras_model.check import differences
 from tests.zoo import graph_of, spec_of
 
 REFERENCE = "Keras' CIFAR-10 ResNet example"
@@ -194,7 +194,7 @@ def forgetful() -> Iterator[None]:
 @pytest.mark.usefixtures("forgetful")
 @pytest.mark.parametrize("name", archbuilder.bundled())
 def test_graph_is_keras(name: str) -> None:
-    from archbuilder.keras_backend import build_model
+    from archbuilder.keras_model.build import build_model
 
     graph = graph_of(name)
     model = build_model(graph)

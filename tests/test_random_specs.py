@@ -12,7 +12,7 @@ import archbuilder
 from archbuilder.errors import SpecError
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
-from archbuilder.source import dump
+from archbuilder.spec.document import dump
 
 SIZE = st.integers(1, 3)
 PADDING = st.sampled_from(["same", "symmetric", "valid", 1, [[0, 1], [2, 0]]])
@@ -88,9 +88,9 @@ def test_keras_agrees(data: Any) -> None:
         return
     import numpy as np
 
-    from archbuilder.keras_backend import build_model
-    from archbuilder.keras_export import differences
-    from archbuilder.training.forward import Forward
+    from archbuilder.keras_model.build import build_model
+    from archbuilder.keras_model.check import differences
+    from archbuilder.training.tensorflow.forward import Forward
 
     model = build_model(graph, seed=0)
     assert differences(graph, model) == []

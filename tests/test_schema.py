@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import archbuilder
-from archbuilder.source import parse
+from archbuilder.spec.document import parse
 from archbuilder.spec.loading import locate
 from archbuilder.spec.schema import json_schema
 from tests.conftest import GOLDEN

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archbuilder.errors import SpecError
-from archbuilder.source import MAX_CHARACTERS, dump, parse
+from archbuilder.spec.document import MAX_CHARACTERS, dump, parse
 
 
 def test_scalars_are_those_of_yaml_1_2() -> None:

@@ -7,9 +7,10 @@ import re
 
 import pytest
 
-from archbuilder.graph.expand import expand
+from archbuilder.costs.summary import Costs, Level, Report, report
+from archbuilder.costs.text import render
+from archbuilder.expansion.expansion import expand
 from archbuilder.spec import load, load_text
-from archbuilder.summary import Costs, Level, Report, render, report
 from tests.conftest import Golden
 
 SMALL = """

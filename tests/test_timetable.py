@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archbuilder import plot
 from archbuilder.cli import main
 from archbuilder.errors import UsageError
+from archbuilder.learning_rate import plot
+from archbuilder.learning_rate.timetable import Timetable, timetable
 from archbuilder.spec import load
-from archbuilder.timetable import Timetable, timetable
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -126,7 +126,7 @@ def test_images_are_counted(tmp_path: Path, call: Call) -> None:
 
 def test_the_number_of_digits_is_the_number_of_digits() -> None:
     pytest.importorskip("sklearn")
+    from archbuilder.data.sources import digits
     from archbuilder.spec.data import Digits, train_images
-    from archbuilder.training import data_digits
 
-    assert train_images(Digits()) == len(data_digits.load((8, 8, 1)).train)
+    assert train_images(Digits()) == len(digits.load((8, 8, 1)).train)

@@ -67,7 +67,7 @@ def small(name: str, *edits: str) -> Graph:
 def with_weights(graph: Graph) -> tuple[Any, list[str]]:
     """Our model with torchvision's random weights, and the names of their tensors."""
     from archbuilder.graph.naming import layer_name
-    from archbuilder.keras_backend import build_model
+    from archbuilder.keras_model.build import build_model
 
     model = build_model(graph)
     layers = {layer.name: layer for layer in model.layers}

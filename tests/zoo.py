@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from archbuilder.graph.expand import expand
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.spec import Spec, load
 

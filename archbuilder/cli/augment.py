@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from archbuilder.atomic_files import replace_output
 from archbuilder.cli.options import edits_option, load_tensorflow, spec_argument
 from archbuilder.errors import UsageError
-from archbuilder.writing import replace_output
 
 FORMATS = (".png", ".jpg", ".webp")
 
@@ -42,8 +42,8 @@ def command(
     loaded = load(spec, edits)
     require_training(loaded)
     load_tensorflow()
+    from archbuilder.training.contact_sheet import draw
     from archbuilder.training.setup import prepare
-    from archbuilder.training.sheet import draw
 
     path = output or Path(f"{Path(loaded.name).name}.png")
     replace_output(path, draw(prepare(loaded, data), images, epochs).save)

@@ -19,8 +19,8 @@ from archbuilder.cli.options import (
 from archbuilder.errors import UsageError
 
 if TYPE_CHECKING:
+    from archbuilder.costs.summary import Level
     from archbuilder.graph.network import Graph
-    from archbuilder.summary import Level
     from archbuilder.weights import Transfer
 
 
@@ -58,7 +58,7 @@ def command(
       archbuilder build my_network.yaml --check -o my_network.keras
       archbuilder build torchvision/resnet18 --weights resnet18-f37072fd.pth -o resnet18.keras
     """
-    from archbuilder.graph.expand import expand
+    from archbuilder.expansion.expansion import expand
     from archbuilder.spec import load
 
     if output and output.suffix != ".keras":
@@ -66,7 +66,8 @@ def command(
     graph = expand(load(spec, edits))
     found = _read_weights(weights, graph, as_json)
     if summary or as_json or not (output or check or found):
-        from archbuilder.summary import render, report
+        from archbuilder.costs.summary import report
+        from archbuilder.costs.text import render
 
         costs = report(graph)
         if as_json:
@@ -90,8 +91,9 @@ def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | 
 
 def _compile(graph: Graph, weights: Transfer | None, output: Path | None, check: bool, as_json: bool) -> None:
     load_tensorflow()
-    from archbuilder.keras_backend import build_model
-    from archbuilder.keras_export import differences, save_model
+    from archbuilder.exporting.keras_file import save_model
+    from archbuilder.keras_model.build import build_model
+    from archbuilder.keras_model.check import differences
 
     model = build_model(graph)
     if weights is not None:

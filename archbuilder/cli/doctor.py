@@ -15,7 +15,7 @@ from archbuilder.errors import MissingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archbuilder.training.doctor import Finding
+    from archbuilder.doctor import Finding
 
 
 @click.command()
@@ -32,7 +32,7 @@ def command(as_json: bool) -> None:
     """
     with suppress(Exception):  # whether it can be loaded is what is asked
         load_tensorflow()
-    from archbuilder.training.doctor import examine
+    from archbuilder.doctor import examine
 
     findings = list(examine())
     if as_json:

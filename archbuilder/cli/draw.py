@@ -33,7 +33,7 @@ def command(spec: str, output: Path | None, level: Level, edits: tuple[str, ...]
       archbuilder draw my_network.yaml -o wider.svg --set stages.2.filters=128
     """
     from archbuilder.diagram import diagram, render
-    from archbuilder.graph.expand import expand
+    from archbuilder.expansion.expansion import expand
     from archbuilder.spec import load
 
     graph = expand(load(spec, edits))

@@ -10,7 +10,7 @@ import click
 from archbuilder.cli.options import json_option, load_tensorflow, print_json, print_table
 
 if TYPE_CHECKING:
-    from archbuilder.training.run import Which
+    from archbuilder.training.run.folder import Which
 
 weights_option = click.option(
     "--weights", type=click.Choice(["best", "final"]), default="best", show_default=True, help="Which weights to use."
@@ -37,8 +37,8 @@ def command(runs: tuple[Path, ...], data: Path | None, weights: Which, as_json: 
     """
     load_tensorflow()
     from archbuilder.training.evaluation import evaluate
+    from archbuilder.training.reporting.tables import evaluation_table
     from archbuilder.training.sweep import runs_in
-    from archbuilder.training.tables import evaluation_table
 
     measured = evaluate([one for run in runs for one in runs_in(run)], data, weights)
     if as_json:

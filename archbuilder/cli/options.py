@@ -47,7 +47,7 @@ def load_tensorflow() -> None:
     These are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden. Raises
     UsageError or MissingError for a KERAS_BACKEND that cannot be used.
     """
-    from archbuilder.training.backend import require_backend
+    from archbuilder.machine.backend import require_backend
 
     require_backend()
     if sys.stderr is not None:  # where the shell has closed it

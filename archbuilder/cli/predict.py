@@ -14,8 +14,8 @@ from archbuilder.cli.options import json_option, load_tensorflow, print_json
 from archbuilder.errors import MissingError
 
 if TYPE_CHECKING:
-    from archbuilder.training.evaluation import Prediction
-    from archbuilder.training.run import Which
+    from archbuilder.training.prediction import Prediction
+    from archbuilder.training.run.folder import Which
 
 
 @click.command()
@@ -36,9 +36,9 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
       archbuilder predict runs/first *.jpg --top 1 --json
     """
     load_tensorflow()
-    from archbuilder.training.evaluation import predict
-    from archbuilder.training.run import Run
-    from archbuilder.training.tables import percent
+    from archbuilder.formatting import percent
+    from archbuilder.training.prediction import predict
+    from archbuilder.training.run.folder import Run
 
     predictions = _shown(predict(Run.open(run), images, top, weights), len(images))
     if as_json:

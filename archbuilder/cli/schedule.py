@@ -39,13 +39,13 @@ def command(
       archbuilder schedule he2015/resnet50 --images 1281167
       archbuilder schedule mine.yaml --epochs 30 -o curve.svg
     """
-    from archbuilder import plot
+    from archbuilder.learning_rate import plot
+    from archbuilder.learning_rate.timetable import render, timetable
     from archbuilder.spec import load
-    from archbuilder.timetable import render, timetable
 
     loaded = load(spec, edits)
     if data is not None and loaded.training is not None:
-        from archbuilder.training.counting import count
+        from archbuilder.data.count import count
 
         images = count(loaded.training.data.source, data)
     found = timetable(loaded, images, epochs)

@@ -92,7 +92,7 @@ def command(
     loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once
     load_tensorflow()
     from archbuilder.training import loop, sweep
-    from archbuilder.training.progress import reporter_for
+    from archbuilder.training.reporting.progress import reporter_for
 
     reporter = reporter_for(as_json, quiet)
     parts = [part.strip() for part in freeze.split(",")] if freeze else []

@@ -28,7 +28,7 @@ def command(spec: str, against: str | None, as_json: bool, edits: tuple[str, ...
       archbuilder verify resnet20_v1 --against he2015/resnet20 --set shortcut=zero_pad
     """
     from archbuilder.comparison import compare, nearest_bundled, render
-    from archbuilder.graph.expand import expand
+    from archbuilder.expansion.expansion import expand
     from archbuilder.spec import load
 
     mine = replace(expand(load(spec, edits)), name=f"{spec} as edited" if edits else spec)

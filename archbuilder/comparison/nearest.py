@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from heapq import nsmallest
 
-from archbuilder.comparison.comparing import compare
-from archbuilder.comparison.reading import canonical
+from archbuilder.comparison.comparison import compare
 from archbuilder.comparison.result import Comparison
-from archbuilder.graph.expand import expand
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.words import words
+from archbuilder.outline.from_graph import canonical
 from archbuilder.spec import Spec, bundled, load
 
 CANDIDATES = 6

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archbuilder.comparison.costing import Costs
-from archbuilder.comparison.undoing import Deviation
+from archbuilder.comparison.deviations.deviation import Deviation
+from archbuilder.outline.shapes import Costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from graphviz import Digraph, ExecutableNotFound
 
+from archbuilder.atomic_files import replace_output
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.writing import replace_output
 
 FORMATS = ("svg", "png", "pdf", "dot")
 RESOLUTION = "150"

@@ -20,8 +20,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from archbuilder.errors import suggest
-from archbuilder.expressions import Expression
 from archbuilder.spec.base import Model, named, tagged, under_name
+from archbuilder.spec.expressions import Expression
 from archbuilder.spec.op_layers import (
     OP_NAMES,
     Activation,

@@ -1,4 +1,4 @@
-"""The learning rates of a spec; what each comes to at an iteration stands in `archbuilder.schedule`."""
+"""The learning rates of a spec; what each comes to at an iteration stands in `archbuilder.learning_rate.schedules`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from archbuilder.source import Document, Place, parse
+from archbuilder.spec.document import Document, Place, parse
 from archbuilder.spec.network import ShortcutTemplate, Template
 
 Plural = Literal["units", "shortcuts"]

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from archbuilder.errors import Diagnostic, MissingError, SpecError, suggest
-from archbuilder.source import MAX_CHARACTERS, Document, Place, dump, parse, walk
 from archbuilder.spec import library
+from archbuilder.spec.document import MAX_CHARACTERS, Document, Place, dump, parse, walk
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edited, merged
 from archbuilder.spec.network import Network, Template

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from archbuilder.errors import Diagnostic, Span, SpecError
-from archbuilder.source import Data, Document, Path, parse
+from archbuilder.spec.document import Data, Document, Path, parse
 
 IsChoice = Callable[[Path], bool]
 """Whether a mapping at this path is one thing, such as one of several kinds, so that other keys replace it whole."""

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from archbuilder.errors import Diagnostic, suggest
-from archbuilder.source import Data, Place
+from archbuilder.spec.document import Data, Place
 from archbuilder.spec.values import shown
 
 _EXPECTED = {

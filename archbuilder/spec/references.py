@@ -10,9 +10,9 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from archbuilder.errors import Diagnostic, suggest
-from archbuilder.expressions import ExpressionError, parse
-from archbuilder.source import Data, Place
 from archbuilder.spec import library
+from archbuilder.spec.document import Data, Place
+from archbuilder.spec.expressions import ExpressionError, parse
 from archbuilder.spec.layers import MERGES
 from archbuilder.spec.library import Plural
 from archbuilder.spec.network import Stage, UnitChanges

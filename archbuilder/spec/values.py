@@ -9,8 +9,8 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from archbuilder.errors import suggest
-from archbuilder.expressions import Expression, ExpressionError, parse
 from archbuilder.graph import ops
+from archbuilder.spec.expressions import Expression, ExpressionError, parse
 
 Check = Callable[[Any], Any]
 """Returns the value as the graph holds it; raises ValueError saying what is expected."""

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from archbuilder.aliases import Precision
 from archbuilder.errors import ArchbuilderError, UsageError
-from archbuilder.training.backend import backend
-from archbuilder.training.forward import Precision
-from archbuilder.training.machine import processor
+from archbuilder.machine.backend import backend
+from archbuilder.machine.hardware import processor
 
 _AMPERE = (8, 0)
 """The first compute capability of NVIDIA GPUs that computes in bfloat16."""

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from archbuilder.errors import MissingError, UsageError
-from archbuilder.graph.expand import expand
-from archbuilder.graph.ops import Shape
-from archbuilder.spec import require_training
+from archbuilder.aliases import Array, Json
+from archbuilder.data.load import load_data
+from archbuilder.errors import UsageError
 from archbuilder.spec.data import Holdout
-from archbuilder.spec.framing import AnyFraming
-from archbuilder.training.checkpoint import Json
-from archbuilder.training.data import load_data
-from archbuilder.training.decoding import mode_of
-from archbuilder.training.framing import frame
-from archbuilder.training.learners import evaluation_step
-from archbuilder.training.run import Run, Which
+from archbuilder.training.evaluator import Evaluation
+from archbuilder.training.learner import evaluation_step
+from archbuilder.training.run.folder import Run, Which
 from archbuilder.training.setup import Load, prepare
-from archbuilder.training.step import Evaluation
-
-Array = NDArray[Any]
-PREDICTED_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Share:
-    """A class, and how probable it is."""
-
-    name: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The likeliest classes of an image, the likeliest first, or why it cannot be read."""
-
-    image: str
-    classes: tuple[Share, ...] = ()
-    problem: str | None = None
 
 
 def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Json:
@@ -126,44 +97,3 @@ def _score(probabilities: Array, labels: Array) -> Json:
     loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean(dtype=np.float64)
     accuracy = (probabilities.argmax(axis=1) == labels).mean()
     return {"images": len(labels), "loss": float(loss), "accuracy": float(accuracy)}
-
-
-def predict(run: Run, paths: Sequence[Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
-    """What a run's network takes images to be, in their order, batch by batch."""
-    graph, steps = expand(run.spec), require_training(run.spec).testing_frame
-    precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
-    step = evaluation_step(graph, run.model(weights), precision, run.normaliser, at_once)
-    for start in range(0, len(paths), step.batch_size):
-        batch = [_read(path, graph.input.shape, steps) for path in paths[start : start + step.batch_size]]
-        readable = [pixels for _, pixels, _ in batch if pixels is not None]
-        shares = iter(step.probabilities(np.stack(readable)) if readable else ())
-        for path, pixels, problem in batch:
-            classes = () if pixels is None else _likeliest(next(shares), run.classes, top)
-            yield Prediction(str(path), classes, problem)
-
-
-def _read(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Path, Array | None, str | None]:
-    """An image with its pixels, or with the reason why there are none."""
-    try:
-        return path, framed(path, shape, steps), None
-    except MissingError as error:
-        return path, None, str(error)
-
-
-def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
-    """Any image as pixels `(H, W, C)` or `(crops, H, W, C)`, in grey or colour as the network has it."""
-    height, width, channels = shape
-    mode = mode_of((height, width, channels))
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert(mode)
-    except FileNotFoundError:
-        raise MissingError(f"there is no image {path}") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise MissingError(f"{path} cannot be read as an image: {error}") from error
-    return frame(upright, steps, (height, width))
-
-
-def _likeliest(shares: Array, classes: tuple[str, ...], top: int) -> tuple[Share, ...]:
-    order = np.argsort(-shares, kind="stable")[:top]
-    return tuple(Share(classes[index], float(shares[index])) for index in order)

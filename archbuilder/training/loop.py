@@ -6,19 +6,25 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
+from archbuilder.aliases import Json
+from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.schedule import spans_the_run
+from archbuilder.formatting import counted
+from archbuilder.learning_rate.schedules import spans_the_run
 from archbuilder.spec import Spec, load_text, require_training
-from archbuilder.training.checkpoint import Checkpoint, Json
-from archbuilder.training.engine import Engine
 from archbuilder.training.environment import memory_for, take_memory_as_needed
-from archbuilder.training.learners import learner_for
-from archbuilder.training.normalise import Normaliser
-from archbuilder.training.progress import COMPILING, Opening, Reporter
-from archbuilder.training.run import Onlooker, Run, require_empty
-from archbuilder.training.sameness import compare_versions, require_same_backend, require_same_data, require_same_spec
+from archbuilder.training.learner import learner_for
+from archbuilder.training.reporting.progress import COMPILING, Opening, Reporter
+from archbuilder.training.run.checkpoint import Checkpoint
+from archbuilder.training.run.folder import Onlooker, Run, require_empty
+from archbuilder.training.run.resume_checks import (
+    compare_versions,
+    require_same_backend,
+    require_same_data,
+    require_same_spec,
+)
 from archbuilder.training.setup import prepare
-from archbuilder.training.tables import counted
+from archbuilder.training.tensorflow.distribution import Engine
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights import Transfer, transfer
 

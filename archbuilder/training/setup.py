@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from archbuilder.errors import ArchbuilderError, Diagnostic, SpecError, UsageError
-from archbuilder.graph.expand import expand
+from archbuilder.aliases import Array, Precision
+from archbuilder.data.dataset import Shape
+from archbuilder.data.load import Dataset, Images, Pictures, load_data, split
+from archbuilder.data.normalisation import Normaliser, fit
+from archbuilder.data.stream import Stream
+from archbuilder.errors import Diagnostic, SpecError, UsageError
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
-from archbuilder.keras_backend import build_model
-from archbuilder.schedule import Length, Schedule, schedule
+from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
 from archbuilder.spec.data import Data, ImageFolder, Npz, OnTest, Source, TfRecord
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
-from archbuilder.training.augment import augmenter
-from archbuilder.training.averaging import Averages
-from archbuilder.training.data import Dataset, Images, Pictures, load_data, split
-from archbuilder.training.data_images import Shape
-from archbuilder.training.engine import Engine, portion
-from archbuilder.training.forward import SHORTEST_LOOP, Forward, Precision
-from archbuilder.training.freezing import freeze, hold
-from archbuilder.training.normalise import Normaliser, fit
-from archbuilder.training.optimizers import Optimizer, make_optimizer
-from archbuilder.training.step import EvaluationStep, TrainingStep
-from archbuilder.training.stream import Stream
+from archbuilder.training.freezing import freeze
+from archbuilder.training.tensorflow.distribution import Engine
 
-Array = NDArray[Any]
 Load = Callable[[Data, Shape, Path | None, bool], Dataset]
 """Gives the data of a spec, as `load_data` does."""
 FITTED_ON = 10_000
@@ -129,74 +119,6 @@ class Setup:
         }  # fmt: skip
         return {**environment.describe(), "seed": self.training.seed, "precision": self.precision, "data": data,
                 "frozen": list(self.frozen)}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Learner:
-    """A network that learns: the stock model, and the steps that work on its variables."""
-
-    model: keras.Model
-    optimizer: Optimizer
-    step: TrainingStep
-    evaluation: EvaluationStep
-    engine: Engine
-
-    @classmethod
-    def of(cls, setup: Setup, normaliser: Normaliser, engine: Engine) -> Learner:
-        with engine.scope():
-            return cls._of(setup, normaliser, engine)
-
-    @classmethod
-    def _of(cls, setup: Setup, normaliser: Normaliser, engine: Engine) -> Learner:
-        training, train = setup.training, setup.train
-        synchronise = training.synchronise_norms and engine.replicas > 1
-        model = build_model(setup.graph, training.seed)
-        hold(model, setup.graph, setup.frozen)
-        # Replicas of one process cannot wait for each other within a loop, and XLA cannot compile every one.
-        shortest = len(setup.graph.nodes) if synchronise or training.xla else SHORTEST_LOOP
-        forward = Forward(setup.graph, model, setup.precision, shortest)
-        optimizer = make_optimizer(training, setup.graph, model)
-        augment = augmenter(training.augment, normaliser, training.seed)
-        average, weights = training.moving_average, (part.values() for part in forward.weights.values())
-        pixels = setup.pixels(train)
-        step = TrainingStep(
-            forward, optimizer, None if isinstance(pixels, Stream) else pixels, train.labels, augment,
-            training.loss.cross_entropy.label_smoothing, training.seed, training.accumulate,
-            Averages([*chain.from_iterable(weights)], average.decay) if average else None,
-            engine, synchronise, training.xla,
-        )  # fmt: skip
-        return cls(model, optimizer, step, EvaluationStep(forward, normaliser, engine=engine), engine)
-
-    def measure(self, setup: Setup, images: Pictures, quick: bool = False) -> tuple[float, float]:
-        """The loss and the accuracy on images, which processes share among them; `quick` takes one crop of each."""
-        start, end = portion(len(images), self.engine.processes, self.engine.process)
-        part = images.take(np.arange(start, max(end, start + 1))) if self.engine.processes > 1 else images
-        found, count = self.evaluation(setup.pixels(part, quick), part.labels), end - start
-        loss, right, total = self.engine.sums(found.loss * count, found.accuracy * count, count)
-        return (loss / total, right / total) if self.engine.processes > 1 else (found.loss, found.accuracy)
-
-    def averaged(self) -> AbstractContextManager[None]:
-        """The model holds the averages of its weights, where the spec has some."""
-        return self.step.averages.in_place() if self.step.averages else nullcontext()
-
-    def arrays(self) -> dict[str, Array]:
-        """All of its variables by name, for a checkpoint."""
-        return {name: variable.numpy() for name, variable in self._variables()}
-
-    def restore(self, arrays: Mapping[str, Array]) -> None:
-        variables = dict(self._variables())
-        if variables.keys() != arrays.keys():
-            raise ArchbuilderError("the checkpoint was written by another version of archbuilder or Keras")
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
-
-    def _variables(self) -> Iterator[tuple[str, Any]]:
-        for node, weights in self.step.forward.weights.items():
-            for name, variable in weights.items():
-                yield f"model/{node}/{name}", variable
-        for part, owner in (("optimizer", self.optimizer), ("step", self.step)):
-            for name, variable in owner.variables().items():
-                yield f"{part}/{name}", variable
 
 
 def prepare(

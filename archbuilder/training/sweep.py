@@ -11,13 +11,14 @@ from statistics import mean, median, stdev
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from archbuilder.aliases import Json
 from archbuilder.errors import MissingError, StoppedError, UsageError
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training import loop
-from archbuilder.training.checkpoint import Json, write_json
-from archbuilder.training.cluster import require_alone
-from archbuilder.training.progress import Reporter
-from archbuilder.training.run import PLAN, SPEC, Run, new_folder, require_empty
+from archbuilder.training.reporting.progress import Reporter
+from archbuilder.training.run.checkpoint import write_json
+from archbuilder.training.run.folder import PLAN, SPEC, Run, new_folder, require_empty
+from archbuilder.training.tensorflow.cluster import require_alone
 
 SUMMARY = "summary.json"
 MAX_SEEDS = 1000

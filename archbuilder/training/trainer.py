@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from archbuilder.aliases import Json
 from archbuilder.errors import DivergedError
-from archbuilder.schedule import Patience, State
-from archbuilder.training.checkpoint import Checkpoint, Json
-from archbuilder.training.progress import Pulse, Reporter
-from archbuilder.training.run import Run
-from archbuilder.training.setup import Learner, Setup
+from archbuilder.formatting import counted
+from archbuilder.learning_rate.plateau import Patience, State
+from archbuilder.training.reporting.pace import Pace
+from archbuilder.training.reporting.progress import Pulse, Reporter
+from archbuilder.training.run.checkpoint import Checkpoint
+from archbuilder.training.run.folder import Run
+from archbuilder.training.setup import Setup
 from archbuilder.training.signals import StopFlag
-from archbuilder.training.tables import counted
+from archbuilder.training.tensorflow.learner import Learner
 
 if TYPE_CHECKING:
-    from archbuilder.training.jax_learner import JaxLearner
+    from archbuilder.training.jax.learner import JaxLearner
 
 LOOK_EVERY = 50
 """How many iterations may pass before the loss is looked at: on a GPU, each look waits for the device."""
-PULSE_SECONDS = 0.5
 
 
 class Memory(Protocol):
@@ -41,35 +42,6 @@ class Position:
     """How many the run has made."""
     best: Json | None = None
     """Epoch, iteration and value of the best weights so far."""
-
-
-class Pace:
-    """How fast the iterations of an epoch follow each other, the first left out: in a new process it is compiled."""
-
-    def __init__(self) -> None:
-        self._began = self._counted_from = self._looked = monotonic()
-        self._images = -1
-
-    def count(self, images: int) -> None:
-        if self._images < 0:
-            self._images, self._counted_from = 0, monotonic()
-        else:
-            self._images += images
-
-    @property
-    def images_per_second(self) -> float:
-        return max(self._images, 0) / max(monotonic() - self._counted_from, 1e-9)
-
-    @property
-    def seconds(self) -> float:
-        return monotonic() - self._began
-
-    def is_time_to_look(self) -> bool:
-        """Whether half a second has passed since it last was."""
-        if monotonic() - self._looked < PULSE_SECONDS:
-            return False
-        self._looked = monotonic()
-        return True
 
 
 class Trainer:

@@ -17,7 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.weights.source import LIMIT_BYTES, Budget, Kind, Layer, Source, Tensor, natural_order, tensor, widened
+from archbuilder.weights.weight_file import (
+    LIMIT_BYTES,
+    Budget,
+    Kind,
+    Layer,
+    Source,
+    Tensor,
+    natural_order,
+    tensor,
+    widened,
+)
 
 _MEMBER = "model.weights.h5"
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")

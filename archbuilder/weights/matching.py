@@ -12,9 +12,9 @@ from typing import TypeVar
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
-from archbuilder.weights.names import Place, place, rank, scheme
+from archbuilder.weights.naming_schemes import Place, place, rank, scheme
 from archbuilder.weights.orders import on_shortcut, orders
-from archbuilder.weights.source import Kind, Layer, Source
+from archbuilder.weights.weight_file import Kind, Layer, Source
 
 Pairs = dict[str, Layer]
 """The layer of each node, by the node's name."""

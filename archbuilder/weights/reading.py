@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.weights.source import Source
+from archbuilder.weights.weight_file import Source
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras", ".pth", ".pt", ".safetensors")
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.weights.source import Budget, Source, natural_order, widened
 from archbuilder.weights.torch_layout import layers
+from archbuilder.weights.weight_file import Budget, Source, natural_order, widened
 
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 """What weights are made of; tensors of integers are counters and the like, and no weights."""

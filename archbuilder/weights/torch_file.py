@@ -12,8 +12,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError, MissingError
-from archbuilder.weights.source import LIMIT_BYTES, Budget, Source
 from archbuilder.weights.torch_layout import layers
+from archbuilder.weights.weight_file import LIMIT_BYTES, Budget, Source
 
 _SAFE_SINCE = (2, 6)
 """Before, `weights_only` could be got round (CVE-2025-32434)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from archbuilder.weights.source import Kind, Layer, Tensor, tensor
+from archbuilder.weights.weight_file import Kind, Layer, Tensor, tensor
 
 Arrays = Mapping[str, NDArray[Any]]
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}

@@ -12,7 +12,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.weights.matching import Match, match
 from archbuilder.weights.reading import read
-from archbuilder.weights.source import Array, Layer
+from archbuilder.weights.weight_file import Array, Layer
 
 if TYPE_CHECKING:
     import keras

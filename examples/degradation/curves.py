@@ -14,7 +14,7 @@ import click
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
 
 COLUMNS = ("epoch", "learning_rate", "training_error", "validation_error")
 COLOURS = {"20": "tab:orange", "56": "tab:blue"}

@@ -9,11 +9,11 @@ from itertools import permutations
 import pytest
 
 from archbuilder.comparison import compare, render
-from archbuilder.comparison.costing import costs, total
-from archbuilder.comparison.reading import outline
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, node
 from archbuilder.graph.ops import Op
+from archbuilder.outline.from_graph import outline
+from archbuilder.outline.shapes import costs, total
 from tests.comparison.networks import ORDERS, network, ordered
 
 PUBLISHED = (

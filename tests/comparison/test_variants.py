@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archbuilder.comparison import compare, render
-from archbuilder.comparison.costing import total
+from archbuilder.outline.shapes import total
 from tests.comparison.networks import network
 from tests.conftest import Golden
 

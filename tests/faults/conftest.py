@@ -13,7 +13,7 @@ from tests.faults.nursery import Nursery
 from tests.training.conftest import tiny as tiny
 
 if TYPE_CHECKING:
-    from archbuilder.training.run import Run
+    from archbuilder.training.run.folder import Run
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archbuilder.atomic_files import replace_file
 from archbuilder.errors import ArchbuilderError
-from archbuilder.training.checkpoint import Checkpoint, Checkpoints
-from archbuilder.writing import replace_file
+from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints
 
 pytestmark = pytest.mark.faults
 

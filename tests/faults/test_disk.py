@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archbuilder.atomic_files import replace_output
 from archbuilder.errors import ArchbuilderError
-from archbuilder.training.checkpoint import Checkpoint, Checkpoints, write_json
-from archbuilder.writing import replace_output
+from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints, write_json
 
 pytestmark = pytest.mark.faults
 
@@ -24,7 +24,7 @@ EVERY_LINE = """
 import json, os, shutil, signal, sys
 from pathlib import Path
 import numpy as np
-from archbuilder.training.checkpoint import Checkpoint, Checkpoints
+from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints
 
 folder, again, keep = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 
@@ -39,7 +39,7 @@ def killed_at(number):
     left = number
     def trace(frame, event, _):
         nonlocal left
-        if Path(frame.f_code.co_filename).name not in ("checkpoint.py", "writing.py", "shutil.py", "zipfile.py", "_npyio_impl.py"):
+        if Path(frame.f_code.co_filename).name not in ("checkpoint.py", "atomic_files.py", "shutil.py", "zipfile.py", "_npyio_impl.py"):
             return None
         if event == "line":
             left -= 1
@@ -144,7 +144,7 @@ def test_a_full_disk_leaves_no_half_picture(line: str, tmp_path: Path, monkeypat
 
 def test_two_processes_may_write_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
-    other = "import sys; from pathlib import Path; from archbuilder.writing import replace_output\n"
+    other = "import sys; from pathlib import Path; from archbuilder.atomic_files import replace_output\n"
     other += "replace_output(Path(sys.argv[1]), lambda beside: beside.write_text('theirs'))"
 
     def write(beside: Path) -> None:

@@ -23,7 +23,7 @@ setup.load_data = load
 
 WHILE_COMPILING = """
 import os
-from archbuilder.training.step import TrainingStep
+from archbuilder.training.tensorflow.step import TrainingStep
 iterate = TrainingStep._iterate
 def traced(*arguments):
     for number in {numbers}:

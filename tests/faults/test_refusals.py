@@ -16,7 +16,7 @@ import pytest
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.spec import load
 from archbuilder.training import loop
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
 from tests.faults.nursery import Nursery
 from tests.training.runs import Notes, stop_at
 

@@ -13,8 +13,8 @@ pytestmark = [pytest.mark.keras, pytest.mark.faults]
 
 AT_SECOND_CALL = """
 import resource, shutil
-from archbuilder.training.checkpoint import Checkpoints
-from archbuilder.training.run import Run
+from archbuilder.training.run.checkpoint import Checkpoints
+from archbuilder.training.run.folder import Run
 before, calls = {owner}.{method}, []
 def call(self, *arguments):
     calls.append(1)
@@ -74,7 +74,7 @@ def test_out_of_memory_says_the_batch_size_to_try(
 
 EXHAUSTED = """
 import tensorflow as tf
-from archbuilder.training.step import TrainingStep
+from archbuilder.training.tensorflow.step import TrainingStep
 def exhausted(*_):
     raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 TrainingStep.__call__ = exhausted

@@ -12,7 +12,7 @@ import pytest
 from archbuilder.errors import TerminatedError
 from archbuilder.spec import Spec, load
 from archbuilder.training import loop
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
 from tests.faults.nursery import Nursery
 from tests.training.runs import Notes, assert_same, last_checkpoint, stop_at
 
@@ -67,7 +67,7 @@ def test_stopped_twice(spec: Spec, whole: Run, tmp_path: Path) -> None:
 
 AFTER_EPOCH = """
 import os, signal
-from archbuilder.training.progress import LineReporter
+from archbuilder.training.reporting.progress import LineReporter
 def end_epoch(self, metrics, best):  # its metrics and the best weights are written, its checkpoint is not
     if metrics["epoch"] == {epoch}:
         os.kill(os.getpid(), signal.SIGKILL)

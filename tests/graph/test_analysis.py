@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.analysis import (
     Parallel,
     activation_bytes,
@@ -17,7 +18,6 @@ from archbuilder.graph.analysis import (
     stages,
     units,
 )
-from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph
 from archbuilder.spec import bundled, load, load_text
 from tests import zoo

@@ -14,8 +14,8 @@ import pytest
 from archbuilder.errors import StoppedError
 from archbuilder.spec import Spec
 from archbuilder.training import loop
-from archbuilder.training.progress import Pulse, Reporter
-from archbuilder.training.run import Run, Which
+from archbuilder.training.reporting.progress import Pulse, Reporter
+from archbuilder.training.run.folder import Run, Which
 
 Json = dict[str, Any]
 

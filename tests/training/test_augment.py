@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from scipy.ndimage import shift as scipy_shift  # type: ignore[import-untyped]
 
+from archbuilder.augmentation.augmenter import augmenter
 from archbuilder.spec.augmentation import (
     Augmentation,
     ColourJitter,
@@ -20,7 +21,6 @@ from archbuilder.spec.augmentation import (
     RandAugment,
     Shift,
 )
-from archbuilder.training.augment import augmenter
 
 pytestmark = pytest.mark.keras
 Images = npt.NDArray[np.float32]

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 from scipy import stats  # type: ignore[import-untyped]
 
+from archbuilder.augmentation.augmenter import augmenter
+from archbuilder.augmentation.random_numbers import Draws
 from archbuilder.spec.augmentation import Augmentation, CutMix, MixUp
-from archbuilder.training.augment import augmenter
-from archbuilder.training.draws import Draws
 from tests.training.test_augment import Images, batch, bits, uniform
 
 pytestmark = pytest.mark.keras

@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 from scipy.ndimage import affine_transform  # type: ignore[import-untyped]
 
+from archbuilder.augmentation.rand_augment import OPERATIONS
 from archbuilder.spec.augmentation import RandAugment
-from archbuilder.training.augment_rand import OPERATIONS
 from tests.training.test_augment import augmented, bits, blended, pixels
 
 pytestmark = pytest.mark.keras

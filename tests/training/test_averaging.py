@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from archbuilder.training.averaging import Averages
+from archbuilder.training.tensorflow.averaging import Averages
 
 pytestmark = pytest.mark.keras
 

@@ -16,8 +16,8 @@ from time import monotonic, sleep
 import pytest
 
 from archbuilder.errors import UsageError
-from archbuilder.training.cluster import find_cluster, require_alone, size
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
+from archbuilder.training.tensorflow.cluster import find_cluster, require_alone, size
 from tests.training.test_engine import SHORT, SYNCHRONISED, alone, assert_near
 
 pytestmark = [

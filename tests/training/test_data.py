@@ -17,16 +17,16 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from archbuilder.data.decoding import decode
+from archbuilder.data.framing import frame
+from archbuilder.data.load import Dataset, Images, Pictures, load_data, split
+from archbuilder.data.sources import cifar as data_cifar
+from archbuilder.data.sources.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
+from archbuilder.data.sources.download import DownloadError, download
+from archbuilder.data.sources.unpickle import unpickle
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.spec.data import Data, Holdout, OnTest
 from archbuilder.spec.framing import Resize
-from archbuilder.training import data_cifar
-from archbuilder.training.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
-from archbuilder.training.data import Dataset, Images, Pictures, load_data, split
-from archbuilder.training.data_unpickle import unpickle
-from archbuilder.training.decoding import decode
-from archbuilder.training.download import DownloadError, download
-from archbuilder.training.framing import frame
 
 CIFAR_SHAPE = (32, 32, 3)
 TRAIN, TEST = 50, 20

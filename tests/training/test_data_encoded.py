@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from archbuilder.data.load import Dataset, load_data
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.spec.data import Data
-from archbuilder.training.data import Dataset, load_data
 
 pytestmark = pytest.mark.keras
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from archbuilder.training import doctor
-from archbuilder.training.doctor import Check, Finding
+from archbuilder import doctor
+from archbuilder.doctor import Check, Finding
 
 WITHOUT = """
 import sys

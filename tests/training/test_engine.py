@@ -12,8 +12,8 @@ import pytest
 
 from archbuilder.spec import load
 from archbuilder.training import loop
-from archbuilder.training.engine import Engine, portion
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
+from archbuilder.training.tensorflow.distribution import Engine, portion
 from tests.training.runs import measured, stop_at, weights
 
 pytestmark = [
@@ -47,7 +47,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from pathlib import Path
 from archbuilder.spec import load
 from archbuilder.training import loop
-from archbuilder.training.engine import Engine
+from archbuilder.training.tensorflow.distribution import Engine
 
 engine = Engine(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 spec, folder, cases = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])

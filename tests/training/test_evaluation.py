@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archbuilder.data.load import load_data
 from archbuilder.errors import UsageError
 from archbuilder.spec import load
 from archbuilder.training import loop
-from archbuilder.training.data import load_data
 from archbuilder.training.evaluation import evaluate
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
 
 pytestmark = [
     pytest.mark.keras,

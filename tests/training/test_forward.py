@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from archbuilder.data.normalisation import fit
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph import ops
-from archbuilder.graph.expand import expand
 from archbuilder.graph.network import Graph, Node, node
-from archbuilder.keras_backend import build_model
+from archbuilder.keras_model.build import build_model
 from archbuilder.spec import load
 from archbuilder.spec.normalisation import Unchanged
-from archbuilder.training.forward import Forward
-from archbuilder.training.normalise import fit
-from archbuilder.training.step import EvaluationStep
+from archbuilder.training.evaluator import EvaluationStep
+from archbuilder.training.tensorflow.forward import Forward
 
 pytestmark = pytest.mark.keras
 

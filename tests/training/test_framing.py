@@ -13,18 +13,19 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.data.dataset import Images
+from archbuilder.data.framing import ImageDraws, frame
+from archbuilder.data.stream import Stream
 from archbuilder.errors import MissingError, StoppedError
 from archbuilder.spec import Spec, load
 from archbuilder.spec.framing import AnyFraming, CentreCrop, RandomCrop, RandomResizedCrop, Resize, TenCrop
 from archbuilder.training import loop
-from archbuilder.training.data_images import Images
-from archbuilder.training.draws import Draws
-from archbuilder.training.engine import Engine
-from archbuilder.training.evaluation import evaluate, predict
-from archbuilder.training.framing import ImageDraws, frame
-from archbuilder.training.run import Run
+from archbuilder.training.evaluation import evaluate
+from archbuilder.training.prediction import predict
+from archbuilder.training.run.folder import Run
 from archbuilder.training.setup import prepare
-from archbuilder.training.stream import Stream
+from archbuilder.training.tensorflow.distribution import Engine
 from tests.training.conftest import TINY
 from tests.training.runs import Notes, assert_same
 
@@ -227,7 +228,7 @@ def test_an_unreadable_image_is_named_before_anything_is_trained(spec: Spec, fol
 def test_a_folder_that_memory_does_not_hold_is_streamed(load_spec: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load_spec("training.augment=[flip]", "training.testing=[]")
     resident = prepare(spec, None)
-    monkeypatch.setattr("archbuilder.training.machine.memory", lambda: 10_000)
+    monkeypatch.setattr("archbuilder.machine.hardware.memory", lambda: 10_000)
     streamed = prepare(spec, None)
     in_memory, stream = (setup.pixels(setup.data.test) for setup in (resident, streamed))
     assert isinstance(stream, Stream)

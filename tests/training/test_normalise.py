@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from archbuilder.data.normalisation import Normaliser, fit
 from archbuilder.spec.normalisation import ChannelMean, ChannelMeanStd, Channels, Normalisation, PixelMean, Unchanged
-from archbuilder.training.normalise import Normaliser, fit
 
 pytestmark = pytest.mark.keras
 

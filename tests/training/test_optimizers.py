@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from archbuilder.spec.optimization import Clip
-from archbuilder.training.optimizers import clipped, decayed
+from archbuilder.training.tensorflow.optimizers import clipped, decayed
 
 pytestmark = pytest.mark.keras
 

@@ -10,7 +10,7 @@ import pytest
 
 from archbuilder.spec import load
 from archbuilder.training import loop
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
 
 pytestmark = [
     pytest.mark.keras,

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from archbuilder.aliases import Precision
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, node
-from archbuilder.keras_backend import build_model
-from archbuilder.training.forward import Forward, Precision
-from archbuilder.training.optimizers import Sgd
-from archbuilder.training.repetition import Repetition, divide
-from archbuilder.training.step import EvaluationStep, TrainingStep
+from archbuilder.graph.repetition import Repetition, divide
+from archbuilder.keras_model.build import build_model
+from archbuilder.training.evaluator import EvaluationStep
+from archbuilder.training.tensorflow.forward import Forward
+from archbuilder.training.tensorflow.optimizers import Sgd
+from archbuilder.training.tensorflow.step import TrainingStep
 
 pytestmark = pytest.mark.keras
 

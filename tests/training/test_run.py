@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import pytest
 
+from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.graph.expand import expand
-from archbuilder.keras_backend import build_model
+from archbuilder.expansion.expansion import expand
+from archbuilder.keras_model.build import build_model
 from archbuilder.spec import load
-from archbuilder.training.normalise import Normaliser
-from archbuilder.training.run import Run
+from archbuilder.training.run.folder import Run
 
 pytestmark = [
     pytest.mark.keras,

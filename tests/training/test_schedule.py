@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from archbuilder.schedule import Patience, Plateau, Schedule, schedule
+from archbuilder.learning_rate.plateau import Patience, Plateau
+from archbuilder.learning_rate.schedules import Schedule, schedule
 from archbuilder.spec.learning_rate import LearningRate
 
 PER_EPOCH, TOTAL = 10, 1000

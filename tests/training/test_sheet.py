@@ -8,12 +8,12 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
+from archbuilder.augmentation.augmenter import augmenter
 from archbuilder.cli.augment import command
 from archbuilder.errors import SpecError, UsageError
 from archbuilder.spec import load
-from archbuilder.training.augment import augmenter
+from archbuilder.training.contact_sheet import draw, learned_from
 from archbuilder.training.setup import Setup, prepare
-from archbuilder.training.sheet import draw, learned_from
 
 pytestmark = pytest.mark.keras
 MIXED = "training.augment=[rand_augment, {pad_crop: {pad: 1}}, mixup, cutmix]"

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from archbuilder.aliases import Precision
+from archbuilder.augmentation.augmenter import Augmenter
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, node
-from archbuilder.keras_backend import build_model
-from archbuilder.training.augment import Augmenter
-from archbuilder.training.forward import Forward, Precision
-from archbuilder.training.step import EvaluationStep, TrainingStep
+from archbuilder.keras_model.build import build_model
+from archbuilder.training.evaluator import EvaluationStep
+from archbuilder.training.tensorflow.forward import Forward
+from archbuilder.training.tensorflow.step import TrainingStep
 
 pytestmark = pytest.mark.keras
 

@@ -14,7 +14,7 @@ import archbuilder
 from archbuilder.cli import main
 from archbuilder.errors import MissingError, TerminatedError, UsageError
 from archbuilder.spec import Spec, load
-from archbuilder.training.progress import Reporter
+from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.sweep import Sweep, resume_seeds, runs_in, train_seeds
 from tests.training.runs import assert_same
 

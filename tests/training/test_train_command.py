@@ -20,8 +20,8 @@ from archbuilder.cli import main
 from archbuilder.errors import DivergedError, SpecError
 from archbuilder.spec import load
 from archbuilder.training import loop
-from archbuilder.training.progress import BarReporter
-from archbuilder.training.run import Run
+from archbuilder.training.reporting.progress import BarReporter
+from archbuilder.training.run.folder import Run
 
 pytestmark = [
     pytest.mark.keras,

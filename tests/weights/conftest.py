@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archbuilder.graph.expand import expand
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.spec import load_text
 

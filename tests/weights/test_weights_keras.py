@@ -17,7 +17,7 @@ import archbuilder
 from archbuilder.cli import main
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph
-from archbuilder.keras_backend import build_model
+from archbuilder.keras_model.build import build_model
 from archbuilder.weights import transfer
 from tests.weights.conftest import SMALL, torch_state, write_safetensors
 

@@ -13,9 +13,9 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph, Node
 from archbuilder.weights import transfer
 from archbuilder.weights.matching import kind, match
-from archbuilder.weights.names import Place, place, rank, scheme
+from archbuilder.weights.naming_schemes import Place, place, rank, scheme
 from archbuilder.weights.orders import orders
-from archbuilder.weights.source import Layer, Source, Tensor
+from archbuilder.weights.weight_file import Layer, Source, Tensor
 from tests.weights.conftest import graph, torch_state, torchvision_name, write_safetensors
 
 

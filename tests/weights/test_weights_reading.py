@@ -17,8 +17,8 @@ import pytest
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.graph.network import Graph
 from archbuilder.weights import read, transfer
-from archbuilder.weights import source as sources
-from archbuilder.weights.source import natural_order
+from archbuilder.weights import weight_file as sources
+from archbuilder.weights.weight_file import natural_order
 from tests.weights.conftest import graph, torch_state, write_safetensors
 
 KERNEL = np.arange(24, dtype=np.float32).reshape(2, 3, 4, 1)

@@ -15,15 +15,15 @@ import pytest
 import tensorflow as tf
 
 from archbuilder.errors import MissingError, StoppedError, UsageError
-from archbuilder.graph.expand import expand
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
-from archbuilder.keras_backend import build_model
+from archbuilder.keras_model.build import build_model
 from archbuilder.spec import Spec, load_text
 from archbuilder.training import loop
-from archbuilder.training.forward import Forward
 from archbuilder.training.freezing import freeze, hold
-from archbuilder.training.progress import Pulse, Reporter
-from archbuilder.training.run import Run
+from archbuilder.training.reporting.progress import Pulse, Reporter
+from archbuilder.training.run.folder import Run
+from archbuilder.training.tensorflow.forward import Forward
 from tests.weights.conftest import graph, torch_state, write_safetensors
 
 pytestmark = [

@@ -1,0 +1,91 @@
+"""Augmentations: what is done to training images at random, a batch at a time, inside the compiled training function.
+
+Nothing here has a state: what is random follows from the seed, the epoch, the index of the image in the training set
+and the place of the augmentation in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+import tensorflow as tf
+
+from archbuilder.aliases import Tensor
+from archbuilder.augmentation.colour import colour_jitter, lighting
+from archbuilder.augmentation.geometry import cutout, flip, pad_crop, shift
+from archbuilder.augmentation.mixing import cutmix, mixup
+from archbuilder.augmentation.rand_augment import rand_augment
+from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.spec.augmentation import (
+    Augmentation,
+    ColourJitter,
+    Colours,
+    CutMix,
+    Cutout,
+    Flip,
+    Lighting,
+    Mixing,
+    MixUp,
+    PadCrop,
+    Places,
+    RandAugment,
+    Shift,
+)
+from archbuilder.spec.framing import Framing
+
+Augmenter = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(n, H, W, C) uint8 pixels, (n, K) shares of the classes in them, (n,) indices in the training set, () epoch ->
+(n, H, W, C) float32 normalised images, (n, K) shares."""
+
+
+def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tensor], seed: int) -> Augmenter:
+    """All the augmentations of a spec, in their order, but for its framing: that comes before.
+
+    Normalisation stands right behind the last step that changes colours, or before all of them.
+    """
+    coloured = max((number for number, step in enumerate(steps, 1) if isinstance(step, Colours)), default=0)
+
+    def augment(pixels: Tensor, shares: Tensor, indices: Tensor, epoch: Tensor) -> tuple[Tensor, Tensor]:
+        images = tf.cast(pixels, tf.float32) if coloured else normalise(pixels)
+        for number, step in enumerate(steps, 1):
+            draws = Draws(indices, epoch, seed, number - 1)
+            if isinstance(step, Mixing):
+                images, shares = _mixed(step, images, shares, draws)
+            elif not isinstance(step, Framing):
+                images = _changed(step, images, draws)
+            if number == coloured:
+                images = normalise(images)
+        return images, shares
+
+    return augment
+
+
+def _mixed(step: Mixing, images: Tensor, shares: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+    match step:
+        case MixUp():
+            return mixup(images, shares, draws, step.alpha)
+        case CutMix():
+            return cutmix(images, shares, draws, step.alpha)
+        case _:
+            assert_never(step)
+
+
+def _changed(step: Colours | Places, images: Tensor, draws: Draws) -> Tensor:
+    match step:
+        case ColourJitter():
+            return colour_jitter(images, draws, step)
+        case RandAugment():
+            return rand_augment(images, draws, step)
+        case Lighting():
+            return lighting(images, draws, step.deviation)
+        case Shift():
+            return shift(images, draws, step.fraction, step.fill)
+        case PadCrop():
+            return pad_crop(images, draws, step.pad, step.fill)
+        case Flip():
+            return flip(images, draws, step.direction == "horizontal")
+        case Cutout():
+            return cutout(images, draws, step.size)
+        case _:
+            assert_never(step)

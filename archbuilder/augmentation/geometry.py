@@ -1,0 +1,98 @@
+"""Augmentations that move pixels about or take them out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+
+from archbuilder.aliases import Tensor
+from archbuilder.augmentation.colour import for_each_image
+from archbuilder.augmentation.random_numbers import Draws
+
+Fill = Literal["nearest", "zero", "reflect"]
+
+
+def shift(images: Tensor, draws: Draws, fraction: float, fill: Fill) -> Tensor:
+    """Moves each image by up to `fraction` of its height and width, with bilinear interpolation.
+
+    This is what `width_shift_range` and `height_shift_range` of Keras' ImageDataGenerator do. The pixels between which
+    is interpolated are the same for a whole image, and so is their share.
+    """
+    _, height, width, _ = images.shape
+    down = (draws.uniform(0) * 2 - 1) * fraction * height
+    right = (draws.uniform(1) * 2 - 1) * fraction * width
+    whole_down, whole_right = tf.floor(down), tf.floor(right)
+    wider = _window(images, _places(whole_down, height + 1), _places(whole_right, width + 1), fill)
+    share = for_each_image(right - whole_right)
+    wider = wider[:, :, :-1] + share * (wider[:, :, 1:] - wider[:, :, :-1])
+    share = for_each_image(down - whole_down)
+    return wider[:, :-1] + share * (wider[:, 1:] - wider[:, :-1])
+
+
+def pad_crop(images: Tensor, draws: Draws, pad: int, fill: Fill) -> Tensor:
+    """Crops the old size out of the image with `pad` pixels around it, at one of (2 pad + 1)^2 places."""
+    _, height, width, _ = images.shape
+    top, left = draws.integer(0, 2 * pad + 1) - pad, draws.integer(1, 2 * pad + 1) - pad
+    return _window(images, _places(top, height), _places(left, width), fill)
+
+
+def flip(images: Tensor, draws: Draws, horizontal: bool) -> Tensor:
+    """Mirrors an image with probability 1/2."""
+    _, height, width, _ = images.shape
+    size = width if horizontal else height
+    mirrored = draws.integer(0, 2)[:, None] == 1
+    changed = tf.where(mirrored, tf.range(size - 1, -1, -1), tf.range(size))
+    same = tf.range(height if horizontal else width)[None, :]
+    return _window(images, *((same, changed) if horizontal else (changed, same)), "nearest")
+
+
+def cutout(images: Tensor, draws: Draws, size: int) -> Tensor:
+    """Sets a square to zero, whose middle is anywhere in the image."""
+    return tf.where(rectangle(images, draws, 0, size, size), 0.0, images)
+
+
+def rectangle(images: Tensor, draws: Draws, number: int, height: int | Tensor, width: int | Tensor) -> Tensor:
+    """Whether pixels (n, H, W, 1) lie in a rectangle of this size, or of sizes (n,), with its middle anywhere."""
+    rows, columns = (
+        _between(draws.integer(number + axis, size) - length // 2, length, size)
+        for axis, (length, size) in enumerate(zip((height, width), images.shape[1:3], strict=True))
+    )
+    return (rows[:, :, None] & columns[:, None, :])[..., None]
+
+
+def _between(start: Tensor, length: int | Tensor, size: int) -> Tensor:
+    """(n, size): whether a place is one of the `length` that begin at `start` (n,)."""
+    behind = tf.range(size) - start[:, None]
+    return (behind >= 0) & (behind < tf.reshape(length, (-1, 1)))
+
+
+def _window(images: Tensor, rows: Tensor, columns: Tensor, fill: Fill) -> Tensor:
+    """The pixels where (n, R) rows and (n, S) columns meet: (n, R, S, C).
+
+    What lies outside is the nearest pixel inside, the mirror image, or zero. One gather over all pixels of the batch
+    costs less than one for each axis.
+    """
+    count, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
+    inner_rows, inner_columns = _inside(rows, height, fill), _inside(columns, width, fill)
+    first = tf.range(count)[:, None, None] * (height * width)
+    picked = tf.gather(
+        tf.reshape(images, [-1, channels]), first + inner_rows[:, :, None] * width + inner_columns[:, None, :]
+    )
+    if fill != "zero":
+        return picked
+    inside = (inner_rows == rows)[:, :, None] & (inner_columns == columns)[:, None, :]
+    return picked * tf.cast(inside, images.dtype)[..., None]
+
+
+def _inside(places: Tensor, size: int, fill: Fill) -> Tensor:
+    if fill == "reflect":
+        period = max(1, 2 * (size - 1))  # the border's pixels are not repeated
+        places = tf.math.floormod(places, period)
+        return tf.minimum(places, period - places)
+    return tf.clip_by_value(places, 0, size - 1)
+
+
+def _places(start: Tensor, count: int) -> Tensor:
+    """(n,) -> (n, count): `start` and the whole numbers after it."""
+    return tf.cast(start, tf.int32)[:, None] + tf.range(count)

@@ -1,0 +1,35 @@
+"""Augmentations that mix each image and its label with those of the next image of the batch (the last with the first).
+
+A batch follows from the seed and the epoch, and so does what is mixed.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from archbuilder.aliases import Tensor
+from archbuilder.augmentation.geometry import rectangle
+from archbuilder.augmentation.random_numbers import Draws
+
+
+def mixup(images: Tensor, shares: Tensor, draws: Draws, alpha: float) -> tuple[Tensor, Tensor]:
+    """Blends, in a proportion that each image draws for itself."""
+    kept = draws.beta(0, alpha)
+    return _blended(images, kept[:, None, None, None]), _blended(shares, kept[:, None])
+
+
+def cutmix(images: Tensor, shares: Tensor, draws: Draws, alpha: float) -> tuple[Tensor, Tensor]:
+    """Puts a rectangle of the next image in; the label's share is what is left of the image's area."""
+    _, height, width, _ = images.shape
+    side = tf.sqrt(1 - draws.beta(0, alpha))
+    replaced = rectangle(images, draws, 1, tf.cast(side * height, tf.int32), tf.cast(side * width, tf.int32))
+    kept = 1 - tf.reduce_mean(tf.cast(replaced, tf.float32), (1, 2))
+    return tf.where(replaced, _next(images), images), _blended(shares, kept)
+
+
+def _blended(values: Tensor, kept: Tensor) -> Tensor:
+    return kept * values + (1 - kept) * _next(values)
+
+
+def _next(values: Tensor) -> Tensor:
+    return tf.roll(values, -1, 0)

@@ -1,0 +1,89 @@
+"""Compares two graphs: the verdict op by op, the reasons kind by kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import zip_longest
+
+from archbuilder.comparison.deviations.deviation import Undoing
+from archbuilder.comparison.deviations.layer_order import compare_forks, compare_kinds, compare_layers, compare_orders
+from archbuilder.comparison.deviations.layer_settings import compare_described, compare_settings
+from archbuilder.comparison.deviations.shortcuts import compare_shortcuts
+from archbuilder.comparison.deviations.structure import (
+    compare_input,
+    compare_outputs,
+    compare_stage_count,
+    compare_stem_and_head,
+    compare_unit_counts,
+)  # fmt: skip
+from archbuilder.comparison.deviations.widths_and_strides import compare_strides, compare_widths
+from archbuilder.comparison.result import Comparison, Identity
+from archbuilder.graph import analysis, ops
+from archbuilder.graph.network import Graph
+from archbuilder.outline.from_graph import canonical, outline, with_longer_stem
+from archbuilder.outline.parts import Outline, Unit, skeleton
+from archbuilder.outline.shapes import Costs, blocks
+
+STRUCTURE = (
+    compare_input, compare_stage_count, compare_unit_counts, compare_stem_and_head, compare_shortcuts, compare_kinds,
+    compare_orders, compare_layers, compare_forks, compare_strides, compare_widths, compare_outputs,
+)  # fmt: skip
+"""From the large to the small; each sees the network without the deviations found before it."""
+
+
+def compare(mine: Graph, theirs: Graph) -> Comparison:
+    """Whether a network is another one, and all in which it deviates."""
+    same = canonical(mine) == canonical(theirs)
+    state = Undoing(*_settled(outline(mine), outline(theirs)), theirs.name)
+    for look in STRUCTURE if not same else ():
+        look(state)
+    if _side_by_side(state):
+        compare_described(state)
+        compare_settings(state)
+    if not same and (not state.found or state.mine != state.theirs):
+        state.take("further", f"further differences: {_first_difference(mine, theirs)}", state.theirs)
+    deviations = () if same else tuple(state.found)
+    return Comparison(_identity(mine), _identity(theirs), same, deviations, tuple(state.notes))
+
+
+def _identity(graph: Graph) -> Identity:
+    return Identity(graph.name, analysis.depth(graph), Costs(graph.trainable, graph.parameters, graph.macs))
+
+
+def _settled(mine: Outline, theirs: Outline) -> tuple[Outline, Outline]:
+    """Both with the border of stem and first unit at one place, where one of them is plain and so has no fork."""
+    return _like(mine, theirs), _like(theirs, mine)
+
+
+def _like(one: Outline, other: Outline) -> Outline:
+    if not one.stages or not other.stages:
+        return one
+    unit, example = one.stages[0].units[0], other.stages[0].units[0]
+    if unit.shortcut is None and isinstance(example.main[0] if example.main else None, ops.Conv):
+        lead = next((index for index, item in enumerate(unit.main) if isinstance(item, ops.Conv)), 0)
+        return with_longer_stem(one, lead)
+    return one
+
+
+def _side_by_side(state: Undoing) -> bool:
+    """Whether all layers stand beside one of their kind; shortcuts that only sizes asked for are made to."""
+    if [len(stage.units) for stage in state.mine.stages] != [len(stage.units) for stage in state.theirs.stages]:
+        return False
+    state.mine = state.with_units(lambda mine, theirs: mine, follow=True)
+    shapes = ([_shape(block) for block in blocks(one)] for one in (state.mine, state.theirs))
+    return all(a == b for a, b in zip_longest(*shapes))
+
+
+def _shape(block: object) -> object:
+    if isinstance(block, Unit):
+        return skeleton(block.main), block.shortcut and skeleton(block.shortcut.layers)
+    assert isinstance(block, tuple)
+    return skeleton(block)
+
+
+def _first_difference(mine: Graph, theirs: Graph) -> str:
+    """The first layers, in order, that are not the same but for their names."""
+    for a, b in zip_longest(mine.nodes, theirs.nodes):
+        if a is None or b is None or replace(a, name="", inputs=()) != replace(b, name="", inputs=()):
+            return " and ".join(f"{'no layer' if node is None else node.name}" for node in (a, b))
+    return "how layers are connected"

@@ -1,0 +1,157 @@
+"""Settings of single layers, compared where all layers of two networks stand side by side."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+from archbuilder.comparison.deviations.deviation import Undoing
+from archbuilder.comparison.wording.phrases import layer
+from archbuilder.comparison.wording.sentences import DESCRIBED, sentence, span, values
+from archbuilder.comparison.wording.subjects import Pair, subject
+from archbuilder.graph import ops
+from archbuilder.graph.ops import Op
+from archbuilder.outline.canonical import resolved_padding
+from archbuilder.outline.parts import Block, Outline, Stage, Unit, mapped, walk
+from archbuilder.outline.shapes import arrivals, blocks
+
+TRAINING = ("initializer", "initial_bias", "l2", "zero_scale")
+"""Settings that say how weights start and are regularised; they do not make it another network."""
+MOST_VALUES = 3
+"""Of one setting, so many different values are told one by one."""
+
+
+def pairs(state: Undoing) -> list[Pair]:
+    """Each of my layers beside theirs, with the place of both."""
+    shapes = iter(arrivals(state.theirs))
+    found = []
+    for name, mine, theirs in zip(_names(state.theirs), blocks(state.mine), blocks(state.theirs), strict=True):
+        for on_shortcut, a, b in zip((False, True), _parts(mine), _parts(theirs), strict=True):
+            seen: dict[type[Op], int] = defaultdict(int)
+            for ours, other in zip(walk(a), walk(b), strict=True):
+                seen[type(other)] += 1
+                found.append(Pair(ours, other, next(shapes)[1], name, on_shortcut, seen[type(other)]))
+    return found
+
+
+def _names(network: Outline) -> Iterator[str]:
+    yield "stem"
+    for index, stage in enumerate(network.stages, 1):
+        yield from (f"stage{index}/unit{number}" for number in range(1, len(stage.units) + 1))
+        yield f"stage{index}"
+    yield "head"
+
+
+def _parts(block: Block | Unit) -> tuple[Block, Block]:
+    if isinstance(block, Unit):
+        return block.main, block.shortcut.layers if block.shortcut else ()
+    return block, ()
+
+
+def rebuilt(network: Outline, new: Sequence[Op]) -> Outline:
+    """A network with other ops in the places of its own."""
+    source = iter(new)
+
+    def block(old: Block) -> Block:
+        return mapped(old, lambda _: next(source))
+
+    def unit(old: Unit) -> Unit:
+        main = block(old.main)
+        return Unit(main, old.shortcut and replace(old.shortcut, layers=block(old.shortcut.layers)))
+
+    stem = block(network.stem)
+    stages = tuple(Stage(tuple(map(unit, stage.units)), block(stage.after)) for stage in network.stages)
+    return Outline(network.input, stem, stages, block(network.head), network.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What differs: some settings of one kind of layer, from these values to those, in words."""
+
+    op: type[Op]
+    names: tuple[str, ...]
+    mine: str
+    theirs: str
+
+
+def compare_described(state: Undoing) -> None:
+    """Layers outside of the units, and layers other than convolutions, that differ in what one says of them."""
+
+    def differences(pair: Pair) -> Iterator[Key]:
+        names = DESCRIBED.get(type(pair.theirs), ())
+        conv_of_unit = isinstance(pair.theirs, ops.Conv) and pair.in_unit
+        if not conv_of_unit and any(getattr(pair.mine, name) != getattr(pair.theirs, name) for name in names):
+            yield Key(type(pair.theirs), names, layer(pair.mine), layer(pair.theirs))
+
+    _compare(state, differences)
+
+
+def compare_settings(state: Undoing) -> None:
+    """Every setting of every layer that still differs."""
+
+    def differences(pair: Pair) -> Iterator[Key]:
+        for field in fields(pair.theirs):
+            a, b = getattr(pair.mine, field.name), getattr(pair.theirs, field.name)
+            if a != b:
+                yield Key(type(pair.theirs), (field.name,), *values(field.name, a, b))
+
+    _drop_equal_paddings(state)
+    _compare(state, differences)
+
+
+def _drop_equal_paddings(state: Undoing) -> None:
+    """Paddings of different names that come to the same are the same."""
+    found = pairs(state)
+    new = [pair.mine for pair in found]
+    for index, pair in enumerate(found):
+        mine, theirs = pair.mine, pair.theirs
+        windows = (ops.Conv, ops.MaxPool, ops.AveragePool)
+        if isinstance(mine, windows) and isinstance(theirs, windows) and mine.padding != theirs.padding:
+            here = replace(theirs, padding=mine.padding)
+            if resolved_padding(here, pair.arriving) == resolved_padding(theirs, pair.arriving):
+                new[index] = replace(mine, padding=theirs.padding)
+    state.mine = rebuilt(state.mine, new)
+
+
+def _compare(state: Undoing, differences: Callable[[Pair], Iterator[Key]]) -> None:
+    found = pairs(state)
+    groups: dict[Key, list[int]] = defaultdict(list)
+    for index, pair in enumerate(found):
+        for key in differences(pair):
+            groups[key].append(index)
+    current = [pair.mine for pair in found]
+    for key, indices in _joined(groups).items():
+        for index in indices:
+            theirs = found[index].theirs
+            changed = {name: getattr(theirs, name) for name in key.names}
+            current[index] = replace(current[index], **changed)
+        concerned = [found[index] for index in indices]
+        strided = key.names == ("padding",) and all(pair.has_stride for pair in concerned)
+        about = subject(concerned, found, state.theirs, strided)
+        message = sentence(about, key.names, key.mine, key.theirs, state.name)
+        where = tuple(dict.fromkeys(pair.part for pair in concerned))
+        note = key.names[0] in TRAINING
+        state.take(_code(key), message, rebuilt(state.mine, current), where, note)
+
+
+def _code(key: Key) -> str:
+    """`conv-bias`; only `conv` where several settings are told together."""
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "-", key.op.__name__).lower()
+    return f"{kind}-{key.names[0].replace('_', '-')}" if len(key.names) == 1 else kind
+
+
+def _joined(groups: dict[Key, list[int]]) -> dict[Key, list[int]]:
+    """Groups of one setting that has many values, such as rates that grow from unit to unit, in one."""
+    alike: dict[tuple[type[Op], tuple[str, ...]], list[Key]] = defaultdict(list)
+    for key in groups:
+        alike[key.op, key.names].append(key)
+    joined: dict[Key, list[int]] = {}
+    for (op, names), keys in alike.items():
+        if len(keys) <= MOST_VALUES:
+            joined |= {key: groups[key] for key in keys}
+        else:
+            ours, other = (span([getattr(key, side) for key in keys]) for side in ("mine", "theirs"))
+            joined[Key(op, names, ours, other)] = sorted(index for key in keys for index in groups[key])
+    return joined

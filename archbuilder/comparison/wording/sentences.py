@@ -1,0 +1,90 @@
+"""What is said of a setting that differs, in the words of papers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archbuilder.comparison.wording.phrases import number, size
+from archbuilder.comparison.wording.subjects import Subject
+from archbuilder.graph import ops
+from archbuilder.graph.ops import Op
+from archbuilder.outline.parts import DEPTHWISE
+
+DESCRIBED: dict[type[Op], tuple[str, ...]] = {
+    ops.Conv: ("filters", "kernel", "stride", "groups", "dilation"),
+    ops.MaxPool: ("size", "stride"),
+    ops.AveragePool: ("size", "stride"),
+    ops.Dense: ("units",),
+    ops.Activation: ("function",),
+    ops.Subsample: ("stride",),
+    ops.Pad: ("amount",),
+    ops.PadChannels: ("channels",),
+    ops.Scale: ("factor",),
+    ops.Dropout: ("rate",),
+    ops.StochasticDepth: ("rate",),
+}
+"""The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`."""
+
+PADDINGS = {
+    "same": "same (as TensorFlow does it)",
+    "symmetric": "symmetric (as PyTorch and Caffe do it)",
+    "valid": "none",
+}
+
+
+def values(name: str, mine: object, theirs: object) -> tuple[str, str]:
+    return _value(name, mine), _value(name, theirs)
+
+
+def _value(name: str, value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return "one a channel" if name == "groups" and value == DEPTHWISE else number(value)
+        case (int(), int()):
+            return size((value[0], value[1]))
+        case ((int(), int()), (int(), int())):
+            return " ".join(map(str, [*value[0], *value[1]])) + " (top, bottom, left, right)"
+        case _:
+            return PADDINGS.get(str(value), str(value))
+
+
+def span(texts: Sequence[str]) -> str:
+    """Many values, by the first and the last of them."""
+    different = list(dict.fromkeys(texts))
+    return different[0] if len(different) == 1 else f"{different[0]} to {different[-1]}"
+
+
+def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, name: str) -> str:
+    """`convolutions have biases, those of he2015/resnet56 do not`."""
+    other, do = about.of(name), "do" if about.plural else "does"
+    match names:
+        case ("bias",) if mine in ("yes", "no"):
+            biases = ("biases", "no biases") if about.plural else ("a bias", "no bias")
+            pair = (biases[0], f"{do} not") if mine == "yes" else (biases[1], do)
+            return f"{about.text} {about.have} {pair[0]}, {other} {pair[1]}"
+        case ("zero_scale",):
+            at = {"yes": "zero", "no": "one"}
+            return f"the scale of {about.text} is {at[mine]} at the start, that of {name} {at[theirs]}"
+        case ("groups",):
+            return f"{about.text} {about.have} {mine} group{'' if mine == '1' else 's'}, {other} {theirs}"
+        case ("units",) if about.classes:
+            return f"there are {_count(mine)} classes, {name} has {_count(theirs)}"
+        case ("units",):
+            return f"{about.text} {about.have} {_count(mine)} outputs, {other} {_count(theirs)}"
+        case ("rate",):
+            return f"{about.text} {about.have} rate {_count(mine)}, {other} {_count(theirs)}"
+        case ("factor",):
+            return f"{about.text} {about.have} factor {_count(mine)}, {other} {_count(theirs)}"
+        case ("kernel",) | ("function",):
+            return f"{about.text} {about.are} {mine}, {other} {theirs}"
+        case (single,):
+            return f"{about.text} {about.have} {single.replace('_', ' ')} {mine}, {other} {theirs}"
+        case _:
+            return f"{about.text} {about.are} a {mine}, {other} a {theirs}"
+
+
+def _count(description: str) -> str:
+    """The number in `dense, 10`."""
+    return description.rpartition(", ")[2]

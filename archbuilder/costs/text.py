@@ -1,0 +1,87 @@
+"""What a network costs, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import StringIO
+
+from archbuilder.costs.summary import Costs, Level, Report, Stage, Unit
+from archbuilder.graph.ops import Shape, show
+
+NOTES = (
+    "macs: multiply-adds count convolutions and dense layers, for one image; flops are about twice that.",
+    "memory: the outputs of all layers for one image, in float32.",
+)
+Row = tuple[str, ...]
+Line = tuple[str, str, Shape, Costs]
+"""A label, what the layer does, the shape of the output and the costs."""
+HEADINGS: Row = ("", "", "output", "trainable", "total", "macs", "memory")
+
+
+def render(report: Report, level: Level = "unit") -> str:
+    """A report as a table in plain text: one line a stage, with its units or all its layers under it."""
+    scale = _scale(report.costs.macs)
+    rows = (_row(*line, scale) for line in _lines(report, level))
+    table = _table(rows, _row("total", "", report.output_shapes[-1], report.costs, scale))
+    return "\n".join([_title(report), "", table, "", *NOTES])
+
+
+def _title(report: Report) -> str:
+    outputs = ", ".join(map(show, report.output_shapes))
+    return f"{report.name}: depth {report.depth}, input {show(report.input_shape)}, output {outputs}"
+
+
+def _lines(report: Report, level: Level) -> Iterator[Line]:
+    for stage in report.stages:
+        only_layer = stage.name == stage.units[0].layers[0].name
+        yield f"{stage.name}{_unit_count(stage)}", "", stage.output_shape, stage.costs
+        if level != "stage" and not only_layer:
+            for unit in stage.units:
+                yield from _unit_lines(stage, unit, level)
+
+
+def _unit_count(stage: Stage) -> str:
+    count = sum(unit.name.startswith(f"{stage.name}/unit") for unit in stage.units)
+    return f" ({count} unit{'s' if count > 1 else ''})" if count else ""
+
+
+def _unit_lines(stage: Stage, unit: Unit, level: Level) -> Iterator[Line]:
+    """The lines of one unit; it has one of its own unless its stage has no units."""
+    nested = unit.name != stage.name or len(stage.units) > 1
+    if nested:
+        label = "after" if unit.name == stage.name else unit.name.rpartition("/")[2]
+        yield f"  {label}", "", unit.output_shape, unit.costs
+    if level == "layer":
+        margin = "    " if nested else "  "
+        for layer in unit.layers:
+            yield f"{margin}{layer.name.removeprefix(f'{unit.name}/')}", layer.words, layer.output_shape, layer.costs
+
+
+def _row(label: str, words: str, shape: Shape, costs: Costs, scale: tuple[int, str]) -> Row:
+    divisor, unit = scale
+    macs = f"{costs.macs / divisor:,.{3 if unit == 'G' else 1}f} {unit}" if costs.macs else ""
+    memory = f"{costs.activation_bytes / 2**20:,.2f} MiB" if costs.activation_bytes else ""
+    parameters = (f"{number:,}" if number else "" for number in (costs.trainable, costs.total))
+    return (label, words, show(shape), *parameters, macs, memory)
+
+
+def _scale(macs: int) -> tuple[int, str]:
+    """The unit that all multiply-adds of a table are given in, so that its rows can be added up."""
+    scales = [(10**9, "G"), (10**6, "M"), (10**3, "k")]
+    return next((scale for scale in scales if macs >= scale[0]), scales[-1])
+
+
+def _table(rows: Iterable[Row], total: Row) -> str:
+    """Rows in columns, words to the left and numbers to the right, in plain text as wide as it needs to be."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, show_footer=True)
+    for index, (heading, sum_) in enumerate(zip(HEADINGS, total, strict=True)):
+        table.add_column(heading, sum_, justify="left" if index < 2 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    text = StringIO()
+    Console(file=text, width=1000, markup=False, emoji=False, highlight=False, color_system=None).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -1,0 +1,138 @@
+"""Framing: an image at its own size becomes one, or several, of the input's size.
+
+It is done in Pillow, so that files look the same in training, testing and prediction: turned upright as their Exif data
+says, and resized with a bilinear filter that is as wide as what falls together (which torchvision does, too).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import exp, log, sqrt
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+
+from archbuilder.data.dataset import Pixels
+from archbuilder.spec import framing as spec
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Size = tuple[int, int]
+"""Height and width."""
+TRIES = 10
+BILINEAR = 2  # Image.Resampling.BILINEAR
+
+
+class ImageDraws:
+    """The random numbers of one framing step for one image: those of `draws.Draws`, in whole numbers of Python."""
+
+    def __init__(self, seed: int, position: int, epoch: int, index: int) -> None:
+        self._key = _hash(_hash(_hash(seed) + position) + epoch)
+        self._index = index
+
+    def uniform(self, number: int, low: float = 0.0, high: float = 1.0) -> float:
+        return low + (high - low) * (self._bits(number) >> 8) * 2.0**-24
+
+    def integer(self, number: int, below: int) -> int:
+        return self._bits(number) * below >> 32
+
+    def _bits(self, number: int) -> int:
+        key = _hash(self._key + number)
+        return _hash(_hash(self._index + key) + key)
+
+
+def _hash(value: int) -> int:
+    value &= 2**32 - 1
+    for _ in range(2):
+        value = (value ^ value >> 16) * 0x45D9F3B & 2**32 - 1
+    return value ^ value >> 16
+
+
+def _no_chance(position: int) -> ImageDraws:
+    return ImageDraws(0, position, 0, 0)
+
+
+def crops(steps: Sequence[spec.AnyFraming]) -> int:
+    """How many images an image becomes."""
+    return 10 if any(isinstance(step, spec.TenCrop) for step in steps) else 1
+
+
+def frame(
+    image: Image.Image, steps: Sequence[spec.AnyFraming], size: Size, draws: Callable[[int], ImageDraws] = _no_chance
+) -> Pixels:
+    """(H, W, C), or (crops, H, W, C); `draws` gives the random numbers of the step at a place, if there are any."""
+    for position, step in enumerate(steps):
+        if isinstance(step, spec.TenCrop):
+            return np.stack([_pixels(crop) for crop in _ten_crops(image, size)])
+        image = _apply(step, image, size, draws(position))
+    return _pixels(image)
+
+
+def _apply(step: spec.Framing, image: Image.Image, size: Size, draws: ImageDraws) -> Image.Image:
+    match step:
+        case spec.Resize():
+            return _resized(image, _target(step, image, size, draws))
+        case spec.RandomCrop():
+            spare_down, spare_right = image.height - size[0], image.width - size[1]
+            return _crop(image, draws.integer(0, spare_down + 1), draws.integer(1, spare_right + 1), size)
+        case spec.CentreCrop():
+            return _crop(image, *_centre(image, size), size)
+        case spec.RandomResizedCrop():
+            top, left, height, width = _random_part(image, step.scale, step.ratio, draws)
+            return _resized(_crop(image, top, left, (height, width)), size)
+        case _:
+            assert_never(step)
+
+
+def _target(step: spec.Resize, image: Image.Image, size: Size, draws: ImageDraws) -> Size:
+    if step.sides is None:
+        return size
+    least, most = step.sides
+    short = least + draws.integer(0, most - least + 1)
+    long = int(short * max(image.size) / min(image.size))
+    return (long, short) if image.height > image.width else (short, long)
+
+
+def _random_part(
+    image: Image.Image, scale: tuple[float, float], ratio: tuple[float, float], draws: ImageDraws
+) -> tuple[int, int, int, int]:
+    """Top, left, height, width; after ten tries that do not fit, those of the largest middle part that fits."""
+    for first in range(0, 4 * TRIES, 4):
+        area = draws.uniform(first, *scale) * image.width * image.height
+        shape = exp(draws.uniform(first + 1, log(ratio[0]), log(ratio[1])))
+        height, width = round(sqrt(area / shape)), round(sqrt(area * shape))
+        if 0 < height <= image.height and 0 < width <= image.width:
+            top = draws.integer(first + 2, image.height - height + 1)
+            return top, draws.integer(first + 3, image.width - width + 1), height, width
+    shape = min(max(image.width / image.height, ratio[0]), ratio[1])
+    height, width = min(image.height, round(image.width / shape)), min(image.width, round(image.height * shape))
+    return (image.height - height) // 2, (image.width - width) // 2, height, width
+
+
+def _ten_crops(image: Image.Image, size: Size) -> list[Image.Image]:
+    """Corners and middle, then the same of the mirror image of each."""
+    from PIL import ImageOps
+
+    bottom, right = image.height - size[0], image.width - size[1]
+    places = [(0, 0), (0, right), (bottom, 0), (bottom, right), _centre(image, size)]
+    five = [_crop(image, *place, size) for place in places]
+    return five + [ImageOps.mirror(crop) for crop in five]
+
+
+def _centre(image: Image.Image, size: Size) -> Size:
+    return round((image.height - size[0]) / 2), round((image.width - size[1]) / 2)
+
+
+def _crop(image: Image.Image, top: int, left: int, size: Size) -> Image.Image:
+    return image.crop((left, top, left + size[1], top + size[0]))
+
+
+def _resized(image: Image.Image, size: Size) -> Image.Image:
+    height, width = size
+    return image if image.size == (width, height) else image.resize((width, height), BILINEAR)
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    pixels = np.asarray(image, np.uint8)
+    return pixels if pixels.ndim == 3 else pixels[..., None]

@@ -1,0 +1,85 @@
+"""The data set of a spec: found, read, checked, and parted for validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar, assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from archbuilder.data.dataset import Dataset, Images, Indices, Pictures, Shape
+from archbuilder.data.decoding import mode_of
+from archbuilder.data.sources import cifar, folder, npz, tfds, tfrecord
+from archbuilder.data.sources import digits as data_digits
+from archbuilder.errors import UsageError
+from archbuilder.spec import data as spec
+
+__all__ = ["Dataset", "Images", "Pictures", "load_data", "split"]
+
+SomePictures = TypeVar("SomePictures", bound=Pictures)
+
+
+def load_data(data: spec.Data, input_shape: Shape, path: Path | None, own_size: bool = False) -> Dataset:
+    """The data set of a spec, from `path` if that is given, in images of the network's input shape.
+
+    Where they are wanted at their own size, they share only the input's channels; so do those of records and of large
+    folders in any case. Raises MissingError where it is not there or damaged, UsageError where it is something else
+    than the spec says.
+    """
+    source = data.source
+    if own_size:
+        mode_of(input_shape)  # they pass through Pillow
+    shape = input_shape[2:] if own_size else input_shape
+    match source:
+        case spec.Digits():
+            if path is not None:
+                raise UsageError("the digits come with scikit-learn: there is no other place to read them from")
+            return data_digits.load((data_digits.SIDE, data_digits.SIDE, input_shape[2]) if own_size else input_shape)
+        case spec.Cifar10():
+            return cifar.load(cifar.CIFAR10, shape, path)
+        case spec.Cifar100():
+            return cifar.load(cifar.CIFAR100, shape, path)
+        case spec.ImageFolder():
+            return folder.load(_given(path, source), input_shape, own_size)
+        case spec.Npz():
+            return npz.load(_given(path, source), shape)
+        case spec.TfRecord():
+            return tfrecord.load(_given(path, source), input_shape)
+        case spec.Tfds():
+            return tfds.load(source.name, path, input_shape)
+        case _:
+            assert_never(source)
+
+
+def _given(path: Path | None, source: spec.ImageFolder | spec.Npz | spec.TfRecord) -> Path:
+    if path is not None:
+        return path
+    if source.path is None:
+        raise UsageError(f"where does the data lie? --data PATH says it, or `{source.kind}: {{path: ...}}` in the spec")
+    return Path(source.path)
+
+
+def split(train: SomePictures, validation: spec.Validation, seed: int) -> tuple[SomePictures, SomePictures]:
+    """What is left for training, and what is held out, each in its old order; with `test`, nothing is held out.
+
+    A held-out part takes the same share of each class, as nearly as whole images can.
+    """
+    if isinstance(validation, spec.OnTest):
+        return train, train.take(np.zeros(0, np.int64))
+    chosen = _stratified(train.labels, validation.count(len(train)), seed)
+    return train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))
+
+
+def _stratified(labels: npt.NDArray[np.int32], count: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Which of the images are held out; largest remainders decide where shares are not whole."""
+    random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, 0x5011])))  # a stream of its own
+    shares = np.bincount(labels) * (count / len(labels))
+    quotas = np.floor(shares).astype(np.int64)
+    most_left = np.argsort(quotas - shares, kind="stable")
+    quotas[most_left[: count - quotas.sum()]] += 1
+    chosen = np.zeros(len(labels), np.bool_)
+    for label, quota in enumerate(quotas):
+        members: Indices = np.flatnonzero(labels == label)
+        chosen[random.permutation(members)[:quota]] = True
+    return chosen

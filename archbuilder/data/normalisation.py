@@ -1,0 +1,89 @@
+"""What is done to pixels before a network sees them: `(x / 255 - offset) * scale`, fitted on the training images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from archbuilder.aliases import Tensor
+from archbuilder.spec import normalisation as spec
+
+Floats = npt.NDArray[np.float32]
+Moments = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Normaliser:
+    """Offset and scale in units of pixel / 255, each of a shape that broadcasts to (H, W, C)."""
+
+    offset: Floats
+    scale: Floats
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(n, H, W, C) uint8 -> (n, H, W, C) float32."""
+        import tensorflow as tf
+
+        return tf.cast(pixels, tf.float32) * (self.scale / np.float32(255)) - self.offset * self.scale
+
+    def undone(self, images: Floats) -> Pixels:
+        """The nearest pixels that give such images."""
+        pixels: Pixels = ((images / self.scale + self.offset) * 255).round().clip(0, 255).astype(np.uint8)
+        return pixels
+
+    def save(self, path: Path) -> None:
+        """Writes a NumPy archive to exactly this path."""
+        with path.open("wb") as file:
+            np.savez(file, offset=self.offset, scale=self.scale)
+
+    @classmethod
+    def load(cls, path: Path) -> Normaliser:
+        with np.load(path, allow_pickle=False) as archive:
+            return cls(archive["offset"], archive["scale"])
+
+
+def fit(how: spec.Normalisation, batches: Iterable[Pixels]) -> Normaliser:
+    """The normaliser of a training set, given in batches (n, H, W, C), which are read only where they are needed."""
+    offset, scale = _offset_and_scale(how, batches)
+    return Normaliser(offset.astype(np.float32), scale.astype(np.float32))
+
+
+def _offset_and_scale(how: spec.Normalisation, batches: Iterable[Pixels]) -> tuple[Moments, Moments]:
+    match how:
+        case spec.Unchanged():
+            return np.zeros(1), np.ones(1)
+        case spec.Channels():
+            return np.array(how.mean), 1 / np.array(how.deviation)
+        case spec.PixelMean():
+            return _mean_image(batches), np.ones(1)
+        case spec.ChannelMean():
+            return _channel_moments(batches)[0], np.ones(1)
+        case spec.ChannelMeanStd():
+            mean, deviation = _channel_moments(batches)
+            return mean, 1 / np.where(deviation > 0, deviation, 1.0)  # a channel that never changes stays as it is
+        case _:
+            assert_never(how)
+
+
+def _mean_image(batches: Iterable[Pixels]) -> Moments:
+    total, count = np.zeros((), np.uint64), 0
+    for pixels in batches:
+        total, count = total + pixels.sum(axis=0, dtype=np.uint64), count + len(pixels)
+    mean: Moments = total / count / 255
+    return mean
+
+
+def _channel_moments(batches: Iterable[Pixels]) -> tuple[Moments, Moments]:
+    """Mean and deviation of each channel / 255, from counts of the 256 values: exact, and small in memory."""
+    counts: npt.NDArray[Any] = np.zeros((), np.int64)
+    for pixels in batches:
+        channels = np.moveaxis(pixels, -1, 0)
+        counts = counts + np.array([np.bincount(channel.ravel(), minlength=256) for channel in channels])
+    values, shares = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
+    mean = shares @ values
+    return mean, np.sqrt((shares * (values - mean[:, None]) ** 2).sum(axis=1))

@@ -1,0 +1,20 @@
+"""How numbers are written for people."""
+
+from __future__ import annotations
+
+
+def counted(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3:07` or `1:02:07`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -1,0 +1,83 @@
+"""Equal units in a row, and where a graph has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from archbuilder.graph import analysis, ops
+from archbuilder.graph.network import Graph, Node
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """Equal units in a row: each takes in what the one before it returns, and nothing else of them goes anywhere."""
+
+    units: tuple[tuple[Node, ...], ...]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Those of the first unit, which stand for all."""
+        return self.units[0]
+
+    @property
+    def input(self) -> str:
+        """The name of the node before the first unit."""
+        return next(iter(_inputs(self.nodes)))
+
+    @property
+    def output(self) -> str:
+        """The name of the node whose tensor the last unit returns."""
+        return self.units[-1][-1].name
+
+    def alike(self, position: int) -> tuple[Node, ...]:
+        """The nodes at one place of each unit."""
+        return tuple(unit[position] for unit in self.units)
+
+
+def divide(graph: Graph, shortest: int) -> Iterator[Node | Repetition]:
+    """A graph in order: its repetitions of at least `shortest` units, and each node that is in none of them."""
+    found = [each for stage in analysis.stages(graph) for each in _repetitions(graph, stage, shortest)]
+    firsts = {repetition.nodes[0].name: repetition for repetition in found}
+    inside = {node.name for repetition in found for unit in repetition.units for node in unit}
+    for node in graph.nodes:
+        if node.name in firsts:
+            yield firsts[node.name]
+        elif node.name not in inside:
+            yield node
+
+
+def _repetitions(graph: Graph, stage: analysis.Section, shortest: int) -> Iterator[Repetition]:
+    units = [section.nodes for section in analysis.units(stage)]
+    for _, group in groupby(units, key=lambda nodes: analysis.signature(graph, nodes)):
+        equal = tuple(group)
+        if len(equal) >= shortest and _is_chain(graph, equal):
+            yield Repetition(equal)
+
+
+def _is_chain(graph: Graph, units: Sequence[Sequence[Node]]) -> bool:
+    inside = {node.name for unit in units for node in unit}
+    leaving = {name for node in graph.nodes if node.name not in inside for name in node.inputs} | {*graph.outputs}
+    links = [{unit[-1].name} for unit in units]
+    arriving = [_inputs(unit) for unit in units]
+    return len(arriving[0]) == 1 and arriving[1:] == links[:-1] and leaving & inside <= links[-1]
+
+
+def _inputs(nodes: Sequence[Node]) -> set[str]:
+    """The names of the nodes before these."""
+    return {name for node in nodes for name in node.inputs} - {node.name for node in nodes}
+
+
+def norms_behind_convolutions(graph: Graph, parts: Iterable[Node | Repetition]) -> dict[str, Node]:
+    """The norm of each convolution whose result goes to a norm and nowhere else, nor into the next unit of a loop."""
+    loops = [part for part in parts if isinstance(part, Repetition)]
+    homes = {node.name: id(unit) for loop in loops for unit in loop.units for node in unit}
+    uses = Counter(name for node in graph.nodes for name in node.inputs) + Counter(graph.outputs)
+    return {
+        node.inputs[0]: node
+        for node in graph.nodes
+        if isinstance(node.op, ops.Norm) and uses[node.inputs[0]] == 1
+        if isinstance(graph[node.inputs[0]].op, ops.Conv) and homes.get(node.name) == homes.get(node.inputs[0])
+    }

@@ -1,0 +1,232 @@
+"""A graph as a functional Keras model of stock layers: what is saved loads with plain Keras.
+
+Every layer carries the path of its node, with dots for slashes (Keras forbids slashes in names).
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import assert_never
+
+import keras
+from keras import layers
+
+from archbuilder.aliases import Tensor
+from archbuilder.graph import ops
+from archbuilder.graph.naming import layer_name
+from archbuilder.graph.network import Graph, Node
+
+Windowed = ops.Conv | ops.MaxPool | ops.AveragePool
+"""A symbolic Keras tensor; Keras has no public type for it."""
+
+
+def build_model(graph: Graph, seed: int | None = None) -> keras.Model:
+    """The Keras model of a graph; with a seed, each layer's initial weights depend on the seed and its path alone."""
+    tensors: dict[str, Tensor] = {}
+    places = {node.name: place for place, node in enumerate(graph.nodes)}
+    with _recursion_for(len(graph.nodes)):
+        for node in graph.nodes:
+            tensors[node.name] = _Layers(node, seed).apply([tensors[name] for name in _inputs(node, places)])
+        outputs = [tensors[name] for name in graph.outputs]
+        name = layer_name(graph.name)
+        return keras.Model(tensors[graph.input.name], outputs[0] if len(outputs) == 1 else outputs, name=name)
+
+
+def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
+    """The inputs of a node; those of a sum of two, which is the same either way, in the order in which they came to be.
+
+    Keras walks back along the first input. An identity comes before the residual path, and is the shorter way.
+    """
+    is_sum_of_two = isinstance(node.op, ops.Add) and len(node.inputs) == 2
+    return sorted(node.inputs, key=places.__getitem__) if is_sum_of_two else node.inputs
+
+
+def without_softmax(graph: Graph, model: keras.Model) -> keras.Model:
+    """The model up to what enters the softmax of its last output, of the same layers; all of it where there is none."""
+    last = graph[graph.outputs[-1]]
+    if not (isinstance(last.op, ops.Activation) and last.op.function == "softmax"):
+        return model
+    with _recursion_for(len(graph.nodes)):
+        return keras.Model(model.inputs, model.get_layer(layer_name(last.name)).input, name=f"{model.name}.logits")
+
+
+class _Layers:
+    """Makes the layers of one node."""
+
+    def __init__(self, node: Node, seed: int | None) -> None:
+        self.node, self.name, self.seed = node, layer_name(node.name), seed
+
+    def apply(self, inputs: list[Tensor]) -> Tensor:
+        op = self.node.op
+        match op:
+            case ops.Input():
+                return keras.Input(op.shape, name=self.name)
+            case ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate():
+                return self._merge(op, inputs)
+            case ops.Conv() | ops.Norm() | ops.Dense() | ops.Activation():
+                return self._weighted(op, inputs[0])(self._padded(op, inputs[0]))
+            case ops.LocalResponseNorm():
+                return self._local_response_norm(op, inputs[0])
+            case _:
+                return self._plain(op, inputs[0])
+
+    def _weighted(self, op: ops.Conv | ops.Norm | ops.Dense | ops.Activation, tensor: Tensor) -> layers.Layer:
+        match op:
+            case ops.Conv():
+                return layers.Conv2D(
+                    op.filters, op.kernel, op.stride, _keras_padding(op, tensor.shape[1:3]),
+                    dilation_rate=op.dilation, groups=op.groups, use_bias=op.bias,
+                    kernel_initializer=self._initializer(op.initializer), kernel_regularizer=_l2(op.l2),
+                    bias_initializer=_constant(op.initial_bias), name=self.name,
+                )  # fmt: skip
+            case ops.Norm():
+                return layers.BatchNormalization(
+                    momentum=op.momentum, epsilon=op.epsilon, name=self.name,
+                    gamma_initializer="zeros" if op.zero_scale else "ones",
+                )  # fmt: skip
+            case ops.Dense():
+                return layers.Dense(
+                    op.units, use_bias=op.bias, kernel_initializer=self._initializer(op.initializer),
+                    kernel_regularizer=_l2(op.l2), bias_initializer=_constant(op.initial_bias), name=self.name,
+                )  # fmt: skip
+            case ops.Activation():
+                return layers.Activation(op.function, name=self.name)
+            case _:
+                assert_never(op)
+
+    def _plain(
+        self,
+        op: ops.MaxPool | ops.AveragePool | ops.GlobalAveragePool | ops.Flatten | ops.Dropout | ops.StochasticDepth
+        | ops.Scale | ops.Subsample | ops.Pad | ops.PadChannels,
+        tensor: Tensor,
+    ) -> Tensor:  # fmt: skip
+        name = self.name
+        match op:
+            case ops.MaxPool():
+                padding = _keras_padding(op, tensor.shape[1:3])
+                return layers.MaxPooling2D(op.size, op.stride, padding, name=name)(self._padded(op, tensor))
+            case ops.AveragePool():
+                padding = _keras_padding(op, tensor.shape[1:3])
+                return layers.AveragePooling2D(op.size, op.stride, padding, name=name)(self._padded(op, tensor))
+            case ops.GlobalAveragePool():
+                return layers.GlobalAveragePooling2D(name=name)(tensor)
+            case ops.Flatten():
+                return layers.Flatten(name=name)(tensor)
+            case ops.Dropout():
+                return layers.Dropout(op.rate, seed=self._layer_seed(), name=name)(tensor)
+            case ops.StochasticDepth():
+                shape = (None,) + (1,) * len(self.node.shape)
+                return layers.Dropout(op.rate, noise_shape=shape, seed=self._layer_seed(), name=name)(tensor)
+            case ops.Scale():
+                return layers.Rescaling(op.factor, name=name)(tensor)
+            case ops.Subsample():
+                return layers.MaxPooling2D(1, op.stride, "valid", name=name)(tensor)
+            case ops.Pad():
+                return layers.ZeroPadding2D(op.amount, name=name)(tensor)
+            case ops.PadChannels():
+                # Seen as channels first, the last axis is the columns: stock padding then reaches our channels.
+                missing = op.channels - tensor.shape[-1]
+                return layers.ZeroPadding2D(((0, 0), (0, missing)), data_format="channels_first", name=name)(tensor)
+            case _:
+                assert_never(op)
+
+    def _merge(self, op: ops.Merge, inputs: list[Tensor]) -> Tensor:
+        match op:
+            case ops.Add():
+                return layers.Add(name=self.name)(inputs)
+            case ops.Concat():
+                return layers.Concatenate(name=self.name)(inputs)
+            case ops.Multiply():
+                return layers.Multiply(name=self.name)(self._same_rank(op, inputs))
+            case ops.Gate():
+                transform, carry, gate = inputs
+                rest = layers.Rescaling(-1.0, 1.0, name=f"{self.name}.rest")(gate)
+                transformed = layers.Multiply(name=f"{self.name}.transformed")([transform, gate])
+                carried = layers.Multiply(name=f"{self.name}.carried")([carry, rest])
+                return layers.Add(name=self.name)([transformed, carried])
+            case _:
+                assert_never(op)
+
+    def _same_rank(self, op: ops.Multiply, inputs: list[Tensor]) -> list[Tensor]:
+        rank = len(inputs[0].shape)
+
+        def spread(path: str, tensor: Tensor) -> Tensor:
+            if len(tensor.shape) == rank:
+                return tensor
+            return layers.Reshape((1, 1, tensor.shape[-1]), name=f"{self.name}.{path}")(tensor)
+
+        return [spread(path, tensor) for path, tensor in zip(op.paths, inputs, strict=True)]
+
+    def _padded(self, op: ops.Op, tensor: Tensor) -> Tensor:
+        """Puts padding that Keras' layers cannot do themselves before them."""
+        if not isinstance(op, Windowed) or _keras_padding(op, tensor.shape[1:3]) == "same":
+            return tensor
+        pads = _pads(op, tensor.shape[1:3], op.padding)
+        if pads == ((0, 0), (0, 0)):
+            return tensor
+        if isinstance(op, ops.MaxPool):
+            return keras.ops.pad(tensor, ((0, 0), *pads, (0, 0)), constant_values=float("-inf"))
+        return layers.ZeroPadding2D(pads, name=f"{self.name}.pad")(tensor)
+
+    def _local_response_norm(self, op: ops.LocalResponseNorm, tensor: Tensor) -> Tensor:
+        height, width, channels = self.node.shape
+        before = (op.size - 1) // 2
+        squares = layers.Multiply(name=f"{self.name}.squares")([tensor, tensor])
+        volume = layers.Reshape((height, width, channels, 1), name=f"{self.name}.volume")(squares)
+        padding = ((0, 0), (0, 0), (before, op.size - 1 - before))
+        padded = layers.ZeroPadding3D(padding, name=f"{self.name}.pad")(volume)
+        means = layers.AveragePooling3D((1, 1, op.size), 1, name=f"{self.name}.means")(padded)
+        flat = layers.Reshape((height, width, channels), name=f"{self.name}.flat")(means)
+        base = layers.Rescaling(op.alpha, op.bias, name=f"{self.name}.base")(flat)
+        return layers.Multiply(name=self.name)([tensor, keras.ops.power(base, -op.beta)])
+
+    def _initializer(self, initializer: ops.Initializer) -> keras.Initializer:
+        seed = self._layer_seed()
+        match initializer:
+            case ops.Normal():
+                return keras.initializers.RandomNormal(0.0, initializer.deviation, seed)
+            case "he_normal_fan_out":
+                return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed)
+            case "torch_uniform":
+                return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed)
+            case "zeros":
+                return keras.initializers.Zeros()
+            case _:
+                return keras.initializers.get({"class_name": initializer, "config": {"seed": seed}})
+
+    def _layer_seed(self) -> int | None:
+        return None if self.seed is None else zlib.crc32(f"{self.seed}/{self.node.name}".encode())
+
+
+def _keras_padding(op: Windowed, size: ops.Pair) -> str:
+    """`same` where that pads an image of this size as the op asks, else `valid`."""
+    if op.padding == "same" or isinstance(op, ops.AveragePool):  # whose `same` leaves what it pads out of the mean
+        return "same" if op.padding == "same" else "valid"
+    return "same" if _pads(op, size, op.padding) == _pads(op, size, "same") else "valid"
+
+
+def _pads(op: Windowed, size: ops.Pair, padding: ops.Padding) -> ops.Pads:
+    kernel, dilation = (op.kernel, op.dilation) if isinstance(op, ops.Conv) else (op.size, (1, 1))
+    return ops.resolve_padding(size, kernel, op.stride, padding, dilation)
+
+
+def _constant(value: float) -> keras.Initializer:
+    return keras.initializers.Constant(value) if value else keras.initializers.Zeros()
+
+
+def _l2(factor: float) -> keras.Regularizer | None:
+    return keras.regularizers.L2(factor) if factor else None
+
+
+@contextmanager
+def _recursion_for(nodes: int) -> Iterator[None]:
+    """Keras walks a functional graph recursively, several frames for each layer of its longest chain."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 1000 + 20 * nodes))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)

@@ -1,0 +1,19 @@
+"""All rules on one spec."""
+
+from __future__ import annotations
+
+from archbuilder.errors import Diagnostic
+from archbuilder.linting.recipe import Recipe
+from archbuilder.linting.rules import RULES
+from archbuilder.spec import Spec, in_order
+from archbuilder.spec.document import Place
+
+
+def lint(spec: Spec) -> list[Diagnostic]:
+    """What contradicts itself in the recipe of a spec, in order; raises SpecError where it has none."""
+    recipe = Recipe(spec)
+    return in_order(
+        Diagnostic(rule.code, found.message, Place(spec.document, found.path).key_span, rule.why, "warning")
+        for rule in RULES
+        for found in rule.check(recipe)
+    )

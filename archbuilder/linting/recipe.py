@@ -1,0 +1,106 @@
+"""What rules look at: the recipe of a spec beside its network, and as much of the data as is known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from archbuilder.errors import UsageError
+from archbuilder.expansion.expansion import expand
+from archbuilder.graph import ops
+from archbuilder.graph.network import Graph
+from archbuilder.learning_rate.schedules import Length, Schedule, schedule
+from archbuilder.spec import Spec, require_training
+from archbuilder.spec import learning_rate as rates
+from archbuilder.spec.data import train_images
+from archbuilder.spec.document import Path, walk
+from archbuilder.spec.training import Training
+
+
+@dataclass(frozen=True)
+class Found:
+    """A contradiction: where it stands in the document, and what it is."""
+
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that a recipe should not do."""
+
+    code: str
+    why: str
+    check: Callable[[Recipe], Iterator[Found]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A spec that says how it is trained; raises SpecError for one that does not."""
+
+    spec: Spec
+
+    @cached_property
+    def training(self) -> Training:
+        return require_training(self.spec)
+
+    @cached_property
+    def graph(self) -> Graph:
+        return expand(self.spec)
+
+    @cached_property
+    def images(self) -> int | None:
+        """The images of the training set, if that is known; those to be held out are among them."""
+        return train_images(self.training.data.source)
+
+    @cached_property
+    def learned_from(self) -> int | None:
+        """The images that are left for training, if that is known and some are left."""
+        try:
+            return None if self.images is None else self.images - self.training.data.held_out(self.images)
+        except UsageError:
+            return None
+
+    @property
+    def rate(self) -> rates.LearningRate:
+        return self.training.learning_rate
+
+    def rate_path(self, *parts: str | int | float) -> Path:
+        """The path of something in the learning rate."""
+        return ("training", "learning_rate", self.rate.kind, *parts)
+
+    @cached_property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedule in the run's length; none where the length follows from data that is not known."""
+        if self.learned_from is not None:
+            length = Length.of(self.training.stop, self.training.batch_size, self.learned_from)
+            return (schedule(self.rate, length.iterations_per_epoch, length.iterations),)
+        return ()
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs the run has, if that is known."""
+        if self.training.stop.epochs:
+            return self.training.stop.epochs
+        return next((Length(one.iterations_per_epoch, one.iterations).epochs for one in self.schedules), None)
+
+    def share(self, length: float, unit: rates.Unit) -> float | None:
+        """So many iterations or epochs as a share of the run, if that is known."""
+        stop = self.training.stop
+        of = {"iterations": stop.iterations, "epochs": stop.epochs, "fraction": 1}[unit]
+        if of:
+            return length / of
+        return next((one.reach(length, unit) / one.iterations for one in self.schedules), None)
+
+    @property
+    def has_norms(self) -> bool:
+        return any(isinstance(node.op, ops.Norm) for node in self.graph.nodes)
+
+    @property
+    def penalised(self) -> Path | None:
+        """Where the spec gives layers an l2, if any layer has one."""
+        if not any(isinstance(node.op, ops.Conv | ops.Dense) and node.op.l2 for node in self.graph.nodes):
+            return None
+        paths = (path for path, value in walk(self.spec.document.data) if path[-1:] == ("l2",) and value)
+        return next(paths, ())

@@ -1,0 +1,101 @@
+"""Ways to write one function, brought to one form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TypeVar
+
+from archbuilder.graph import ops
+from archbuilder.graph.ops import Op, Pads, Shape, resolve_padding
+from archbuilder.outline.parts import DEPTHWISE, WHOLE, Item
+
+Window = TypeVar("Window", ops.Conv, ops.MaxPool, ops.AveragePool)
+NO_PADS: Pads = ((0, 0), (0, 0))
+NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "softmax")
+
+
+def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
+    """Layers with one more behind them, in the shortest form that computes the same."""
+    match op:
+        case ops.Conv() | ops.AveragePool() | ops.MaxPool() if _takes_pad(before, op):
+            pad = before[-1]
+            assert isinstance(pad, ops.Pad)
+            return reduced(before[:-1], replace(op, padding=pad.amount), _unpadded(arriving, pad.amount))
+        case ops.Conv():
+            depthwise = 1 < op.groups == arriving[-1]
+            return [*before, replace(named_padding(op), groups=DEPTHWISE if depthwise else op.groups)]
+        case ops.MaxPool():
+            return _reduced_pool(before, named_padding(op), arriving)
+        case ops.AveragePool():
+            return _reduced_pool(before, named_padding(op), arriving)
+        case ops.Flatten() | ops.GlobalAveragePool() if prod(arriving) == arriving[-1]:
+            return _reduced_vector(before, arriving)
+        case _:
+            return before if _does_nothing(op, arriving) else [*before, op]
+
+
+def _takes_pad(before: list[Item], op: ops.Conv | ops.AveragePool | ops.MaxPool) -> bool:
+    """Whether zeros before a layer are its own padding; those of a max pool do not win where nothing is negative."""
+    if not before or not isinstance(before[-1], ops.Pad) or op.padding != "valid":
+        return False
+    if isinstance(op, ops.MaxPool):
+        source = before[-2] if len(before) > 1 else None
+        return isinstance(source, ops.Activation) and source.function in NEVER_NEGATIVE
+    return True
+
+
+def _unpadded(shape: Shape, pads: Pads) -> Shape:
+    return (shape[0] - sum(pads[0]), shape[1] - sum(pads[1]), *shape[2:])
+
+
+def _reduced_pool(before: list[Item], op: ops.MaxPool | ops.AveragePool, arriving: Shape) -> list[Item]:
+    """A pool of 1x1 only leaves out rows and columns; an average over the whole image has no size of its own."""
+    if op.padding == "valid" and op.size == (1, 1):
+        return reduced(before, ops.Subsample(op.stride), arriving)
+    if op.padding == "valid" and op.size == arriving[:2] and isinstance(op, ops.AveragePool):
+        return [*before, ops.AveragePool(WHOLE, (1, 1), "valid")]
+    return [*before, op]
+
+
+def _reduced_vector(before: list[Item], arriving: Shape) -> list[Item]:
+    """One number a channel, made a vector: behind an average over the whole image, a global average pool."""
+    if len(arriving) == 1:
+        return before
+    previous = before[-1] if before else None
+    whole = isinstance(previous, ops.AveragePool) and previous.size == WHOLE
+    return [*(before[:-1] if whole else before), ops.GlobalAveragePool()]
+
+
+def _does_nothing(op: Op, arriving: Shape) -> bool:
+    match op:
+        case ops.Dropout(rate=0) | ops.StochasticDepth(rate=0) | ops.Scale(factor=1) | ops.Subsample(stride=(1, 1)):
+            return True
+        case ops.Pad():
+            return op.amount == NO_PADS
+        case ops.PadChannels():
+            return op.channels == arriving[-1]
+        case _:
+            return False
+
+
+def named_padding(op: Window) -> Window:
+    """The padding by its name: `valid` where there is none whatever the size, `symmetric` where amounts are that."""
+    size, dilation = window(op)
+    if op.padding == NO_PADS or (size == (1, 1) and isinstance(op.padding, str)):
+        return replace(op, padding="valid")
+    symmetric = resolve_padding((0, 0), size, (1, 1), "symmetric", dilation)
+    return replace(op, padding="symmetric") if op.padding == symmetric else op
+
+
+def window(op: ops.Conv | ops.MaxPool | ops.AveragePool) -> tuple[ops.Pair, ops.Pair]:
+    """The size and the dilation of the window of a layer."""
+    return (op.kernel, op.dilation) if isinstance(op, ops.Conv) else (op.size, (1, 1))
+
+
+def resolved_padding(op: ops.Conv | ops.MaxPool | ops.AveragePool, arriving: Shape) -> Pads | str:
+    """What a padding comes to for one size; an average of `same` padding does not count what is padded, others do."""
+    size, dilation = window(op)
+    pads = resolve_padding((arriving[0], arriving[1]), size, op.stride, op.padding, dilation)
+    uncounted = isinstance(op, ops.AveragePool) and op.padding == "same" and pads != NO_PADS
+    return "same" if uncounted else pads

@@ -1,0 +1,185 @@
+"""From a graph to its outline, and to the form that two graphs share if they are one network but for names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+from itertools import chain, takewhile
+from typing import cast
+
+from archbuilder.graph import analysis, ops
+from archbuilder.graph.analysis import Parallel, Section, Series
+from archbuilder.graph.network import Graph
+from archbuilder.graph.ops import Op, Padding
+from archbuilder.graph.words import op_name
+from archbuilder.outline.canonical import reduced, resolved_padding
+from archbuilder.outline.parts import (
+    FOLLOWED_STRIDE,
+    FOLLOWS,
+    Block,
+    Branch,
+    Item,
+    MergeKind,
+    Outline,
+    Shortcut,
+    Stage,
+    Strided,
+    Unit,
+    mapped,
+    stride,
+)  # fmt: skip
+from archbuilder.outline.shapes import through
+
+_STAGE = re.compile(r"stage\d+")
+_UNIT = re.compile(r"stage\d+/unit\d+")
+
+
+def canonical(graph: Graph) -> Hashable:
+    """A value that two graphs share if and only if the same weights give the same outputs and are updated alike.
+
+    Compares op by op. Names and the parting into stages and units do not count, nor do ways to write one function (an
+    average over the whole image), nor what only starts or regularises the weights (initializers, l2, zero_scale).
+    """
+    block = _block(graph, analysis.series(graph.nodes))
+    shapes = (shape for _, shape in through(block, graph.input.shape).arrivals)
+
+    def plain(op: Op) -> Op:
+        shape = next(shapes)
+        if isinstance(op, ops.Conv | ops.MaxPool | ops.AveragePool):
+            op = replace(op, padding=cast(Padding, resolved_padding(op, shape)))
+        return untrained(op)
+
+    ends = () if graph.outputs == (graph.nodes[-1].name,) else _positions(graph)
+    return _ordered(mapped(block, plain)), ends
+
+
+def untrained(op: Op) -> Op:
+    """An op without what says how its weights start and are regularised."""
+    match op:
+        case ops.Conv() | ops.Dense():
+            return replace(op, initializer="zeros", initial_bias=0.0, l2=0.0)
+        case ops.Norm():
+            return replace(op, zero_scale=False)
+        case _:
+            return op
+
+
+def _positions(graph: Graph) -> tuple[int, ...]:
+    places = {node.name: index for index, node in enumerate(graph.nodes)}
+    return tuple(places[name] for name in graph.outputs)
+
+
+def _ordered(block: Block) -> Block:
+    """A block whose sums have their paths in an order that does not depend on how they were written."""
+    items: list[Item] = []
+    for item in block:
+        if isinstance(item, Branch):
+            paths = tuple(map(_ordered, item.paths))
+            item = Branch(item.kind, tuple(sorted(paths, key=repr)) if item.kind == "add" else paths)
+        items.append(item)
+    return tuple(items)
+
+
+def outline(graph: Graph) -> Outline:
+    """The outline of a graph; layers that can stand on either side of a border are moved to one of them.
+
+    What comes before the fork of the very first unit belongs to the stem, what comes behind the last to the head.
+    """
+    sections = analysis.stages(graph)
+    stages = tuple(_stage(graph, section) for section in sections if _STAGE.fullmatch(section.name))
+    stem, head = (_block(graph, tuple(elements)) for elements in _ends(sections))
+    outputs = _outputs(graph, sections)
+    if not stages:
+        return Outline(graph.input.shape, stem, (), head, outputs)
+    *others, last = stages
+    settled = (*others, replace(last, after=()))
+    network = Outline(graph.input.shape, stem, settled, (*last.after, *head), outputs)
+    shortcut = network.stages[0].units[0].shortcut
+    return with_longer_stem(network, shortcut.fork) if shortcut else network
+
+
+def _ends(sections: Sequence[Section]) -> tuple[Series, Series]:
+    """What stands before the first stage, the input left out, and behind the last."""
+    before = list(takewhile(lambda section: not _STAGE.fullmatch(section.name) and section.name != "head", sections))
+    behind = [section for section in sections[len(before) :] if not _STAGE.fullmatch(section.name)]
+    stem, head = (tuple(chain.from_iterable(one.series for one in part)) for part in (before, behind))
+    return stem[1:], head
+
+
+def with_longer_stem(network: Outline, count: int) -> Outline:
+    """The network with the first layers of its first unit, which stand before its fork, at the end of the stem."""
+    first, unit = network.stages[0], network.stages[0].units[0]
+    shortcut = unit.shortcut and replace(unit.shortcut, fork=0, merge=unit.shortcut.merge - count)
+    shorter = replace(first, units=(Unit(unit.main[count:], shortcut), *first.units[1:]))
+    return replace(network, stem=(*network.stem, *unit.main[:count]), stages=(shorter, *network.stages[1:]))
+
+
+def _outputs(graph: Graph, sections: Iterable[Section]) -> tuple[str, ...]:
+    ends = {section.nodes[-1].name: section.name for section in sections}
+    last = {graph.nodes[-1].name: "the last layer"}
+    return tuple({**ends, **last}.get(name, name) for name in graph.outputs)
+
+
+def _stage(graph: Graph, section: Section) -> Stage:
+    parts = analysis.units(section)
+    units = tuple(_unit(graph, part.series) for part in parts if _UNIT.fullmatch(part.name))
+    after = chain.from_iterable(part.series for part in parts if not _UNIT.fullmatch(part.name))
+    return Stage(units, _block(graph, tuple(after)))
+
+
+def _unit(graph: Graph, elements: Series) -> Unit:
+    """A unit with a shortcut where it has one addition that has one, or else its layers as they stand."""
+    additions = [one for one in elements if isinstance(one, Parallel) and isinstance(one.merge.op, ops.Add)]
+    if len(additions) != 1 or len(additions[0].paths) != 2 or (index := analysis.shortcut(additions[0])) is None:
+        return Unit(_block(graph, elements), None)
+    [addition], place = additions, elements.index(additions[0])
+    before, residual = _block(graph, elements[:place]), _block(graph, addition.paths[1 - index])
+    behind = _block(graph, elements[place + 1 :])
+    layers = _following(_block(graph, addition.paths[index]), residual, addition.merge.shape[-1])
+    return Unit((*before, *residual, *behind), Shortcut(len(before), len(before) + len(residual), layers))
+
+
+def _block(graph: Graph, elements: Series) -> Block:
+    items: list[Item] = []
+    for element in elements:
+        if isinstance(element, Parallel):
+            kind = cast(MergeKind, op_name(element.merge.op))
+            items.append(Branch(kind, tuple(_block(graph, path) for path in element.paths)))
+        else:
+            arriving = graph[element.inputs[0]].shape if element.inputs else element.shape
+            items = reduced(items, element.op, arriving)
+    return tuple(items)
+
+
+def _following(layers: Block, residual: Block, channels: int) -> Block:
+    """The layers of a shortcut; a stride and channels that are what the residual path came to are no numbers any more.
+
+    Zero padding (option A) has its two layers even where there are no rows to leave out, or no channels to append.
+    """
+    items, total = list(layers), stride(residual)
+    strided = [index for index, item in enumerate(items) if isinstance(item, Strided)]
+    pads = any(isinstance(item, ops.PadChannels) for item in items)
+    if stride(layers) == total and strided:
+        leader = next(index for index in strided if _stride(items[index]) == total)
+        items[leader] = replace(cast(Strided, items[leader]), stride=FOLLOWED_STRIDE)
+    elif total == (1, 1) and pads:
+        items.insert(0, ops.Subsample(FOLLOWED_STRIDE))
+    if items == [ops.Subsample(FOLLOWED_STRIDE)]:
+        items.append(ops.PadChannels(channels))
+    return _following_channels(items, channels)
+
+
+def _stride(item: Item) -> ops.Pair | None:
+    return item.stride if isinstance(item, Strided) else None
+
+
+def _following_channels(items: list[Item], channels: int) -> Block:
+    for index, item in reversed(list(enumerate(items))):
+        if isinstance(item, ops.Conv) and item.filters == channels:
+            items[index] = replace(item, filters=FOLLOWS)
+        elif isinstance(item, ops.PadChannels) and item.channels == channels:
+            items[index] = replace(item, channels=FOLLOWS)
+        if isinstance(item, ops.Conv | ops.PadChannels | Branch):
+            break
+    return tuple(items)

@@ -1,0 +1,118 @@
+"""A contact sheet of what training makes of its images: a row for each image, a column for each epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from archbuilder.augmentation.augmenter import augmenter
+from archbuilder.data.dataset import Pixels
+from archbuilder.data.normalisation import Normaliser
+from archbuilder.errors import UsageError
+from archbuilder.spec.augmentation import Mixing
+from archbuilder.training.setup import Setup, epoch_order
+from archbuilder.training.tensorflow.distribution import Engine
+
+Indices = npt.NDArray[np.int32]
+Shares = npt.NDArray[np.float32]
+SIDE = 96
+"""About how many pixels an image is wide and high on the sheet."""
+GAP, LINE = 6, 14
+INK, PAPER = (40, 40, 40), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch makes of some images: (n, H, W, C) pixels and (n, K) shares of classes."""
+
+    pixels: Pixels
+    shares: Shares
+
+
+def draw(setup: Setup, images: int, epochs: int) -> Image.Image:
+    """The sheet of some images, evenly spread over those to learn from, and the first epochs.
+
+    They are framed, normalised, augmented and mixed by what training uses, and then brought back to pixels. Raises
+    UsageError for images that are neither grey nor in colour.
+    """
+    if setup.graph.input.shape[-1] not in (1, 3):
+        raise UsageError("only grey images and images of three colours can be drawn")
+    count = min(images, len(setup.train))
+    chosen = (np.arange(count) * len(setup.train) // count).astype(np.int32)
+    normaliser = setup.fit_normaliser()
+    return _Sheet(setup, chosen, [learned_from(setup, normaliser, chosen, epoch) for epoch in range(epochs)]).image
+
+
+def learned_from(setup: Setup, normaliser: Normaliser, chosen: Indices, epoch: int) -> Epoch:
+    """What an epoch makes of the images at `chosen`, each mixed with those that follow it in its batch."""
+    training = setup.training
+    mixed = 1 + sum(isinstance(step, Mixing) for step in training.augment)
+    order = epoch_order(training.seed, epoch, len(setup.train))
+    indices = np.concatenate([_followed(order, int(index), training.batch_size, mixed) for index in chosen])
+    [(_, *streamed)] = setup.feed([indices], epoch, Engine())
+    kept = setup.pixels(setup.train)
+    pixels = kept[indices] if isinstance(kept, np.ndarray) else streamed[0]
+    labels = tf.one_hot(setup.train.labels[indices], len(setup.data.classes))
+    augment = augmenter(training.augment, normaliser, training.seed)
+    normalised, shares = augment(tf.constant(pixels), labels, tf.constant(indices), tf.constant(epoch))
+    return Epoch(normaliser.undone(normalised.numpy()[::mixed]), shares.numpy()[::mixed])
+
+
+def _followed(order: Indices, index: int, batch_size: int, count: int) -> Indices:
+    """An image and the next `count - 1` of its batch, where the first follows the last."""
+    place = int(np.flatnonzero(order == index)[0])
+    start = place // batch_size * batch_size
+    batch = order[start : start + batch_size]
+    return np.take(batch, np.arange(count) + place - start, mode="wrap")
+
+
+class _Sheet:
+    def __init__(self, setup: Setup, chosen: Indices, epochs: list[Epoch]) -> None:
+        self._setup = setup
+        height, width, _ = setup.graph.input.shape
+        scale = max(1, SIDE // max(height, width)) if max(height, width) <= SIDE else SIDE / max(height, width)
+        self._cell = round(width * scale), round(height * scale)
+        self._lines = 2 + sum(isinstance(step, Mixing) for step in setup.training.augment)
+        across, down = SIDE + GAP, self._cell[1] + GAP + (self._lines - 1) * LINE
+        self.image = Image.new("RGB", (GAP + across * (1 + len(epochs)), GAP + LINE + down * len(chosen)), PAPER)
+        self._pen, self._font = ImageDraw.Draw(self.image), ImageFont.load_default(LINE - 3)
+        for column, title in enumerate(["stored", *(f"epoch {number + 1}" for number in range(len(epochs)))]):
+            self._write(GAP + column * across, GAP // 2, title)
+        for row, index in enumerate(chosen):
+            top = GAP + LINE + row * down
+            self._stored(int(index), top)
+            for column, epoch in enumerate(epochs, 1):
+                self._learned_from(epoch, row, GAP + column * across, top)
+
+    def _stored(self, index: int, top: int) -> None:
+        picture = self._setup.train.image(index).convert("RGB")
+        zoom = min(self._cell[0] / picture.width, self._cell[1] / picture.height)
+        size = max(1, round(picture.width * zoom)), max(1, round(picture.height * zoom))
+        self._paste(picture, size, GAP, top)
+        self._write(GAP, top + self._cell[1], self._setup.data.classes[self._setup.train.labels[index]])
+
+    def _learned_from(self, epoch: Epoch, row: int, left: int, top: int) -> None:
+        pixels = epoch.pixels[row]
+        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+        self._paste(picture, self._cell, left, top)
+        if self._lines > 2:
+            self._write_shares(epoch.shares[row], left, top + self._cell[1])
+
+    def _write_shares(self, shares: Shares, left: int, top: int) -> None:
+        largest = np.argsort(-shares, kind="stable")[: self._lines - 1]
+        for line, label in enumerate(label for label in largest if shares[label] >= 0.005):
+            self._write(left, top + line * LINE, f"{100 * shares[label]:.0f} % {self._setup.data.classes[label]}")
+
+    def _paste(self, picture: Image.Image, size: tuple[int, int], left: int, top: int) -> None:
+        is_larger = size[0] >= picture.width
+        filter_ = Image.Resampling.NEAREST if is_larger else Image.Resampling.LANCZOS
+        self.image.paste(picture.resize(size, filter_), (left, top))
+
+    def _write(self, left: int, top: int, text: str) -> None:
+        while text and self._pen.textlength(text, self._font) > SIDE:
+            text = text[:-1]
+        self._pen.text((left, top), text, INK, self._font)

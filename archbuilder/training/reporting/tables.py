@@ -1,0 +1,48 @@
+"""How numbers of a training are written, and the tables of what it came to."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from archbuilder.aliases import Json
+from archbuilder.formatting import counted, percent
+from archbuilder.spec.network import Figure
+
+
+def result_table(result: Json) -> Table:
+    """Final and best weights on the test set."""
+    table = Table("weights", "epoch", "test loss", "test accuracy")
+    for which in ("best", "final"):
+        one = result[which]
+        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
+    return table
+
+
+def summary_table(summary: Json) -> Table:
+    """What runs with several seeds came to, in the form of He et al. 2015: best (mean ± deviation)."""
+    title = f"{summary['network']}, {counted(len(summary['runs']), 'seed')}: test error in %"
+    table = Table("weights", "best (mean ± deviation)", "median", title=escape(title), title_justify="left")
+    for which, found in summary["test_error"].items():
+        deviation = "" if found["deviation"] is None else f" ± {found['deviation']:.2f}"
+        table.add_row(which, f"{found['best']:.2f} ({found['mean']:.2f}{deviation})", f"{found['median']:.2f}")
+    for figure in map(Figure.model_validate, summary["published"]):
+        table.add_row(escape(f"published: {figure.conditions}"), figure.value, "")
+    return table
+
+
+def evaluation_table(measured: Json) -> Table:
+    """What `evaluate` measured: each run, and the ensemble of several."""
+    table = Table("network", "images", "number", "accuracy", "loss")
+    for one in measured.get("runs", [measured]):
+        for name in ("test", "validation"):
+            if name in one:
+                _add_score(table, f"{one['run']}, {one['weights']} weights", name, one[name])
+    if "ensemble" in measured:
+        _add_score(table, f"ensemble of {len(measured['runs'])}", "test", measured["ensemble"]["test"])
+    return table
+
+
+def _add_score(table: Table, network: str, images: str, score: Json) -> None:
+    numbers = (f"{score['images']:,}", percent(score["accuracy"]), f"{score['loss']:.4f}")
+    table.add_row(escape(network), images, *numbers)
