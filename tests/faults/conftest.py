@@ -10,7 +10,6 @@ import pytest
 
 from archbuilder.spec import Spec, load
 from tests.faults.nursery import Nursery
-from tests.training.conftest import tiny as tiny
 
 if TYPE_CHECKING:
     from archbuilder.training.run.folder import Run

@@ -14,7 +14,7 @@ import pytest
 
 import archbuilder
 from archbuilder.graph.network import Graph
-from tests import torchvision_side
+from tests.weights import torchvision_side
 
 keras = pytest.importorskip("keras")
 pytestmark = [

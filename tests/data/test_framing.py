@@ -26,7 +26,7 @@ from archbuilder.training.prediction import predict
 from archbuilder.training.run.folder import Run
 from archbuilder.training.setup import prepare
 from archbuilder.training.tensorflow.distribution import Engine
-from tests.training.conftest import TINY
+from tests.conftest import TINY
 from tests.training.runs import Notes, assert_same
 
 pytestmark = [

@@ -18,7 +18,7 @@ import pytest
 from archbuilder.errors import UsageError
 from archbuilder.training.run.folder import Run
 from archbuilder.training.tensorflow.cluster import find_cluster, require_alone, size
-from tests.training.test_engine import SHORT, SYNCHRONISED, alone, assert_near
+from tests.training.tensorflow.test_distribution import SHORT, SYNCHRONISED, alone, assert_near
 
 pytestmark = [
     pytest.mark.keras,

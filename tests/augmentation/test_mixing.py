@@ -10,7 +10,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from archbuilder.augmentation.augmenter import augmenter
 from archbuilder.augmentation.random_numbers import Draws
 from archbuilder.spec.augmentation import Augmentation, CutMix, MixUp
-from tests.training.test_augment import Images, batch, bits, uniform
+from tests.augmentation.test_augmenter import Images, batch, bits, uniform
 
 pytestmark = pytest.mark.keras
 CLASSES = 5

@@ -108,7 +108,7 @@ def test_a_spec_without_a_recipe_has_none_to_judge() -> None:
 
 
 def test_each_rule_is_tested_and_explained() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "lint.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "lint.md").read_text(encoding="utf-8")
     explained = re.findall(r"^\| `([a-z0-9-]+)`", page, re.MULTILINE)
     assert explained == [rule.code for rule in RULES]
     assert {rule.code for rule in RULES} == {code for *_, code, _ in CASES} | {"stops-before-plateau"}

@@ -11,7 +11,7 @@ from scipy.ndimage import affine_transform  # type: ignore[import-untyped]
 
 from archbuilder.augmentation.rand_augment import OPERATIONS
 from archbuilder.spec.augmentation import RandAugment
-from tests.training.test_augment import augmented, bits, blended, pixels
+from tests.augmentation.test_augmenter import augmented, bits, blended, pixels
 
 pytestmark = pytest.mark.keras
 SIZE = 24
