@@ -76,9 +76,11 @@ def train(
     their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
     """
     from archbuilder.training import loop
+    from archbuilder.training.start import Start
 
     loaded = _loaded(spec, edits)
-    return loop.train(loaded, data_path=data_path, out=out, epochs=epochs, weights=weights, freeze=freeze)
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), freeze)
+    return loop.train(loaded, start)
 
 
 def train_seeds(
@@ -97,9 +99,15 @@ def train_seeds(
     `seeds` are the seeds, or how many there are to be from the spec's own on. The rest is as for `train`.
     """
     from archbuilder.training import sweep
+    from archbuilder.training.start import Start
 
     loaded = _loaded(spec, edits)
-    return sweep.train_seeds(loaded, seeds, data_path=data_path, out=out, epochs=epochs, weights=weights, freeze=freeze)
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), freeze)
+    return sweep.train_seeds(loaded, seeds, start)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _loaded(spec: SpecLike, edits: Sequence[str]) -> Spec:

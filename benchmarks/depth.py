@@ -138,6 +138,7 @@ def iteration(job: Job, shortest_loop: int | None) -> Callable[[], object]:
     from archbuilder.augmentation.augmenter import augmenter
     from archbuilder.data.normalisation import fit
     from archbuilder.spec.normalisation import PixelMean
+    from archbuilder.training.step_settings import TrainingImages
     from archbuilder.training.tensorflow.forward import SHORTEST_LOOP, Forward
     from archbuilder.training.tensorflow.optimizers import make_optimizer
     from archbuilder.training.tensorflow.step import TrainingStep
@@ -146,8 +147,8 @@ def iteration(job: Job, shortest_loop: int | None) -> Callable[[], object]:
     model, (pixels, labels) = construct(job), data(job.batch)
     forward = Forward(graph, model, job.precision, shortest_loop or SHORTEST_LOOP)
     step = TrainingStep(
-        forward, make_optimizer(spec.training, graph, model), pixels, labels,
-        augmenter(spec.training.augment, fit(PixelMean(), [pixels]), seed=0),
+        forward, make_optimizer(spec.training, graph, model),
+        TrainingImages(pixels, labels, augmenter(spec.training.augment, fit(PixelMean(), [pixels]), seed=0)),
     )  # fmt: skip
     indices = np.arange(job.batch, dtype=np.int32)
 

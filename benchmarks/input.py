@@ -42,23 +42,22 @@ def measure(folder: Path, name: str, batch_size: int, rounds: int, batches: int)
     """Of each round, images a second, and the share of the time that the step waited."""
     from archbuilder.spec import load
     from archbuilder.training.setup import prepare
-    from archbuilder.training.tensorflow.distribution import Engine
-    from archbuilder.training.tensorflow.learner import Learner
+    from archbuilder.training.tensorflow.distribution import Distribution
+    from archbuilder.training.tensorflow.learner import TensorFlowLearner
 
     write_images(folder)
     edits = ["training.data={source: image_folder, validation: {holdout: 0.05}}", f"training.batch_size={batch_size}",
              f"head.1.dense.units={CLASSES}"]  # fmt: skip
     setup = prepare(load(name, edits), folder)
-    engine = Engine()
-    learner = Learner.of(setup, setup.fit_normaliser(), engine)
+    learner = TensorFlowLearner.of(setup, setup.feed.fit_normaliser(), Distribution())
 
     def stream(epoch: int) -> Iterator[tuple[Any, ...]]:
-        return setup.feed(setup.batches(epoch)[:batches], epoch, engine)
+        return setup.feed.read(setup.feed.batches(epoch)[:batches], epoch)
 
     kept = list(stream(0))
 
     def step(number: int, indices: Any, pixels: Any) -> None:
-        learner.step(indices, 0, number, 1e-3, pixels)
+        learner.iterate(indices, 0, number, 1e-3, pixels)
 
     def one_round(number: int) -> Rates:
         images, waited = batches * batch_size, 0.0
@@ -68,13 +67,13 @@ def measure(folder: Path, name: str, batch_size: int, rounds: int, batches: int)
         streamed = perf_counter()
         for iteration, each in enumerate(kept):
             step(iteration, *each)
-        learner.step.read()
+        learner.read()
         stepped = asked = perf_counter()
         for iteration, each in enumerate(stream(number)):
             waited += perf_counter() - asked if iteration else 0.0  # the first batch of an epoch is always waited for
             step(iteration, *each)
             asked = perf_counter()
-        learner.step.read()
+        learner.read()
         both = perf_counter() - stepped
         return {"stream": images / (streamed - start), "step": images / (stepped - streamed), "both": images / both,
                 "waited": waited / both}  # fmt: skip

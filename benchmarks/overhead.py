@@ -39,21 +39,21 @@ def measure(folder: Path, rounds: int, iterations: int, precision: str) -> list[
     from archbuilder.training.reporting.progress import Reporter
     from archbuilder.training.run.folder import Run
     from archbuilder.training.setup import prepare
-    from archbuilder.training.tensorflow.distribution import Engine
-    from archbuilder.training.tensorflow.learner import Learner
+    from archbuilder.training.tensorflow.distribution import Distribution
+    from archbuilder.training.tensorflow.learner import TensorFlowLearner
     from archbuilder.training.trainer import Trainer
 
     write_data(folder / "data.npz", iterations)
     edits = ["data.source=npz", f"data.validation={{holdout: {VALIDATION}}}", f"batch_size={BATCH}",
              f"stop={{epochs: {rounds + 1}}}", f"precision={precision}"]  # fmt: skip
     setup = prepare(load("resnet20_v1", [f"training.{edit}" for edit in edits]), folder / "data.npz")
-    normaliser = setup.fit_normaliser()
-    learner = Learner.of(setup, normaliser, Engine())
+    normaliser = setup.feed.fit_normaliser()
+    learner = TensorFlowLearner.of(setup, normaliser, Distribution())
 
     def bare(epoch: int) -> None:
-        for number, batch in enumerate(setup.batches(epoch)):
-            learner.step(batch, epoch, number, 1e-3)
-        learner.step.read()
+        for number, batch in enumerate(setup.feed.batches(epoch)):
+            learner.iterate(batch, epoch, number, 1e-3)
+        learner.read()
 
     class Rounds(Reporter):
         """Follows each epoch of the trainer with the same iterations, bare."""

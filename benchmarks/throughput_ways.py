@@ -142,6 +142,7 @@ def archbuilder(task: Task, precision: Any, xla: bool = False) -> Callable[[Turn
     """What `archbuilder train` runs."""
 
     def run(turns: Turns) -> None:
+        from archbuilder.training.step_settings import StepSettings, TrainingImages
         from archbuilder.training.tensorflow.forward import Forward
         from archbuilder.training.tensorflow.optimizers import Sgd
         from archbuilder.training.tensorflow.step import TrainingStep
@@ -149,7 +150,7 @@ def archbuilder(task: Task, precision: Any, xla: bool = False) -> Callable[[Turn
         graph, model, augment = _prepared(task)
         forward = Forward(graph, model, precision)
         optimizer = Sgd(forward.variables, momentum=0.9, nesterov=False)
-        step = TrainingStep(forward, optimizer, *task.data(), augment, xla=xla)
+        step = TrainingStep(forward, optimizer, TrainingImages(*task.data(), augment), StepSettings(xla=xla))
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)
             turns.tick(task.batch)
@@ -166,15 +167,16 @@ def archbuilder_on_jax(task: Task) -> Callable[[Turns], None]:
         from archbuilder.training.jax.forward import JaxNetwork, values
         from archbuilder.training.jax.optimizers import make_optimizer
         from archbuilder.training.jax.step import JaxInput, JaxStep
+        from archbuilder.training.step_settings import TrainingImages
 
         graph, model, augment = _prepared(task)
         network = JaxNetwork(graph, model)
         recipe = spec.require_training(spec.load(task.spec, ["training.optimizer={sgd: {momentum: 0.9}}"]))
         optimizer = make_optimizer(recipe, values(network.trained), [""] * len(network.trained))
-        step = JaxStep(network, optimizer, JaxInput(*task.data(), task.classes, augment))
+        step = JaxStep(network, optimizer, JaxInput(TrainingImages(*task.data(), augment), task.classes))
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)
-            step.sums()  # waits for the iteration
+            step.totals()  # waits for the iteration
             turns.tick(task.batch)
 
     return run

@@ -93,20 +93,21 @@ def command(
     load_tensorflow()
     from archbuilder.training import loop, sweep
     from archbuilder.training.reporting.progress import reporter_for
+    from archbuilder.training.start import Start
 
     reporter = reporter_for(as_json, quiet)
     parts = [part.strip() for part in freeze.split(",")] if freeze else []
+    start = Start(data, out, epochs, weights, parts)
     if resume is not None and sweep.is_sweep(resume):
         if loaded is not None:
             raise UsageError(f"there are several runs in {resume}: leave SPEC out")
-        sweep.resume_seeds(resume, data_path=data, reporter=reporter)
+        sweep.resume_seeds(resume, data=data, reporter=reporter)
     elif resume is not None:
-        loop.resume(resume, loaded, data_path=data, epochs=epochs, reporter=reporter)
+        loop.resume(resume, loaded, data=data, epochs=epochs, reporter=reporter)
     elif loaded is not None and seeds is not None:
-        sweep.train_seeds(loaded, seeds, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts,
-                          reporter=reporter)  # fmt: skip
+        sweep.train_seeds(loaded, seeds, start, reporter)
     elif loaded is not None:
-        loop.train(loaded, data_path=data, out=out, epochs=epochs, weights=weights, freeze=parts, reporter=reporter)
+        loop.train(loaded, start, reporter=reporter)
 
 
 def require_one(spec: str | None, resume: Path | None, kept: dict[str, object], of_spec: dict[str, object]) -> None:

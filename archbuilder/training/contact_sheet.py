@@ -14,8 +14,8 @@ from archbuilder.data.dataset import Pixels
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import UsageError
 from archbuilder.spec.augmentation import Mixing
-from archbuilder.training.setup import Setup, epoch_order
-from archbuilder.training.tensorflow.distribution import Engine
+from archbuilder.training.feed import epoch_order
+from archbuilder.training.setup import Setup
 
 Indices = npt.NDArray[np.int32]
 Shares = npt.NDArray[np.float32]
@@ -43,7 +43,7 @@ def draw(setup: Setup, images: int, epochs: int) -> Image.Image:
         raise UsageError("only grey images and images of three colours can be drawn")
     count = min(images, len(setup.train))
     chosen = (np.arange(count) * len(setup.train) // count).astype(np.int32)
-    normaliser = setup.fit_normaliser()
+    normaliser = setup.feed.fit_normaliser()
     return _Sheet(setup, chosen, [learned_from(setup, normaliser, chosen, epoch) for epoch in range(epochs)]).image
 
 
@@ -53,8 +53,8 @@ def learned_from(setup: Setup, normaliser: Normaliser, chosen: Indices, epoch: i
     mixed = 1 + sum(isinstance(step, Mixing) for step in training.augment)
     order = epoch_order(training.seed, epoch, len(setup.train))
     indices = np.concatenate([_followed(order, int(index), training.batch_size, mixed) for index in chosen])
-    [(_, *streamed)] = setup.feed([indices], epoch, Engine())
-    kept = setup.pixels(setup.train)
+    [(_, *streamed)] = setup.feed.read([indices], epoch)
+    kept = setup.feed.pixels(setup.train)
     pixels = kept[indices] if isinstance(kept, np.ndarray) else streamed[0]
     labels = tf.one_hot(setup.train.labels[indices], len(setup.data.classes))
     augment = augmenter(training.augment, normaliser, training.seed)

@@ -34,7 +34,7 @@ def describe() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of all that has a part in the numbers."""
+    """The versions of Python and of the packages that the numbers depend on."""
     packages = ("archbuilder", "tensorflow", "keras", "numpy", *(("jax",) if backend() == "jax" else ()))
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 

@@ -13,8 +13,8 @@ from archbuilder.aliases import Array, Json
 from archbuilder.data.load import load_data
 from archbuilder.errors import UsageError
 from archbuilder.spec.data import Holdout
+from archbuilder.training.engine import evaluator_for
 from archbuilder.training.evaluator import Evaluation
-from archbuilder.training.learner import evaluation_step
 from archbuilder.training.run.folder import Run, Which
 from archbuilder.training.setup import Load, prepare
 
@@ -22,7 +22,7 @@ from archbuilder.training.setup import Load, prepare
 def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Json:
     """Loss and accuracy of a run's network on the test set and, where the data is the run's own, on its hold-out.
 
-    Of several runs, `runs` has each, and `ensemble` what the mean of their probabilities comes to. Raises UsageError
+    For several runs, `runs` has each, and `ensemble` what the mean of their probabilities comes to. Raises UsageError
     where the classes or the data of the runs differ from each other, or from the data at `data_path`.
     """
     _require_alike(runs, data_path)
@@ -30,7 +30,7 @@ def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which 
     first = _Member.of(runs[0], data_path or runs[0].data_path, weights, load)
     total, measured = first.probabilities, [first.measured]
     for run in runs[1:]:
-        # Of one layout, so in the same order.
+        # The same images: they lie in one layout, so their order is the same.
         member = _Member.of(run, data_path or runs[0].data_path, weights, load)
         _require_same_images(first, member)
         total, measured = total + member.probabilities, [*measured, member.measured]
@@ -56,11 +56,11 @@ class _Member:
     """One of the networks that are measured together; only the test set is no network's training set."""
 
     fingerprint: str
-    """Of the data."""
+    """The fingerprint of the data."""
     labels: Array
     measured: Json
     probabilities: Array
-    """Of each test image and class."""
+    """One for each test image and class."""
 
     @classmethod
     def of(cls, run: Run, data_path: Path | None, weights: Which, load: Load) -> _Member:
@@ -70,12 +70,12 @@ class _Member:
             raise UsageError(
                 f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}"
             )
-        step = evaluation_step(setup.graph, run.model(weights), precision, run.normaliser)
-        test = step(setup.pixels(setup.data.test), setup.data.test.labels)
+        evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser)
+        test = evaluator(setup.feed.pixels(setup.data.test), setup.data.test.labels)
         measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "test": _facts(test)}
         is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
         if is_own and isinstance(setup.training.data.validation, Holdout):
-            measured["validation"] = _facts(step(setup.pixels(setup.validation), setup.validation.labels))
+            measured["validation"] = _facts(evaluator(setup.feed.pixels(setup.validation), setup.validation.labels))
         return cls(setup.data.fingerprint, setup.data.test.labels, measured, test.probabilities)
 
 
@@ -93,7 +93,7 @@ def _facts(evaluation: Evaluation) -> Json:
 
 def _score(probabilities: Array, labels: Array) -> Json:
     """What probabilities `(n, classes)` come to."""
-    right = probabilities[np.arange(len(labels)), labels]
-    loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean(dtype=np.float64)
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    loss = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean(dtype=np.float64)
     accuracy = (probabilities.argmax(axis=1) == labels).mean()
     return {"images": len(labels), "loss": float(loss), "accuracy": float(accuracy)}

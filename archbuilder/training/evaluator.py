@@ -1,4 +1,4 @@
-"""What a network is worth on images, batch by batch."""
+"""What a network is worth on images, batch by batch, whatever computes it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from archbuilder.aliases import Array, Tensor
-from archbuilder.training.tensorflow.distribution import Engine
-from archbuilder.training.tensorflow.forward import Forward
 
-Normalise = Callable[[Tensor], Tensor]
-"""Pixels (n, H, W, C), uint8, to float32 images."""
+LogitsOf = Callable[[Array], Tensor]
+"""Pixels (n, H, W, C), uint8 -> what enters the softmax (n, classes), float32."""
+BATCH_SIZE = 256
 
 
 class Streamed(Protocol):
@@ -33,33 +32,30 @@ class Evaluation:
     """The mean cross-entropy."""
     accuracy: float
     probabilities: Array
-    """Of each image and class (n, classes)."""
+    """One for each image and class (n, classes)."""
 
 
-class EvaluationStep:
-    """Measures a network with its moving statistics, batch by batch."""
+@dataclass(frozen=True)
+class Evaluator:
+    """Evaluates a network with its moving statistics."""
 
-    def __init__(
-        self, forward: Forward, normalise: Normalise, batch_size: int = 256, engine: Engine | None = None
-    ) -> None:
-        self.forward, self.normalise, self.batch_size, self.engine = forward, normalise, batch_size, engine or Engine()
-        shape = (None, *forward.graph.input.shape)
-        self._compiled = forward.compiled(self._logits, [tf.TensorSpec(shape, tf.uint8)])
+    logits_of: LogitsOf
+    batch_size: int = BATCH_SIZE
 
     def __call__(self, pixels: Array | Streamed, labels: Array) -> Evaluation:
         """Loss, accuracy and probabilities on pixels (n, H, W, C), uint8, and their labels (n,)."""
         logits = self.logits(pixels)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        loss, right, count = _totals(losses, logits, tf.constant(labels, tf.int32)).numpy()
-        return Evaluation(float(loss / count), float(right / count), tf.nn.softmax(logits).numpy())
+        loss, correct, count = sums(losses, logits, tf.constant(labels, tf.int32)).numpy()
+        return Evaluation(float(loss / count), float(correct / count), tf.nn.softmax(logits).numpy())
 
     def probabilities(self, pixels: Array | Streamed) -> Array:
-        """Of each class (n, classes)."""
-        shares: Array = tf.nn.softmax(self.logits(pixels)).numpy()
-        return shares
+        """One for each image and class (n, classes)."""
+        found: Array = tf.nn.softmax(self.logits(pixels)).numpy()
+        return found
 
     def logits(self, pixels: Array | Streamed) -> Tensor:
-        """What enters the softmax (n, classes); of several crops, the logarithms of their mean probabilities."""
+        """What enters the softmax (n, classes); for several crops, the logarithms of their mean probabilities."""
         if isinstance(pixels, np.ndarray):
             starts = range(0, len(pixels), self.batch_size)
             batches: Iterable[Array] = (pixels[start : start + self.batch_size] for start in starts)
@@ -68,18 +64,15 @@ class EvaluationStep:
         return tf.concat([self._of_batch(batch) for batch in batches], 0)
 
     def _of_batch(self, pixels: Array) -> Tensor:
-        logits = self._compiled(pixels.reshape(-1, *pixels.shape[-3:]))
+        logits = self.logits_of(pixels.reshape(-1, *pixels.shape[-3:]))
         if pixels.ndim == 4:
             return logits
         by_crop = tf.reshape(tf.nn.log_softmax(logits), (*pixels.shape[:2], -1))
         return tf.reduce_logsumexp(by_crop, 1) - np.log(pixels.shape[1]).astype(np.float32)
 
-    def _logits(self, pixels: Tensor) -> Tensor:
-        return self.engine.split(lambda part: self.forward.logits(self.normalise(part), training=False), pixels)
 
-
-def _totals(losses: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """The sum of the losses, the number of right answers and the number of images, in float64."""
-    right = tf.equal(tf.argmax(logits, -1, tf.int32), labels)
-    sums = [tf.reduce_sum(tf.cast(part, tf.float64)) for part in (losses, right, tf.ones_like(losses))]
-    return tf.stack(sums)
+def sums(losses: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """The sum of the losses, the number of correct answers and the number of images, (3,) in float64."""
+    correct = tf.equal(tf.argmax(logits, -1, tf.int32), labels)
+    each = [tf.reduce_sum(tf.cast(part, tf.float64)) for part in (losses, correct, tf.ones_like(losses))]
+    return tf.stack(each)

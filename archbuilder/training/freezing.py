@@ -16,7 +16,7 @@ from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 
 
-def freeze(graph: Graph, parts: Sequence[str]) -> Graph:
+def freeze_norms(graph: Graph, parts: Sequence[str]) -> Graph:
     """The graph with the norms of some parts frozen; raises UsageError for one that it lacks, or where none is left."""
     if not parts:
         return graph
@@ -30,11 +30,11 @@ def freeze(graph: Graph, parts: Sequence[str]) -> Graph:
     return replace(graph, nodes=tuple(_frozen(node) if _is_in(node, parts) else node for node in graph.nodes))
 
 
-def hold(model: keras.Model, graph: Graph, parts: Sequence[str]) -> None:
+def freeze(model: keras.Model, graph: Graph, parts: Sequence[str]) -> None:
     """Takes the weights of some parts out of the trainable variables of the graph's model."""
-    held = {layer_name(node.name) for node in graph.nodes if node.weights and _is_in(node, parts)}
+    frozen = {layer_name(node.name) for node in graph.nodes if node.weights and _is_in(node, parts)}
     for layer in model.layers:
-        if layer.name in held:
+        if layer.name in frozen:
             layer.trainable = False
 
 

@@ -1,46 +1,120 @@
-"""What trains and what measures a network, on the backend that Keras has loaded."""
+"""What the trainer knows of the engine that trains: the same face for TensorFlow and JAX."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 import keras
+import numpy as np
 
-from archbuilder.aliases import Precision
-from archbuilder.data.normalisation import Normaliser
-from archbuilder.errors import UsageError
-from archbuilder.graph.network import Graph
-from archbuilder.machine.backend import backend
-from archbuilder.training.environment import take_memory_as_needed
-from archbuilder.training.evaluator import EvaluationStep
-from archbuilder.training.setup import Setup
-from archbuilder.training.tensorflow.distribution import Engine
-from archbuilder.training.tensorflow.forward import Forward
-from archbuilder.training.tensorflow.learner import Learner
-
-if TYPE_CHECKING:
-    from archbuilder.training.jax.learner import JaxLearner
+from archbuilder.aliases import Array
+from archbuilder.data.dataset import Pictures
+from archbuilder.errors import ArchbuilderError
+from archbuilder.training.evaluator import Evaluator
+from archbuilder.training.feed import Feed
+from archbuilder.training.step_settings import Totals
+from archbuilder.training.tensorflow.distribution import Distribution, portion
 
 
-def learner_for(setup: Setup, normaliser: Normaliser, engine: Engine) -> Learner | JaxLearner:
-    """Raises UsageError for several devices on JAX."""
-    if backend() == "tensorflow":
-        return Learner.of(setup, normaliser, engine)
-    if engine.replicas > 1:
-        raise UsageError("on JAX, a network is trained on one device; KERAS_BACKEND=tensorflow trains on several")
-    from archbuilder.training.jax.learner import JaxLearner
+class Averages(Protocol):
+    """Moving averages of the weights."""
 
-    return JaxLearner.of(setup, normaliser, engine)
+    def begin(self) -> None:
+        """Takes the weights as they are for their averages."""
+
+    def in_place(self) -> AbstractContextManager[None]:
+        """Within it, the model holds the averages."""
 
 
-def evaluation_step(
-    graph: Graph, model: keras.Model, precision: Precision, normaliser: Normaliser, batch_size: int = 256
-) -> EvaluationStep:
-    """Measures a network in the precision of its training."""
-    if backend() == "tensorflow":
-        return EvaluationStep(Forward(graph, model, precision), normaliser, batch_size)
-    take_memory_as_needed()
-    from archbuilder.training.jax.forward import JaxNetwork
-    from archbuilder.training.jax.step import JaxEvaluationStep
+class Step(Protocol):
+    """One update of the weights by a batch of training images."""
 
-    return JaxEvaluationStep(JaxNetwork(graph, model, precision=precision), normaliser, batch_size)
+    @property
+    def averages(self) -> Averages | None: ...
+
+    @property
+    def diverged(self) -> tuple[int, float] | None:
+        """The first iteration, counted from zero, whose loss was not a finite number, and its learning rate."""
+
+    def __call__(self, indices: Array, epoch: int, iteration: int, rate: float, *pixels: Array) -> None: ...
+
+    def totals(self) -> Totals: ...
+
+    def read(self) -> dict[str, float]: ...
+
+
+class Learner(Protocol):
+    """A network that learns: a stock Keras model, and what updates and evaluates it.
+
+    Each engine says how its variables are made and kept; all else is common to both.
+    """
+
+    model: keras.Model
+    step: Step
+    evaluator: Evaluator
+    feed: Feed
+    distribution: Distribution
+
+    def iterate(self, batch: Array, epoch: int, iteration: int, rate: float, *pixels: Array) -> None:
+        """Learns from the training images at `batch` (n,), whose `pixels` (n, H, W, C) come along where streamed."""
+        self.step(batch, epoch, iteration, rate, *pixels)
+
+    def totals(self) -> Totals:
+        """The sums since the last `read`."""
+        return self.step.totals()
+
+    def read(self) -> dict[str, float]:
+        """The mean loss and the accuracy of the images since the last call."""
+        return self.step.read()
+
+    @property
+    def diverged(self) -> tuple[int, float] | None:
+        """The first iteration, counted from zero, whose loss was not a finite number, and its learning rate."""
+        return self.step.diverged
+
+    def evaluate(self, images: Pictures, quick: bool = False) -> tuple[float, float]:
+        """The loss and the accuracy on images, which processes share among them; `quick` takes one crop of each."""
+        processes = self.processes
+        start, end = portion(len(images), processes, self.distribution.process)
+        part = images.take(np.arange(start, max(end, start + 1))) if processes > 1 else images
+        found, count = self.evaluator(self.feed.pixels(part, quick), part.labels), end - start
+        loss, correct, total = self.sums(found.loss * count, found.accuracy * count, count)
+        return (loss / total, correct / total) if processes > 1 else (found.loss, found.accuracy)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within it, the model holds the averages of its weights, where the spec has some."""
+        return self.step.averages.in_place() if self.step.averages else nullcontext()
+
+    def begin_averages(self) -> None:
+        """Takes the weights as they are for their averages, once weights were put into the model."""
+        if self.step.averages:
+            self.step.averages.begin()
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together."""
+        return self.distribution.processes
+
+    def rows(self, count: int) -> slice:
+        """The images of a batch of `count` that this process learns from."""
+        return self.distribution.rows(count)
+
+    def sums(self, *values: float) -> list[float]:
+        """Sums over all processes, each of which has to ask for them."""
+        return self.distribution.sums(*values)
+
+    def arrays(self) -> dict[str, Array]:
+        """All of its variables by name, for a checkpoint."""
+        ...
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Sets all of its variables; raises ArchbuilderError where they are not the same ones."""
+        ...
+
+
+def require_same_names(known: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
+    """Raises ArchbuilderError where a checkpoint holds other arrays than a learner."""
+    if known.keys() != arrays.keys():
+        raise ArchbuilderError("the checkpoint was written by another version of archbuilder or Keras")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -12,11 +11,11 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import counted
 from archbuilder.learning_rate.schedules import spans_the_run
 from archbuilder.spec import Spec, load_text, require_training
+from archbuilder.training.engine import learner_for
 from archbuilder.training.environment import memory_for, take_memory_as_needed
-from archbuilder.training.learner import learner_for
 from archbuilder.training.reporting.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run.checkpoint import Checkpoint
-from archbuilder.training.run.folder import Onlooker, Run, require_empty
+from archbuilder.training.run.folder import ReadOnlyRun, Run, require_empty
 from archbuilder.training.run.resume_checks import (
     compare_versions,
     require_same_backend,
@@ -24,45 +23,41 @@ from archbuilder.training.run.resume_checks import (
     require_same_spec,
 )
 from archbuilder.training.setup import prepare
-from archbuilder.training.tensorflow.distribution import Engine
+from archbuilder.training.start import Start
+from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights import Transfer, transfer
 
 
 def train(
     spec: Spec,
+    start: Start = Start(),
     *,
-    data_path: str | Path | None = None,
-    out: str | Path | None = None,
-    epochs: int | None = None,
-    weights: str | Path | None = None,
-    freeze: Sequence[str] = (),
     reporter: Reporter | None = None,
-    engine: Engine | None = None,
+    distribution: Distribution | None = None,
 ) -> Run:
-    """Trains the network of a spec by its own recipe and returns the run, whose folder is `out` or a new one.
+    """Trains the network of a spec by its own recipe and returns the run, whose folder is that of `start` or a new one.
 
-    `epochs` takes the place of the spec's stop rule; `weights` is a file to begin with, `freeze` names the parts that
-    keep their weights, and without an `engine` it runs on all processes that were started together, or on all GPUs that
-    are visible. Raises SpecError or UsageError where network, data and folder do not fit, MissingError where the data
-    is not there, ArchbuilderError for weights that do not fit and where another process is gone, DivergedError, and
-    StoppedError after SIGINT or SIGTERM.
+    Without a `distribution`, it runs on all processes that were started together, or on all GPUs that are visible.
+    Raises SpecError or UsageError where network, data and folder do not fit, MissingError where the data is not there,
+    ArchbuilderError for weights that do not fit and where another process is gone, DivergedError, and StoppedError
+    after SIGINT or SIGTERM.
     """
-    reporter, folder = reporter or Reporter(), _path(out)
-    if folder is not None:
-        require_empty(folder)
+    reporter = reporter or Reporter()
+    if start.out is not None:
+        require_empty(start.out)
     take_memory_as_needed()
-    engine = engine or Engine.find(reporter.note)
-    reporter = reporter if engine.is_chief else Reporter()
-    if epochs is not None:
-        spec = of_epochs(spec, epochs, reporter)
-    setup = prepare(spec, _path(data_path), frozen=freeze)
-    found = None if weights is None else transfer(Path(weights), setup.graph)
-    normaliser = setup.fit_normaliser()
-    facts = {**setup.facts(), "replicas": engine.replicas, "weights": found.facts() if found else None}
-    with engine.together(), memory_for(setup.training.batch_size):
-        learner = learner_for(setup, normaliser, engine)
-        run = _create(engine, spec, folder, facts, normaliser)
+    distribution = distribution or Distribution.find(reporter.note)
+    reporter = reporter if distribution.is_chief else Reporter()
+    if start.epochs is not None:
+        spec = of_epochs(spec, start.epochs, reporter)
+    setup = prepare(spec, start.data, frozen=start.freeze)
+    found = None if start.weights is None else transfer(start.weights, setup.graph)
+    normaliser = setup.feed.fit_normaliser()
+    facts = {**setup.facts(), "replicas": distribution.replicas, "weights": found.facts() if found else None}
+    with distribution.together(), memory_for(setup.training.batch_size):
+        learner = learner_for(setup, normaliser, distribution)
+        run = _create(distribution, spec, start.out, facts, normaliser)
         require_same_data(run, setup)  # other processes have the data from elsewhere
         with run.locked():
             trainer = Trainer(setup, learner, run, reporter)
@@ -71,23 +66,23 @@ def train(
             return _finish(trainer)
 
 
-def _create(engine: Engine, spec: Spec, folder: Path | None, facts: Json, normaliser: Normaliser) -> Run:
+def _create(distribution: Distribution, spec: Spec, folder: Path | None, facts: Json, normaliser: Normaliser) -> Run:
     """The run of the chief, and that of the others once its folder is there."""
-    if engine.processes > 1 and folder is None:
+    if distribution.processes > 1 and folder is None:
         raise UsageError("several processes train together: --out has to name the folder of the run for all of them")
-    run = Run.create(spec, folder, facts, normaliser) if engine.is_chief else None
-    engine.sums(0)
-    return run or Onlooker.open(folder or Path())
+    run = Run.create(spec, folder, facts, normaliser) if distribution.is_chief else None
+    distribution.sums(0)
+    return run or ReadOnlyRun.open(folder or Path())
 
 
 def resume(
-    folder: str | Path,
+    folder: Path,
     spec: Spec | None = None,
     *,
-    data_path: str | Path | None = None,
+    data: Path | None = None,
     epochs: int | None = None,
     reporter: Reporter | None = None,
-    engine: Engine | None = None,
+    distribution: Distribution | None = None,
 ) -> Run:
     """Goes on with a run from its last whole checkpoint; a finished one is returned as it is.
 
@@ -96,12 +91,12 @@ def resume(
     """
     reporter = reporter or Reporter()
     take_memory_as_needed()
-    engine = engine or Engine.find(reporter.note)
-    reporter = reporter if engine.is_chief else Reporter()
-    run = (Run if engine.is_chief else Onlooker).open(Path(folder))
+    distribution = distribution or Distribution.find(reporter.note)
+    reporter = reporter if distribution.is_chief else Reporter()
+    run = (Run if distribution.is_chief else ReadOnlyRun).open(folder)
     if spec is not None and epochs is not None:
         spec = of_epochs(spec, epochs, reporter)
-    with engine.together(), run.locked():
+    with distribution.together(), run.locked():
         require_same_spec(run, spec)
         if run.result is not None:
             reporter.note(f"the run in {run.folder} is finished: there is nothing to resume")
@@ -110,12 +105,10 @@ def resume(
         compare_versions(run, reporter)
         _require_first_weights(run)
         environment = run.environment
-        setup = prepare(
-            run.spec, _path(data_path) or run.data_path, environment["precision"], environment.get("frozen", ())
-        )
+        setup = prepare(run.spec, data or run.data_path, environment["precision"], environment.get("frozen", ()))
         require_same_data(run, setup)
         with memory_for(setup.training.batch_size):
-            trainer = Trainer(setup, learner_for(setup, run.normaliser, engine), run, reporter)
+            trainer = Trainer(setup, learner_for(setup, run.normaliser, distribution), run, reporter)
             trainer.restore()
         return _finish(trainer)
 
@@ -135,8 +128,7 @@ def _begin_with(weights: Transfer, trainer: Trainer) -> None:
     for note in weights.notes:
         trainer.reporter.note(note)
     weights.apply(trainer.learner.model)
-    if trainer.learner.step.averages:
-        trainer.learner.step.averages.begin()
+    trainer.learner.begin_averages()
     trainer.checkpoints.save(Checkpoint(0, trainer.learner.arrays(), {}))
 
 
@@ -147,10 +139,6 @@ def _require_first_weights(run: Run) -> None:
             f"there is no whole checkpoint in {run.folder}, and its first weights came from {began_with['path']}: "
             "train anew"
         )
-
-
-def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)
 
 
 def _finish(trainer: Trainer) -> Run:

@@ -17,14 +17,14 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.graph.ops import Shape
 from archbuilder.spec import require_training
 from archbuilder.spec.framing import AnyFraming
-from archbuilder.training.learner import evaluation_step
+from archbuilder.training.engine import evaluator_for
 from archbuilder.training.run.folder import Run, Which
 
 PREDICTED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Share:
+class ClassProbability:
     """A class, and how probable it is."""
 
     name: str
@@ -36,7 +36,7 @@ class Prediction:
     """The likeliest classes of an image, the likeliest first, or why it cannot be read."""
 
     image: str
-    classes: tuple[Share, ...] = ()
+    classes: tuple[ClassProbability, ...] = ()
     problem: str | None = None
 
 
@@ -44,13 +44,13 @@ def predict(run: Run, paths: Sequence[Path], top: int = 3, weights: Which = "bes
     """What a run's network takes images to be, in their order, batch by batch."""
     graph, steps = expand(run.spec), require_training(run.spec).testing_frame
     precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
-    step = evaluation_step(graph, run.model(weights), precision, run.normaliser, at_once)
-    for start in range(0, len(paths), step.batch_size):
-        batch = [_read(path, graph.input.shape, steps) for path in paths[start : start + step.batch_size]]
+    evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, at_once)
+    for start in range(0, len(paths), evaluator.batch_size):
+        batch = [_read(path, graph.input.shape, steps) for path in paths[start : start + evaluator.batch_size]]
         readable = [pixels for _, pixels, _ in batch if pixels is not None]
-        shares = iter(step.probabilities(np.stack(readable)) if readable else ())
+        probabilities = iter(evaluator.probabilities(np.stack(readable)) if readable else ())
         for path, pixels, problem in batch:
-            classes = () if pixels is None else _likeliest(next(shares), run.classes, top)
+            classes = () if pixels is None else _likeliest(next(probabilities), run.classes, top)
             yield Prediction(str(path), classes, problem)
 
 
@@ -76,6 +76,6 @@ def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
     return frame(upright, steps, (height, width))
 
 
-def _likeliest(shares: Array, classes: tuple[str, ...], top: int) -> tuple[Share, ...]:
-    order = np.argsort(-shares, kind="stable")[:top]
-    return tuple(Share(classes[index], float(shares[index])) for index in order)
+def _likeliest(probabilities: Array, classes: tuple[str, ...], top: int) -> tuple[ClassProbability, ...]:
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return tuple(ClassProbability(classes[index], float(probabilities[index])) for index in order)

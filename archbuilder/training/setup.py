@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from archbuilder.aliases import Array, Precision
+from archbuilder.aliases import Precision
 from archbuilder.data.dataset import Shape
-from archbuilder.data.load import Dataset, Images, Pictures, load_data, split
-from archbuilder.data.normalisation import Normaliser, fit
-from archbuilder.data.stream import Stream
+from archbuilder.data.load import Dataset, Pictures, load_data, split
 from archbuilder.errors import Diagnostic, SpecError, UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
@@ -23,13 +19,11 @@ from archbuilder.spec import Spec, require_training
 from archbuilder.spec.data import Data, ImageFolder, Npz, OnTest, Source, TfRecord
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
-from archbuilder.training.freezing import freeze
-from archbuilder.training.tensorflow.distribution import Engine
+from archbuilder.training.feed import Feed
+from archbuilder.training.freezing import freeze_norms
 
 Load = Callable[[Data, Shape, Path | None, bool], Dataset]
 """Gives the data of a spec, as `load_data` does."""
-FITTED_ON = 10_000
-"""How many images that are streamed statistics come from."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class Setup:
 
     @property
     def length(self) -> Length:
-        return Length.of(self.training.stop, self.training.batch_size, len(self.train))
+        return self.feed.length
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -66,49 +60,11 @@ class Setup:
     def schedule(self) -> Schedule:
         return schedule(self.training.learning_rate, self.iterations_per_epoch, self.iterations)
 
-    def batches(self, epoch: int) -> list[Array]:
-        """The training images of each iteration of an epoch, by their indices."""
-        order = epoch_order(self.training.seed, epoch, len(self.train))
-        size = self.training.batch_size
-        count = min(self.iterations_per_epoch, self.iterations - epoch * self.iterations_per_epoch)
-        return [order[start : start + size] for start in range(0, count * size, size)]
-
-    def feed(self, batches: Sequence[Array], epoch: int, engine: Engine) -> Iterator[tuple[Array, ...]]:
-        """What an iteration learns from: indices of training images and, where these are streamed, the images.
-
-        Of several processes, each streams what it needs itself.
-        """
-        if self._is_streamed(self.train):
-            stream = Stream(self.train, self.training.training_frame, self._shape, self.training.seed)
-            needed = (batch[engine.rows(len(batch))] for batch in batches)
-            return zip(batches, stream.read(needed, epoch), strict=True)
-        return ((batch,) for batch in batches)
-
-    def pixels(self, images: Pictures, quick: bool = False) -> Array | Stream:
-        """Images as the network is judged by, from memory, or streamed with the framing of testing.
-
-        `quick` takes one crop of each.
-        """
-        if isinstance(images, Images) and not self._is_streamed(images):
-            return images.pixels
-        return Stream(images, self.training.quick_frame if quick else self.training.testing_frame, self._shape)
-
-    def _is_streamed(self, images: Pictures) -> bool:
-        return self.training.is_framed or not isinstance(images, Images)
-
-    def fit_normaliser(self) -> Normaliser:
-        """From all training images, or from some of those that are streamed."""
-        pixels = self.pixels(self.train)
-        if isinstance(pixels, Stream):
-            count = min(len(self.train), FITTED_ON)
-            some = self.train.take(np.arange(count) * len(self.train) // count)
-            return fit(self.training.normalise, Stream(some, self.training.quick_frame, self._shape).batches(128))
-        return fit(self.training.normalise, [pixels])
-
     @property
-    def _shape(self) -> Shape:
+    def feed(self) -> Feed:
+        """The training images on their way into the network."""
         height, width, channels = self.graph.input.shape
-        return height, width, channels
+        return Feed(self.training, (height, width, channels), self.train)
 
     def facts(self) -> dict[str, Any]:
         """The content of `environment.json`."""
@@ -129,7 +85,7 @@ def prepare(
     load: Load | None = None,
 ) -> Setup:
     """Loads the data of a spec and checks that the network fits it; raises SpecError or UsageError where not."""
-    training, graph = require_training(spec), freeze(expand(spec), frozen)
+    training, graph = require_training(spec), freeze_norms(expand(spec), frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
     data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed)
@@ -157,9 +113,3 @@ def require_fit(graph: Graph, data: Dataset) -> None:
         )
     if not len(data.test):
         raise UsageError(f"{data.name} has no test images, from {data.origin}")
-
-
-def epoch_order(seed: int, epoch: int, images: int) -> Array:
-    """A shuffle that depends on nothing but its arguments; NumPy promises that RandomState will never change."""
-    bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
-    return np.random.RandomState(bits).permutation(images).astype(np.int32)

@@ -18,6 +18,7 @@ from archbuilder.training import loop
 from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.run.checkpoint import write_json
 from archbuilder.training.run.folder import PLAN, SPEC, Run, new_folder, require_empty
+from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.cluster import require_alone
 
 SUMMARY = "summary.json"
@@ -69,7 +70,7 @@ class Sweep:
 
     @property
     def runs(self) -> list[Run]:
-        """Those that have begun, in the order of the plan."""
+        """The runs that have begun, in the order of the plan."""
         folders = [self.folder_of(seed) for seed in self.plan.seeds]
         return [Run.open(folder) for folder in folders if (folder / SPEC).is_file()]
 
@@ -89,12 +90,7 @@ def runs_in(folder: Path) -> list[Run]:
 def train_seeds(
     spec: Spec,
     seeds: int | Sequence[int],
-    *,
-    data_path: str | Path | None = None,
-    out: str | Path | None = None,
-    epochs: int | None = None,
-    weights: str | Path | None = None,
-    freeze: Sequence[str] = (),
+    start: Start = Start(),
     reporter: Reporter | None = None,
 ) -> Sweep:
     """Trains a spec once for each seed, one run after another, and sums them up.
@@ -104,26 +100,27 @@ def train_seeds(
     reporter = reporter or Reporter()
     require_alone()
     chosen = _chosen(require_training(spec).seed, seeds)
-    folder = new_folder(spec.name) if out is None else Path(out)
+    folder = start.out or new_folder(spec.name)
     require_empty(folder)
-    if epochs is not None:
-        spec = loop.of_epochs(spec, epochs, reporter)
+    if start.epochs is not None:
+        spec = loop.of_epochs(spec, start.epochs, reporter)
     plan = Plan(
-        spec=spec.dump(), seeds=chosen, data=_absolute(data_path), weights=_absolute(weights), freeze=tuple(freeze)
-    )
+        spec=spec.dump(), seeds=chosen, data=_absolute(start.data), weights=_absolute(start.weights),
+        freeze=tuple(start.freeze),
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / PLAN, plan.model_dump())
     return _finish(Sweep(folder), reporter)
 
 
-def resume_seeds(folder: str | Path, *, data_path: str | Path | None = None, reporter: Reporter | None = None) -> Sweep:
+def resume_seeds(folder: Path, *, data: Path | None = None, reporter: Reporter | None = None) -> Sweep:
     """Goes on with a sweep where it stood: finished runs are kept, the one at work is resumed, the others follow."""
     require_alone()
-    return _finish(Sweep.open(Path(folder)), reporter or Reporter(), data_path)
+    return _finish(Sweep.open(folder), reporter or Reporter(), data)
 
 
-def _absolute(path: str | Path | None) -> str | None:
-    return None if path is None else str(Path(path).resolve())
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
 
 
 def _chosen(first: int, seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -133,12 +130,12 @@ def _chosen(first: int, seeds: int | Sequence[int]) -> tuple[int, ...]:
     return chosen
 
 
-def _finish(sweep: Sweep, reporter: Reporter, data_path: str | Path | None = None) -> Sweep:
+def _finish(sweep: Sweep, reporter: Reporter, data: Path | None = None) -> Sweep:
     runs: list[Run] = []
     for number, seed in enumerate(sweep.plan.seeds, 1):
         reporter.note(f"seed {seed}: run {number} of {len(sweep.plan.seeds)}")
         try:
-            runs.append(_run(sweep, seed, data_path, reporter))
+            runs.append(_run(sweep, seed, data, reporter))
         except StoppedError as error:
             raise type(error)(f"{error}\nTo go on with all seeds: archbuilder train --resume {sweep.folder}") from None
         _require_same_start(runs[0], runs[-1])
@@ -148,15 +145,18 @@ def _finish(sweep: Sweep, reporter: Reporter, data_path: str | Path | None = Non
     return sweep
 
 
-def _run(sweep: Sweep, seed: int, data_path: str | Path | None, reporter: Reporter) -> Run:
+def _run(sweep: Sweep, seed: int, data: Path | None, reporter: Reporter) -> Run:
     plan, folder = sweep.plan, sweep.folder_of(seed)
     if (folder / SPEC).is_file():
         run = Run.open(folder)
-        return run if run.result is not None else loop.resume(folder, data_path=data_path, reporter=reporter)
+        return run if run.result is not None else loop.resume(folder, data=data, reporter=reporter)
     spec = load_text(plan.spec, str(sweep.folder / PLAN), [f"training.seed={seed}"])
-    return loop.train(
-        spec, data_path=data_path or plan.data, out=folder, weights=plan.weights, freeze=plan.freeze, reporter=reporter
-    )
+    start = Start(data or _path(plan.data), folder, weights=_path(plan.weights), freeze=plan.freeze)
+    return loop.train(spec, start, reporter=reporter)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _require_same_start(first: Run, run: Run) -> None:

@@ -12,16 +12,16 @@ from archbuilder.aliases import Json
 from archbuilder.errors import DivergedError
 from archbuilder.formatting import counted
 from archbuilder.learning_rate.plateau import Patience, State
+from archbuilder.training.learner import Learner
 from archbuilder.training.reporting.pace import Pace
 from archbuilder.training.reporting.progress import Pulse, Reporter
 from archbuilder.training.run.checkpoint import Checkpoint
 from archbuilder.training.run.folder import Run
 from archbuilder.training.setup import Setup
 from archbuilder.training.signals import StopFlag
-from archbuilder.training.tensorflow.learner import Learner
 
 if TYPE_CHECKING:
-    from archbuilder.training.jax.learner import JaxLearner
+    pass
 
 LOOK_EVERY = 50
 """How many iterations may pass before the loss is looked at: on a GPU, each look waits for the device."""
@@ -47,13 +47,13 @@ class Position:
 class Trainer:
     """Trains a learner until the spec says stop, somebody does, or the loss is not a number any more."""
 
-    def __init__(self, setup: Setup, learner: Learner | JaxLearner, run: Run, reporter: Reporter) -> None:
+    def __init__(self, setup: Setup, learner: Learner, run: Run, reporter: Reporter) -> None:
         self.setup, self.learner, self.run, self.reporter = setup, learner, run, reporter
         self.position, self.schedule = Position(), setup.schedule()
         self.keep, early = setup.training.keep, setup.training.early_stopping
         self.patience = Patience(early.watch, early.min_change) if early else None
         self.rate = 0.0
-        """Of the iteration that was made last."""
+        """The learning rate of the iteration that was made last."""
         self.checkpoints = run.checkpoints(self.keep.last)
         self.stop = StopFlag()
 
@@ -103,7 +103,7 @@ class Trainer:
         return ceil(self.position.iteration / self.setup.iterations_per_epoch)
 
     def _tested(self) -> Json:
-        loss, accuracy = self.learner.measure(self.setup, self.setup.data.test)
+        loss, accuracy = self.learner.evaluate(self.setup.data.test)
         return {"test_loss": loss, "test_accuracy": accuracy}
 
     def train(self) -> None:
@@ -127,12 +127,12 @@ class Trainer:
         return f"stopped early: the {value} has not improved for {counted(early.patience, 'epoch')}"
 
     def _epoch(self, epoch: int) -> None:
-        batches, done = self.setup.batches(epoch), self.position.iteration % self.setup.iterations_per_epoch
+        feed, done = self.setup.feed, self.position.iteration % self.setup.iterations_per_epoch
+        batches = feed.batches(epoch)
         self.reporter.begin_epoch(epoch + 1, len(batches), done)
         pace = Pace()
-        for number, (batch, *pixels) in enumerate(
-            self.setup.feed(batches[done:], epoch, self.learner.engine), done + 1
-        ):
+        read = feed.read(batches[done:], epoch, self.learner.rows)
+        for number, (batch, *pixels) in enumerate(read, done + 1):
             self._iteration(batch, epoch, *pixels)
             pace.count(len(batch))
             if self._is_time_to_look(number, pace) or number == done + 1:
@@ -145,38 +145,39 @@ class Trainer:
 
     def _is_time_to_look(self, number: int, pace: Pace) -> bool:
         """Several processes look at the same iterations, one also after a time of its own."""
-        return (self.learner.engine.processes == 1 and pace.is_time_to_look()) or number % LOOK_EVERY == 0
+        return (self.learner.processes == 1 and pace.is_time_to_look()) or number % LOOK_EVERY == 0
 
     @property
     def _is_told_to_stop(self) -> bool:
         """Whether one of the processes is, so that all of them stop after the same iteration."""
-        return any(self.learner.engine.sums(bool(self.stop)))
+        return any(self.learner.sums(bool(self.stop)))
 
     def _iteration(self, batch: Any, epoch: int, *pixels: Any) -> None:
         iteration = self.position.iteration
         self.rate = self.schedule.rate(iteration)
-        self.learner.step(batch, epoch, iteration, self.rate, *pixels)
+        self.learner.iterate(batch, epoch, iteration, self.rate, *pixels)
         self.position.iteration += 1
         if self.schedule.low_error and self.schedule.low_error.is_due(self.position.iteration):
-            self.schedule.low_error.look(*self.learner.step.answers())
+            self.schedule.low_error.look(*self.learner.totals()[1:])
 
     def _look(self, number: int, pace: Pace) -> None:
-        loss, right, count = self.learner.step.sums()
-        self._require_finite("the loss", loss)
+        totals = self.learner.totals()
+        self._require_finite("the loss", totals.loss)
+        means = totals.means()
         speed = pace.images_per_second
         left = (self.setup.iterations - self.position.iteration) * self.setup.training.batch_size
         seconds_left = left / speed if speed else None
-        self.reporter.pulse(Pulse(number, loss / count, right / count, self.rate, speed, seconds_left))
+        self.reporter.pulse(Pulse(number, means["loss"], means["accuracy"], self.rate, speed, seconds_left))
 
     def _end_epoch(self, epoch: int, pace: Pace) -> None:
         if self.schedule.low_error:
-            self.schedule.low_error.end_epoch(*self.learner.step.answers())
-        trained = self.learner.step.read()
+            self.schedule.low_error.end_epoch(*self.learner.totals()[1:])
+        trained = self.learner.read()
         self._require_finite("the loss", trained["loss"])
         speed, arrays = pace.images_per_second, self.learner.arrays()
         self._require_finite("a weight", *arrays.values())
         with self.learner.averaged():
-            loss, accuracy = self.learner.measure(self.setup, self.setup.validation, quick=True)
+            loss, accuracy = self.learner.evaluate(self.setup.validation, quick=True)
             self._require_finite("the validation loss", loss)
             metrics = {
                 "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,
@@ -188,7 +189,7 @@ class Trainer:
             self._save(arrays)
 
     def _take_note(self, metrics: Json) -> None:
-        """Of an epoch that was measured: on disk, on the screen, for plateau, for patience, and as the best so far."""
+        """Keeps what an epoch came to: on disk, on the screen, for plateau and patience, and as the best so far."""
         is_best = self._is_best(metrics)
         if is_best:
             self.position.best = {key: metrics[key] for key in ("epoch", "iteration", self.keep.best)}
@@ -223,7 +224,7 @@ class Trainer:
         if all(np.isfinite(value).all() for value in values):
             return
         found = f"{what} after iteration {self.position.iteration:,}", self.rate
-        if diverged := self.learner.step.diverged:
+        if diverged := self.learner.diverged:
             found = f"the loss of iteration {diverged[0] + 1:,}", diverged[1]
         raise DivergedError(
             f"training diverged: {found[0]} is not a finite number; the learning rate was {found[1]:.6g}. "

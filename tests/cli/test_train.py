@@ -22,6 +22,7 @@ from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import BarReporter
 from archbuilder.training.run.folder import Run
+from archbuilder.training.start import Start
 
 pytestmark = [
     pytest.mark.keras,
@@ -51,7 +52,7 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Trained well enough to tell most digits."""
     edits = ["training.batch_size=32", "training.stop.epochs=8", "training.learning_rate.one_cycle.peak=0.2"]
-    return loop.train(load(tiny, edits), out=tmp_path_factory.mktemp("runs") / "run")
+    return loop.train(load(tiny, edits), Start(out=tmp_path_factory.mktemp("runs") / "run"))
 
 
 def test_plain_lines(call: Call, tiny: Path, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_the_live_bar_shows_each_epoch(tiny: Path, tmp_path: Path) -> None:
     from rich.console import Console
 
     console = Console(force_terminal=True, width=160, record=True)
-    loop.train(load(tiny, ["training.stop.epochs=2"]), out=tmp_path, reporter=BarReporter(console))
+    loop.train(load(tiny, ["training.stop.epochs=2"]), Start(out=tmp_path), reporter=BarReporter(console))
     shown = console.export_text()
     assert "epoch 2/2" in shown
     assert "test accuracy" in shown
@@ -145,14 +146,14 @@ def test_the_classes_must_fit(tiny: Path, tmp_path: Path) -> None:
     text = tiny.read_text().replace("units: 10", "units: 7")
     (tmp_path / "seven.yaml").write_text(text)
     with pytest.raises(SpecError, match="ends in 7, but digits has 10 classes"):
-        loop.train(load(tmp_path / "seven.yaml"), out=tmp_path / "run")
+        loop.train(load(tmp_path / "seven.yaml"), Start(out=tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
 def test_a_spec_without_training(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "bare.yaml").write_text(tiny.read_text().partition("training:")[0])
     with pytest.raises(SpecError, match="does not say how it is trained"):
-        loop.train(load(tmp_path / "bare.yaml"), out=tmp_path / "run")
+        loop.train(load(tmp_path / "bare.yaml"), Start(out=tmp_path / "run"))
 
 
 @pytest.mark.faults

@@ -25,7 +25,7 @@ from archbuilder.training.evaluation import evaluate
 from archbuilder.training.prediction import predict
 from archbuilder.training.run.folder import Run
 from archbuilder.training.setup import prepare
-from archbuilder.training.tensorflow.distribution import Engine
+from archbuilder.training.start import Start
 from tests.conftest import TINY
 from tests.training.runs import Notes, assert_same
 
@@ -178,14 +178,14 @@ def spec(load_spec: Load) -> Spec:
 
 @pytest.fixture(scope="module")
 def whole(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return loop.train(spec, out=tmp_path_factory.mktemp("runs") / "whole")
+    return loop.train(spec, Start(out=tmp_path_factory.mktemp("runs") / "whole"))
 
 
 def test_a_streamed_run_that_was_stopped_within_an_epoch_ends_with_the_same_bits(
     spec: Spec, whole: Run, tmp_path: Path
 ) -> None:
     with pytest.raises(StoppedError):
-        loop.train(spec, out=tmp_path, reporter=Notes(2, lambda: os.kill(os.getpid(), signal.SIGINT)))
+        loop.train(spec, Start(out=tmp_path), reporter=Notes(2, lambda: os.kill(os.getpid(), signal.SIGINT)))
     assert Run.open(tmp_path).checkpoints(3).paths()[-1].name == "iteration-00000005"  # of 4 an epoch
     assert_same(loop.resume(tmp_path), whole)
 
@@ -209,7 +209,7 @@ def test_testing_takes_the_mean_of_ten_crops(whole: Run, folder: Path) -> None:
 def test_after_an_epoch_one_crop_is_taken(spec: Spec) -> None:
     setup = prepare(spec, None)
     for quick, shape in ((True, (12, 8, 8, 3)), (False, (3, 10, 8, 8, 3))):
-        pixels = setup.pixels(setup.validation, quick)
+        pixels = setup.feed.pixels(setup.validation, quick)
         assert isinstance(pixels, Stream)
         assert next(iter(pixels.batches(30))).shape == shape
 
@@ -221,7 +221,7 @@ def test_an_unreadable_image_is_named_before_anything_is_trained(spec: Spec, fol
             photo().save(tmp_path / "data" / part / str(label) / "0.jpg")
     (tmp_path / "data" / "test" / "4" / "1.jpg").write_bytes(b"no image")
     with pytest.raises(MissingError, match=r"4/1.jpg cannot be read as a PNG or JPEG image"):
-        loop.train(spec, data_path=tmp_path / "data", out=tmp_path / "run")
+        loop.train(spec, Start(data=tmp_path / "data", out=tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
@@ -230,15 +230,15 @@ def test_a_folder_that_memory_does_not_hold_is_streamed(load_spec: Load, monkeyp
     resident = prepare(spec, None)
     monkeypatch.setattr("archbuilder.machine.hardware.memory", lambda: 10_000)
     streamed = prepare(spec, None)
-    in_memory, stream = (setup.pixels(setup.data.test) for setup in (resident, streamed))
+    in_memory, stream = (setup.feed.pixels(setup.data.test) for setup in (resident, streamed))
     assert isinstance(stream, Stream)
     np.testing.assert_array_equal(np.concatenate(list(stream.batches(7))), in_memory)
 
 
 def test_data_sets_in_memory_are_framed_alike(load_spec: Load) -> None:
     setup = prepare(load_spec("training.data.source=digits", "input=[8, 8, 1]"), None)
-    batch = setup.batches(0)[0]
-    [(indices, pixels), *_] = setup.feed([batch], epoch=0, engine=Engine())
+    batch = setup.feed.batches(0)[0]
+    [(indices, pixels), *_] = setup.feed.read([batch], epoch=0)
     np.testing.assert_array_equal(indices, batch)
     draws = [ImageDraws(0, position, 0, int(batch[0])) for position in range(2)]
     expected = frame(setup.train.image(int(batch[0])), setup.training.training_frame, (8, 8), draws.__getitem__)

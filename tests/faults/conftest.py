@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archbuilder.spec import Spec, load
+from archbuilder.training.start import Start
 from tests.faults.nursery import Nursery
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def whole(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that was left alone."""
     from archbuilder.training import loop
 
-    return loop.train(spec, out=tmp_path_factory.mktemp("runs") / "whole")
+    return loop.train(spec, Start(out=tmp_path_factory.mktemp("runs") / "whole"))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
+from archbuilder.training.start import Start
 from tests.faults.nursery import Nursery
 from tests.training.runs import Notes, stop_at
 
@@ -88,12 +89,12 @@ def test_other_data_is_refused_field_by_field(tiny: Path, tmp_path: Path) -> Non
     with pytest.raises(
         UsageError, match=r"goes on with the data.*\n  name: 1 in the run, 2 in .*\n  fingerprint: [0-9a-f]{64} in"
     ) as caught:
-        loop.resume(tmp_path / "run", data_path=second)
+        loop.resume(tmp_path / "run", data=second)
     assert "classes" not in str(caught.value)
     with pytest.raises(UsageError, match=r"\n  classes\.0: 0 in the run, class 0 in the data from .*3\.npz"):
-        loop.resume(tmp_path / "run", data_path=third)
+        loop.resume(tmp_path / "run", data=third)
     moved = first.rename(tmp_path / "moved.npz")
-    assert loop.resume(tmp_path / "run", data_path=moved).result is not None
+    assert loop.resume(tmp_path / "run", data=moved).result is not None
 
 
 def test_another_version_is_named(tiny: Path, tmp_path: Path) -> None:
@@ -136,6 +137,6 @@ def test_the_lock_of_a_killed_process_is_free(stopped: Path, nursery: Nursery) -
 def test_a_folder_with_something_else_in_it(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(UsageError, match=r"holds thesis\.tex, which is of no run: name another"):
-        loop.train(load(tiny), out=tmp_path)
+        loop.train(load(tiny), Start(out=tmp_path))
     with pytest.raises(MissingError, match=r"not the folder of a run: there is no spec\.yaml"):
         loop.resume(tmp_path)

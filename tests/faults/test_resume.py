@@ -13,6 +13,7 @@ from archbuilder.errors import TerminatedError
 from archbuilder.spec import Spec, load
 from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
+from archbuilder.training.start import Start
 from tests.faults.nursery import Nursery
 from tests.training.runs import Notes, assert_same, last_checkpoint, stop_at
 
@@ -55,7 +56,7 @@ def test_sigterm_within_an_epoch(recipe: str, tiny: Path, tmp_path: Path) -> Non
     assert (len(stopped.metrics()), stopped.result) == (2, None)
     iteration = stopped.metrics()[-1]["iteration"] + 1
     assert stopped.checkpoints(3).paths()[-1].name == f"iteration-{iteration:08d}"
-    assert_same(loop.resume(tmp_path / "stopped"), loop.train(spec, out=tmp_path / "whole"))
+    assert_same(loop.resume(tmp_path / "stopped"), loop.train(spec, Start(out=tmp_path / "whole")))
 
 
 def test_stopped_twice(spec: Spec, whole: Run, tmp_path: Path) -> None:

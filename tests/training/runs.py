@@ -16,6 +16,7 @@ from archbuilder.spec import Spec
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import Pulse, Reporter
 from archbuilder.training.run.folder import Run, Which
+from archbuilder.training.start import Start
 
 Json = dict[str, Any]
 
@@ -70,7 +71,7 @@ def stop_at(
     """Trains until an epoch has begun."""
     reporter = Notes(epoch, lambda: os.kill(os.getpid(), number))
     with pytest.raises(StoppedError):
-        loop.train(spec, out=out, data_path=data_path, reporter=reporter)
+        loop.train(spec, Start(out=out, data=data_path), reporter=reporter)
 
 
 def last_checkpoint(folder: Path) -> int | None:

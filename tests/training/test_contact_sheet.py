@@ -21,11 +21,11 @@ MIXED = "training.augment=[rand_augment, {pad_crop: {pad: 1}}, mixup, cutmix]"
 
 def learned_in_training(setup: Setup, epoch: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """What each training image becomes in whole batches."""
-    augment = augmenter(setup.training.augment, setup.fit_normaliser(), setup.training.seed)
+    augment = augmenter(setup.training.augment, setup.feed.fit_normaliser(), setup.training.seed)
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    pixels = setup.pixels(setup.train)
+    pixels = setup.feed.pixels(setup.train)
     assert isinstance(pixels, np.ndarray)
-    for batch in setup.batches(epoch):
+    for batch in setup.feed.batches(epoch):
         labels = tf.one_hot(setup.train.labels[batch], 10)
         images, shares = augment(tf.constant(pixels[batch]), labels, tf.constant(batch), tf.constant(epoch))
         found.update(zip(batch.tolist(), zip(images.numpy(), shares.numpy(), strict=True), strict=True))
@@ -35,8 +35,8 @@ def learned_in_training(setup: Setup, epoch: int) -> dict[int, tuple[np.ndarray,
 def test_the_images_are_those_of_training(tiny: Path) -> None:
     setup = prepare(load(tiny, [MIXED]), None)
     normaliser, last = (
-        setup.fit_normaliser(),
-        setup.batches(2)[3][-1],
+        setup.feed.fit_normaliser(),
+        setup.feed.batches(2)[3][-1],
     )  # the last one of a batch is mixed with its first
     chosen = np.array([5, last, 900], np.int32)
     epoch, expected = learned_from(setup, normaliser, chosen, 2), learned_in_training(setup, 2)

@@ -14,6 +14,7 @@ from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.evaluation import evaluate
 from archbuilder.training.run.folder import Run
+from archbuilder.training.start import Start
 
 pytestmark = [
     pytest.mark.keras,
@@ -38,7 +39,7 @@ def write_npz(path: Path, classes: int = 10, test_seed: int = 1) -> Path:
 
 def train(tiny: Path, data: Path, out: Path, *edits: str) -> Run:
     given = ["training.data.source=npz", "training.stop.epochs=2", "training.batch_size=32", *edits]
-    return loop.train(load(tiny, given), data_path=data, out=out)
+    return loop.train(load(tiny, given), Start(data=data, out=out))
 
 
 @pytest.fixture(scope="module")

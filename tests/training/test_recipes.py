@@ -11,6 +11,7 @@ import pytest
 from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
+from archbuilder.training.start import Start
 
 pytestmark = [
     pytest.mark.keras,
@@ -23,7 +24,7 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two epochs of four: no accuracy can improve by more than 1."""
     early = "training.early_stopping={watch: validation_accuracy, patience: 1, min_change: 1}"
     edits = [early, "training.moving_average={decay: 0.9}"]
-    return loop.train(load(tiny, edits), out=tmp_path_factory.mktemp("runs") / "run")
+    return loop.train(load(tiny, edits), Start(out=tmp_path_factory.mktemp("runs") / "run"))
 
 
 def test_the_result_says_that_training_stopped_early(run: Run, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from archbuilder.cli import main
 from archbuilder.errors import MissingError, TerminatedError, UsageError
 from archbuilder.spec import Spec, load
 from archbuilder.training.reporting.progress import Reporter
+from archbuilder.training.start import Start
 from archbuilder.training.sweep import Sweep, resume_seeds, runs_in, train_seeds
 from tests.training.runs import assert_same
 
@@ -48,7 +49,7 @@ def spec(tiny: Path) -> Spec:
 @pytest.fixture(scope="module")
 def whole(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """Three seeds that were left alone."""
-    return train_seeds(spec, 3, out=tmp_path_factory.mktemp("sweeps") / "whole")
+    return train_seeds(spec, 3, Start(out=tmp_path_factory.mktemp("sweeps") / "whole"))
 
 
 def test_each_run_is_that_of_its_seed_alone(spec: Spec, whole: Sweep, tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def load_seed(spec: Spec, seed: int) -> Spec:
 def test_a_sweep_that_was_stopped_goes_on_where_it_stood(spec: Spec, whole: Sweep, tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     with pytest.raises(TerminatedError, match=f"--resume {folder / 'seed-4'}\n.*--resume {folder}$"):
-        train_seeds(spec, [3, 4, 5], out=folder, reporter=Stopper(4))
+        train_seeds(spec, [3, 4, 5], Start(out=folder), reporter=Stopper(4))
     stopped = Sweep.open(folder)
     assert [run.result is None for run in stopped.runs] == [False, True]
     assert stopped.summary is None
@@ -122,7 +123,7 @@ def test_the_command(
 
 def test_what_is_no_sweep(spec: Spec, whole: Sweep, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is a run in"):
-        train_seeds(spec, 2, out=whole.folder)
+        train_seeds(spec, 2, Start(out=whole.folder))
     with pytest.raises(MissingError, match="not the folder of several runs"):
         resume_seeds(tmp_path)
     (tmp_path / "sweep.json").write_text('{"spec": 1}')

@@ -20,9 +20,10 @@ from archbuilder.graph.network import Graph
 from archbuilder.keras_model.build import build_model
 from archbuilder.spec import Spec, load_text
 from archbuilder.training import loop
-from archbuilder.training.freezing import freeze, hold
+from archbuilder.training.freezing import freeze, freeze_norms
 from archbuilder.training.reporting.progress import Pulse, Reporter
 from archbuilder.training.run.folder import Run
+from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.forward import Forward
 from tests.weights.conftest import graph, torch_state, write_safetensors
 
@@ -78,10 +79,10 @@ def spread(model: keras.Model) -> keras.Model:
 )
 def test_frozen_parts_are_what_keras_makes_of_them(text: str, parts: list[str], shortest_loop: int) -> None:
     """Outputs, moving statistics and gradients, in a training iteration."""
-    network = freeze(graph(text=text), parts)
+    network = freeze_norms(graph(text=text), parts)
     ours, twin = spread(build_model(network)), spread(build_model(network))
     for model in (ours, twin):
-        hold(model, network, parts)
+        freeze(model, network, parts)
     forward, images = (
         Forward(network, ours, shortest_loop=shortest_loop),
         np.random.default_rng(1).normal(size=(5, 8, 8, 3)),
@@ -105,7 +106,7 @@ def test_frozen_parts_are_what_keras_makes_of_them(text: str, parts: list[str], 
 
 def test_stage1_is_not_stage10() -> None:
     network = graph("stages: [{units: 2, filters: 4}, ", "stages: [" + 9 * "{units: 1, filters: 4}, ")
-    frozen = freeze(network, ["stage1"])
+    frozen = freeze_norms(network, ["stage1"])
     assert network["stage10/unit1/residual/norm1"] in frozen.nodes
     assert network["stage1/unit1/residual/norm1"] not in frozen.nodes
 
@@ -122,7 +123,7 @@ def test_stage1_is_not_stage10() -> None:
 )
 def test_parts_that_cannot_be_frozen(parts: list[str], words: str, small: Graph) -> None:
     with pytest.raises(UsageError, match=words):
-        freeze(small, parts)
+        freeze_norms(small, parts)
 
 
 class Notes(Reporter):
@@ -164,7 +165,7 @@ def tuned(spec: Spec, state: Mapping[str, Any], tmp_path_factory: pytest.TempPat
     """A run that was left alone, and what was said of it."""
     folder, notes = tmp_path_factory.mktemp("tuned"), Notes()
     path = write_safetensors(folder / "pretrained.safetensors", state)
-    return loop.train(spec, out=folder / "run", weights=path, freeze=PARTS, reporter=notes), notes.said
+    return loop.train(spec, Start(out=folder / "run", weights=path, freeze=PARTS), reporter=notes), notes.said
 
 
 def weights(run: Run) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def test_resuming_is_exact_and_needs_no_file(
 ) -> None:
     whole, _ = tuned
     with pytest.raises(StoppedError):
-        loop.train(spec, out=tmp_path / "run", weights=file, freeze=PARTS, reporter=Notes(stops=True))
+        loop.train(spec, Start(out=tmp_path / "run", weights=file, freeze=PARTS), reporter=Notes(stops=True))
     file.unlink()
     run = Run.open(tmp_path / "run")
     first, last = run.checkpoints(3).paths()
@@ -208,7 +209,7 @@ def test_resuming_is_exact_and_needs_no_file(
 
 def test_a_run_without_its_first_weights_does_not_begin_with_others(spec: Spec, file: Path, tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
-        loop.train(spec, out=tmp_path / "run", weights=file, reporter=Notes(stops=True))
+        loop.train(spec, Start(out=tmp_path / "run", weights=file), reporter=Notes(stops=True))
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     with pytest.raises(MissingError, match="its first weights came from"):
         loop.resume(tmp_path / "run")
@@ -219,5 +220,5 @@ def test_weights_that_do_not_fit_leave_no_run(spec: Spec, tmp_path: Path) -> Non
     with pytest.raises(
         Exception, match=r"does not fit: conv1\.weight 4x3x3x3 \(here 3x3x3x4\), for stem/conv1/kernel 3x3x1x4"
     ):
-        loop.train(spec, out=tmp_path / "run", weights=path)
+        loop.train(spec, Start(out=tmp_path / "run", weights=path))
     assert not (tmp_path / "run").exists()

@@ -43,14 +43,14 @@ class JaxNetwork:
         }
 
     def logits(
-        self, trained: Values, others: Values, images: Tensor, turn: Tensor | None = None
+        self, trained: Values, others: Values, images: Tensor, dropout_seed: Tensor | None = None
     ) -> tuple[Tensor, Values]:
         """What enters the softmax `(n, classes)`, and the other variables as they are afterwards.
 
-        While training, `turn` decides what dropout and stochastic depth drop; without it, the network is only measured.
+        While training, `dropout_seed` decides what dropout and stochastic depth drop; without it, nothing is trained.
         """
-        training = turn is not None
-        drawn = [self._seed(variable, value, turn) for variable, value in zip(self.others, others, strict=True)]
+        training = dropout_seed is not None
+        drawn = [self._seed(variable, value, dropout_seed) for variable, value in zip(self.others, others, strict=True)]
         with self._in_precision():
             logits, moved = self._logits.stateless_call(trained, drawn, images, training=training)
         after = [
@@ -72,11 +72,11 @@ class JaxNetwork:
             for layer, policy in zip(layers, before, strict=True):
                 layer.dtype_policy = policy
 
-    def _seed(self, variable: keras.Variable, value: Tensor, turn: Tensor | None) -> Tensor:
-        """What a layer drops follows from the spec's seed, its place in the network and the turn, and from no state."""
-        if turn is None or variable.path not in self._seeds:
+    def _seed(self, variable: keras.Variable, value: Tensor, dropout_seed: Tensor | None) -> Tensor:
+        """The seed of a layer that drops something: from the spec's seed, its place in the network and no state."""
+        if dropout_seed is None or variable.path not in self._seeds:
             return value
-        return jnp.stack([jnp.uint32(self._seeds[variable.path]), jnp.asarray(turn, jnp.uint32)])
+        return jnp.stack([jnp.uint32(self._seeds[variable.path]), jnp.asarray(dropout_seed, jnp.uint32)])
 
     def penalties(self) -> list[float]:
         """What the gradient of each trained weight's l2 takes times the weight."""

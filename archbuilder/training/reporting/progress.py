@@ -40,13 +40,13 @@ class Pulse:
     """Where an epoch stands; loss and accuracy are means over it so far."""
 
     iteration: int
-    """Of this epoch, from one on."""
+    """The number of the iteration within the epoch, from one on."""
     loss: float
     accuracy: float
     learning_rate: float
     images_per_second: float
     seconds_left: float | None
-    """Of the whole run, validation left out; none where it cannot be told yet."""
+    """The time that the rest of the run takes, validation left out; none where it is not known yet."""
 
 
 class Reporter:
@@ -78,7 +78,7 @@ class Reporter:
 
 
 class ResultReporter(Reporter):
-    """Of another reporter, only what it shows at the end."""
+    """Shows only what another reporter shows at the end."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.close, self.summarise = reporter.close, reporter.summarise  # type: ignore[method-assign]

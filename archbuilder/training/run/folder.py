@@ -34,7 +34,7 @@ SPEC, ENVIRONMENT, METRICS, RESULT = "spec.yaml", "environment.json", "metrics.j
 NORMALISER, WEIGHTS, CHECKPOINTS = "normaliser.npz", "weights.json", "checkpoints"
 LOCK, HOLDER = ".lock", ".holder.json"
 PLAN = "sweep.json"
-"""Of a folder that holds the runs of several seeds."""
+"""The file that makes a folder that of several seeds."""
 _BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT}
 """What a run that was killed before it began may have left."""
 
@@ -203,7 +203,7 @@ class Run:
         return content
 
 
-class Onlooker(Run):
+class ReadOnlyRun(Run):
     """A run as a process sees it that trains with others but is not the chief: all it does is read."""
 
     _kind_of_checkpoints: ClassVar[type[Checkpoints]] = ReadOnly

@@ -28,7 +28,7 @@ class Averages:
         self._stacks = [tf.Variable(tf.stack(targets), trainable=False) for targets in self._targets]
 
     def variables(self) -> Mapping[str, Variable]:
-        """For a checkpoint."""
+        """The averages by name, for a checkpoint."""
         return {str(index): stack for index, stack in enumerate(self._stacks)}
 
     def begin(self) -> None:

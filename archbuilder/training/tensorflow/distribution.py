@@ -44,48 +44,48 @@ def portion(count: Tensor, parts: int, index: int | Tensor) -> tuple[Tensor, Ten
 
 
 @dataclass(frozen=True)
-class Share:
+class ReplicaShare:
     """A replica's images of a batch of `count`. One without images takes one that counts for nothing."""
 
-    engine: Engine
+    distribution: Distribution
     count: Tensor
 
     @property
     def bounds(self) -> tuple[Tensor, Tensor]:
         """The first image, and the first behind the last one."""
-        start, end = portion(self.count, self.engine.replicas, self.engine.replica)
+        start, end = portion(self.count, self.distribution.replicas, self.distribution.replica)
         return start, tf.maximum(end, start + 1)
 
     @property
     def weight(self) -> Tensor:
         """The share of the batch."""
-        start, end = portion(self.count, self.engine.replicas, self.engine.replica)
+        start, end = portion(self.count, self.distribution.replicas, self.distribution.replica)
         return tf.cast(end - start, tf.float32) / tf.cast(self.count, tf.float32)
 
     def of(self, batch: Tensor) -> Tensor:
         """The replica's rows of a tensor that has a row for each image."""
         start, end = self.bounds
-        return batch[start:end] if self.engine.replicas > 1 else batch
+        return batch[start:end] if self.distribution.replicas > 1 else batch
 
     def of_streamed(self, pixels: Tensor) -> Tensor:
-        """The replica's images of those that its process needs, see `Engine.rows`."""
-        offset, _ = portion(self.count, self.engine.replicas, self.engine.first)
+        """The replica's images of those that its process needs, see `Distribution.rows`."""
+        offset, _ = portion(self.count, self.distribution.replicas, self.distribution.first)
         start, end = self.bounds
-        return pixels[start - offset : end - offset] if self.engine.replicas > 1 else pixels
+        return pixels[start - offset : end - offset] if self.distribution.replicas > 1 else pixels
 
     def mean(self, value: Tensor) -> Tensor:
         """Over all images, of what are means over each replica's images."""
-        return self.engine.total(value * self.weight)
+        return self.distribution.total(value * self.weight)
 
 
-class Engine:
+class Distribution:
     """A strategy of TensorFlow's, without one that of a single device, which costs nothing."""
 
     def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas: int = self.strategy.num_replicas_in_sync
         self.devices: tuple[str, ...] = self.strategy.extended.worker_devices if strategy else ("",)
-        """Those of this process, by TensorFlow's names."""
+        """The devices of this process, by TensorFlow's names."""
 
         numbers = self.strategy.experimental_distribute_values_from_function(lambda one: one.replica_id_in_sync_group)
         self.first: int = self.strategy.experimental_local_results(numbers)[0]
@@ -94,7 +94,7 @@ class Engine:
         self.process: int = self.first // len(self.devices)
 
     @classmethod
-    def find(cls, note: Callable[[str], None] = lambda text: None) -> Engine:
+    def find(cls, note: Callable[[str], None] = lambda text: None) -> Distribution:
         """All processes that were started together, or all GPUs that are visible, or the CPU.
 
         It waits until all processes are there. Nothing may have used a device before.

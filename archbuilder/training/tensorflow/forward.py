@@ -109,7 +109,7 @@ class Forward:
             for variable, value in zip(variables, tf.unstack(moved), strict=True):
                 assign(variable, value)
 
-    def agree(self, mean: Mean) -> None:
+    def average_moving_statistics(self, mean: Mean) -> None:
         """Takes the means of the moving statistics over all replicas."""
         variables = [weights[name] for weights in self.weights.values() for name in MOVING if name in weights]
         if not variables:
@@ -147,13 +147,13 @@ class _Pass:
         """What a node makes of the results of those before it; the image is called ''."""
         return self._apply(node, [self.cast(node, values[name]) for name in node.inputs or ("",)])
 
-    def learns(self, norm: Node) -> bool:
+    def uses_batch_statistics(self, norm: Node) -> bool:
         """Whether a norm takes the batch's statistics, and its moving ones follow them."""
         assert isinstance(norm.op, ops.Norm)
         return self.training and not norm.op.frozen
 
     def cast(self, node: Node, tensor: Tensor) -> Tensor:
-        """In the type that a node computes in."""
+        """The tensor in the type that a node computes in."""
         return tf.cast(tensor, _TYPES[self.precision] if len(node.shape) == 3 else tf.float32)
 
     def _apply(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:
@@ -176,7 +176,7 @@ class _Pass:
         kernel, bias = weights["kernel"], weights.get("bias")
         norm = self.norms.get(node.name)
         if norm is not None:
-            kernel, bias = (kernel, None) if self.learns(norm) else self._folded(norm, kernel, bias)
+            kernel, bias = (kernel, None) if self.uses_batch_statistics(norm) else self._folded(norm, kernel, bias)
         features = convolved(op, images, tf.cast(kernel, images.dtype))
         return features if bias is None else tf.nn.bias_add(features, tf.cast(bias, images.dtype))
 
@@ -189,19 +189,19 @@ class _Pass:
         return kernel * factor, weights["beta"] - mean * factor
 
     def _norm(self, node: Node, op: ops.Norm, tensor: Tensor) -> Tensor:
-        learns = self.learns(node)
-        if node.name in self.convolutions and not learns:
+        of_batch = self.uses_batch_statistics(node)
+        if node.name in self.convolutions and not of_batch:
             return tensor
-        if learns and self.mean:
+        if of_batch and self.mean:
             return self._synchronised_norm(node, op, tensor, self.mean)
         weights, empty = self.parameters[node.name], tf.zeros([0])
-        mean, variance = (empty, empty) if learns else (weights[name] for name in MOVING)
+        mean, variance = (empty, empty) if of_batch else (weights[name] for name in MOVING)
         images = tf.reshape(tensor, (-1, 1, 1, node.shape[0])) if len(node.shape) == 1 else tensor
         normed, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=images, scale=weights["gamma"], offset=weights["beta"], mean=mean, variance=variance, epsilon=op.epsilon,
-            is_training=learns,
+            is_training=of_batch,
         )  # fmt: skip
-        if learns:
+        if of_batch:
             count = tf.cast(tf.size(tensor), tf.float32) / node.shape[-1]
             self._note(node, batch_mean, batch_variance * (count - 1) / count)  # the op divides by N - 1
         return tf.reshape(normed, tf.shape(tensor)) if len(node.shape) == 1 else normed
@@ -253,7 +253,7 @@ def _weights(node: Node, layers: Mapping[str, keras.Layer]) -> dict[str, Variabl
 
 
 def _numbers(node: Node) -> dict[str, float]:
-    """What tells a node that drops something from others like it."""
+    """The numbers that dropout and stochastic depth need: the hash of their name, and their rate."""
     if not isinstance(node.op, ops.Dropout | ops.StochasticDepth):
         return {}
     return {"hash": crc32(node.name.encode()) % 2**31, "rate": node.op.rate}
@@ -261,7 +261,11 @@ def _numbers(node: Node) -> dict[str, float]:
 
 def _repeated(part: Repetition, tensor: Tensor, run: _Pass) -> Tensor:
     """The result of the last unit; notes the moments of all of them."""
-    norms = [place for place, node in enumerate(part.nodes) if isinstance(node.op, ops.Norm) and run.learns(node)]
+    norms = [
+        place
+        for place, node in enumerate(part.nodes)
+        if isinstance(node.op, ops.Norm) and run.uses_batch_statistics(node)
+    ]
     widths = [part.nodes[place].shape[-1] for place in norms for _ in MOVING]
 
     def body(tensor: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor | None]:
@@ -282,5 +286,9 @@ def _repeated(part: Repetition, tensor: Tensor, run: _Pass) -> Tensor:
 
 def _used(run: _Pass, node: Node) -> dict[str, Any]:
     """The parameters of a node without moving statistics, where these are not read."""
-    unread = MOVING if isinstance(node.op, ops.Norm) and run.learns(node) else ()
+    unread = MOVING if _is_norm_of_batch(run, node) else ()
     return {name: value for name, value in run.parameters[node.name].items() if name not in unread}
+
+
+def _is_norm_of_batch(run: _Pass, node: Node) -> bool:
+    return isinstance(node.op, ops.Norm) and run.uses_batch_statistics(node)

@@ -41,7 +41,7 @@ def convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _padding(padding: ops.Padding, size: Sequence[int], kernel: ops.Pair, stride: ops.Pair) -> Any:
-    """Of a pool, as TensorFlow's ops take it."""
+    """The padding of a pool, as TensorFlow's ops take it."""
     if padding == "same" or padding == "valid":
         return padding.upper()
     pads = ops.resolve_padding((size[0], size[1]), kernel, stride, padding)

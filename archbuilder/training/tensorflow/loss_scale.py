@@ -10,7 +10,7 @@ from archbuilder.aliases import Tensor, Variable
 from archbuilder.training.tensorflow.distribution import assign
 
 
-class _LossScale:
+class LossScale:
     """Keeps float16 gradients in range: doubles after 2000 sound iterations, halves and skips one that overflows.
 
     Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.

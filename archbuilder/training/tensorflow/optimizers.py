@@ -78,7 +78,7 @@ def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, str]]:
 
 
 def penalties(graph: Graph) -> dict[str, float]:
-    """By node, what the gradient of its kernel takes times the kernel for the sake of its l2."""
+    """The factor of each node's l2: its gradient gains that many times the kernel."""
     return {node.name: 2 * node.op.l2 for node in graph.nodes if isinstance(node.op, ops.Conv | ops.Dense)}
 
 

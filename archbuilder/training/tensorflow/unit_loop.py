@@ -16,7 +16,7 @@ from archbuilder.aliases import Tensor
 from archbuilder.graph.repetition import Repetition
 
 Parameters = Mapping[str, Mapping[str, Any]]
-"""By a node's name what tells it from equal nodes, by name: variables or tensors, and numbers."""
+"""The parameters of each node by its name: by their own names, variables or tensors, and numbers."""
 Body = Callable[[Tensor, Parameters], tuple[Tensor, Tensor | None]]
 """Runs the first unit of a repetition with the parameters of any of its units, known by the first one's names.
 

@@ -13,7 +13,8 @@ import pytest
 from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
-from archbuilder.training.tensorflow.distribution import Engine, portion
+from archbuilder.training.start import Start
+from archbuilder.training.tensorflow.distribution import Distribution, portion
 from tests.training.runs import measured, stop_at, weights
 
 pytestmark = [
@@ -47,13 +48,14 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from pathlib import Path
 from archbuilder.spec import load
 from archbuilder.training import loop
-from archbuilder.training.tensorflow.distribution import Engine
+from archbuilder.training.start import Start
+from archbuilder.training.tensorflow.distribution import Distribution
 
-engine = Engine(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+distribution = Distribution(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 spec, folder, cases = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 for name, edits in cases.items():
-    loop.train(load(spec, edits), out=folder / name, engine=engine)
-loop.resume(folder / "stopped", engine=engine)
+    loop.train(load(spec, edits), Start(out=folder / name), distribution=distribution)
+loop.resume(folder / "stopped", distribution=distribution)
 """
 
 
@@ -68,7 +70,7 @@ def folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def alone(tiny: Path, case: str, out: Path) -> Run:
-    return loop.train(load(tiny, CASES[case]), out=out, engine=Engine())
+    return loop.train(load(tiny, CASES[case]), Start(out=out), distribution=Distribution())
 
 
 def assert_near(run: Run, other: Run, tolerance: float = 1e-3) -> None:

@@ -17,8 +17,9 @@ from archbuilder.graph.network import Graph, Node, node
 from archbuilder.keras_model.build import build_model
 from archbuilder.spec import load
 from archbuilder.spec.normalisation import Unchanged
-from archbuilder.training.evaluator import EvaluationStep
+from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.tensorflow.forward import Forward
+from archbuilder.training.tensorflow.inference import logits_of
 
 pytestmark = pytest.mark.keras
 
@@ -174,7 +175,7 @@ def test_the_evaluation_of_a_whole_network_is_what_keras_predicts(name: str) -> 
                 variable.assign(random.uniform(low, low + 0.4, variable.shape))
             layer.moving_variance.assign(random.uniform(0.5, 2, layer.moving_variance.shape))
     pixels = np.stack([random.integers(0, brightest, (32, 32, 3), np.uint8) for brightest in (20, 90, 256)])
-    step = EvaluationStep(Forward(graph, model), fit(Unchanged(), ()), batch_size=2)
+    step = Evaluator(logits_of(Forward(graph, model), fit(Unchanged(), ())), 2)
     expected = model.predict(pixels / np.float32(255), verbose=0)
     np.testing.assert_allclose(step.probabilities(pixels), expected, rtol=1e-5)
     assert (expected.std(axis=0) > 1e-3).any()

@@ -15,8 +15,10 @@ from archbuilder.augmentation.augmenter import Augmenter
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, node
 from archbuilder.keras_model.build import build_model
-from archbuilder.training.evaluator import EvaluationStep
+from archbuilder.training.evaluator import Evaluator
+from archbuilder.training.step_settings import StepSettings, TrainingImages
 from archbuilder.training.tensorflow.forward import Forward
+from archbuilder.training.tensorflow.inference import logits_of
 from archbuilder.training.tensorflow.step import TrainingStep
 
 pytestmark = pytest.mark.keras
@@ -76,21 +78,18 @@ class Bench:
         self,
         augment: Augmenter = as_they_are,
         dropout: float = 0.0,
-        label_smoothing: float = 0.0,
-        seed: int = 0,
         precision: Precision = "float32",
         is_streamed: bool = False,
-        parts: int = 1,
         norm: bool = True,
-        xla: bool = False,
+        **settings: Any,
     ) -> None:
         self.pixels, self.labels = data()
         self.graph = network(dropout, norm)
         self.model = build_model(self.graph, seed=1)
         self.forward = Forward(self.graph, self.model, precision)
         self.step = TrainingStep(
-            self.forward, PlainDescent(self.forward.variables), None if is_streamed else self.pixels, self.labels,
-            augment, label_smoothing, seed, parts, xla=xla,
+            self.forward, PlainDescent(self.forward.variables),
+            TrainingImages(None if is_streamed else self.pixels, self.labels, augment), StepSettings(**settings),
         )  # fmt: skip
 
     def run(self, indices: Sequence[int], epoch: int = 0, iteration: int = 0, rate: float = 0.0) -> dict[str, float]:
@@ -216,7 +215,7 @@ def test_half_precision_takes_nearly_the_same_step(precision: Precision) -> None
     [("float32", 1, 1e-5), ("float32", 3, 1e-5), ("mixed_bfloat16", 1, 0.02), ("mixed_float16", 1, 0.02)],
 )
 def test_xla_takes_the_same_steps(precision: Precision, parts: int, tolerance: float) -> None:
-    plain, compiled = (Bench(precision=precision, parts=parts, xla=xla) for xla in (False, True))
+    plain, compiled = (Bench(precision=precision, micro_batches=parts, xla=xla) for xla in (False, True))
     for iteration, indices in enumerate((range(30), range(30, 40))):
         read, expected = (bench.run(indices, 0, iteration, rate=0.5) for bench in (compiled, plain))
         assert read == pytest.approx(expected, abs=tolerance)
@@ -255,7 +254,7 @@ def test_float16_skips_an_iteration_that_overflows_and_scales_the_loss_down() ->
 
 @pytest.mark.parametrize("images", [12, 10, 2])
 def test_a_batch_in_parts_makes_the_same_update_where_there_is_no_norm(images: int) -> None:
-    whole, split = Bench(norm=False), Bench(norm=False, parts=3)
+    whole, split = Bench(norm=False), Bench(norm=False, micro_batches=3)
     read = [bench.run(range(images), rate=0.5) for bench in (whole, split)]
     assert read[1] == pytest.approx(read[0], rel=1e-5)
     for variable, expected in zip(split.forward.variables, whole.forward.variables, strict=True):
@@ -263,7 +262,7 @@ def test_a_batch_in_parts_makes_the_same_update_where_there_is_no_norm(images: i
 
 
 def test_norms_see_one_part_after_the_other() -> None:
-    split, plain = Bench(parts=2), Bench()
+    split, plain = Bench(micro_batches=2), Bench()
     split.run(range(20))
     plain.run(range(10))
     plain.run(range(10, 20))
@@ -272,7 +271,7 @@ def test_norms_see_one_part_after_the_other() -> None:
 
 
 def test_parts_of_a_batch_drop_differently() -> None:
-    bench = Bench(dropout=0.5, parts=2, norm=False)
+    bench = Bench(dropout=0.5, micro_batches=2, norm=False)
     halves = [bench.run([*range(3)] * 2)["loss"], Bench(dropout=0.5, norm=False).run(range(3))["loss"]]
     assert halves[0] != pytest.approx(halves[1])
 
@@ -289,7 +288,7 @@ def test_evaluation_is_that_of_keras() -> None:
     bench.run(range(40), rate=0.5)  # so that the moving statistics are not those of the start
     probabilities = bench.model(normalise(bench.pixels), training=False).numpy()
     losses = keras.losses.sparse_categorical_crossentropy(bench.labels, probabilities)
-    evaluation = EvaluationStep(bench.forward, normalise, batch_size=16)(bench.pixels, bench.labels)
+    evaluation = Evaluator(logits_of(bench.forward, normalise), 16)(bench.pixels, bench.labels)
     np.testing.assert_allclose(evaluation.probabilities, probabilities, atol=1e-5)
     assert evaluation.loss == pytest.approx(float(np.mean(losses)), rel=1e-5)
     assert evaluation.accuracy == pytest.approx((probabilities.argmax(-1) == bench.labels).mean())
@@ -302,8 +301,8 @@ def test_crops_of_an_image_are_judged_by_their_mean_probabilities() -> None:
 
     bench = Bench()
     crops = bench.pixels.reshape(8, 5, 6, 6, 1)
-    one_by_one = EvaluationStep(bench.forward, normalise)(bench.pixels, bench.labels).probabilities
-    evaluation = EvaluationStep(bench.forward, normalise)(Crops(), bench.labels[:8])
+    one_by_one = Evaluator(logits_of(bench.forward, normalise))(bench.pixels, bench.labels).probabilities
+    evaluation = Evaluator(logits_of(bench.forward, normalise))(Crops(), bench.labels[:8])
     expected = one_by_one.reshape(8, 5, CLASSES).mean(1)
     np.testing.assert_allclose(evaluation.probabilities, expected, atol=1e-6)
     assert evaluation.loss == pytest.approx(-np.log(expected[range(8), bench.labels[:8]]).mean(), rel=1e-5)
@@ -318,7 +317,7 @@ def test_evaluation_changes_nothing_and_compiles_once() -> None:
 
     bench = Bench()
     before = [variable.numpy() for variable in bench.model.variables]
-    evaluate = EvaluationStep(bench.forward, traced, batch_size=16)
+    evaluate = Evaluator(logits_of(bench.forward, traced), 16)
     assert evaluate(bench.pixels, bench.labels).loss == evaluate(bench.pixels, bench.labels).loss
     for old, variable in zip(before, bench.model.variables, strict=True):
         np.testing.assert_array_equal(old, variable.numpy())

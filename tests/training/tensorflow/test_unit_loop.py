@@ -15,8 +15,10 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, node
 from archbuilder.graph.repetition import Repetition, divide
 from archbuilder.keras_model.build import build_model
-from archbuilder.training.evaluator import EvaluationStep
+from archbuilder.training.evaluator import Evaluator
+from archbuilder.training.step_settings import TrainingImages
 from archbuilder.training.tensorflow.forward import Forward
+from archbuilder.training.tensorflow.inference import logits_of
 from archbuilder.training.tensorflow.optimizers import Sgd
 from archbuilder.training.tensorflow.step import TrainingStep
 
@@ -163,7 +165,7 @@ def test_a_loop_trains_as_its_units_do_in_bfloat16() -> None:
 def test_a_loop_measures_as_its_units_do(graph: Graph) -> None:
     model, pixels = model_of(graph), np.random.default_rng(0).integers(0, 256, (7, *SIZE), np.uint8)
     flat, loop = (
-        EvaluationStep(Forward(graph, model, shortest_loop=shortest), as_numbers).logits(pixels).numpy()
+        Evaluator(logits_of(Forward(graph, model, shortest_loop=shortest), as_numbers)).logits(pixels).numpy()
         for shortest in (NEVER, 2)
     )
     np.testing.assert_allclose(loop, flat, rtol=1e-5, atol=1e-5 * np.abs(flat).max())
@@ -233,11 +235,11 @@ def test_what_goes_on_from_the_variables_ends_with_the_same_bits() -> None:
 
 def learner(graph: Graph) -> TrainingStep:
     forward, random = Forward(graph, model_of(graph), shortest_loop=UNITS), np.random.default_rng(0)
-    return TrainingStep(
-        forward, Sgd(forward.variables, momentum=0.9, nesterov=False),
+    images = TrainingImages(
         random.integers(0, 256, (8, *SIZE), np.uint8), random.integers(0, 3, 8, np.int32),
         augment=lambda pixels, labels, indices, epoch: (as_numbers(pixels), labels),
     )  # fmt: skip
+    return TrainingStep(forward, Sgd(forward.variables, momentum=0.9, nesterov=False), images)
 
 
 def state(step: TrainingStep) -> list[Any]:
