@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+"""Processors without AVX-512 do without oneDNN unless told, and TensorFlow's own kernels lack gradients of groups."""
 KERAS_ONLY = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.keras\b", re.MULTILINE)
 Golden = Callable[[str, str], None]
 TINY = """\

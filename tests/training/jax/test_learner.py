@@ -56,24 +56,26 @@ RECIPES = {
     "l2": SPEC.replace("bias: true}", "bias: true, l2: 1e-2}") + "  optimizer: sgd\n",
 }
 RESUMED = """
+from pathlib import Path
 from archbuilder.errors import UsageError
 from archbuilder.training import loop
-from archbuilder.training.trainer import Trainer
+from archbuilder.training.jax.learner import JaxLearner
+from archbuilder.training.start import Start
 from archbuilder.spec import load
-whole = loop.train(load("dropping.yaml"), out="whole")
-iterate = Trainer._iteration
-def killed(self, *arguments):
-    if self.position.iteration == 8:
+whole = loop.train(load("dropping.yaml"), Start(out=Path("whole")))
+iterate = JaxLearner.iterate
+def killed(self, batch, epoch, iteration, *others):
+    if iteration == 8:
         raise KeyboardInterrupt
-    iterate(self, *arguments)
-Trainer._iteration = killed
+    iterate(self, batch, epoch, iteration, *others)
+JaxLearner.iterate = killed
 try:
-    loop.train(load("dropping.yaml"), out="killed")
+    loop.train(load("dropping.yaml"), Start(out=Path("killed")))
 except KeyboardInterrupt:
-    Trainer._iteration = iterate
-    loop.resume("killed")
+    JaxLearner.iterate = iterate
+    loop.resume(Path("killed"))
 try:
-    loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), out="mixed")
+    loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), Start(out=Path("mixed")))
 except UsageError as error:
     print(error)
 """
