@@ -1,10 +1,32 @@
-"""archbuilder: residual networks from declarative YAML specs."""
+"""archbuilder: residual networks from declarative YAML specs.
 
-from archbuilder.api import build, draw, graph, report, train, train_seeds
-from archbuilder.errors import ArchbuilderError, DivergedError, MissingError, SpecError, UsageError
-from archbuilder.spec import Spec, bundled, load, load_text
+A public name is imported when it is first asked for, so that a command that needs none of them does not wait for them.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archbuilder.api import build, draw, expand, summary, train, train_seeds
+    from archbuilder.errors import ArchbuilderError, DivergedError, MissingError, SpecError, UsageError
+    from archbuilder.spec import Spec, bundled, load, load_text
+else:
+
+    def __getattr__(name: str) -> object:
+        """A public name, from the lightest module that has it; it is looked for once."""
+        from importlib import import_module
+
+        if name in __all__:
+            for home in ("archbuilder.errors", "archbuilder.spec", "archbuilder.api"):
+                found = getattr(import_module(home), name, None)
+                if found is not None:
+                    return globals().setdefault(name, found)
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'", name=name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ArchbuilderError", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build", "bundled", "draw",
-    "graph", "load", "load_text", "report", "train", "train_seeds",
+    "expand", "load", "load_text", "summary", "train", "train_seeds",
 ]  # fmt: skip

@@ -81,14 +81,14 @@ def archbuilder(precision: Any) -> Callable[[], Predict]:
     """The step of `archbuilder evaluate` and `predict`."""
 
     def make() -> Predict:
-        from archbuilder import build, graph
+        from archbuilder import build, expand
         from archbuilder.data.normalisation import fit
         from archbuilder.spec.normalisation import Unchanged
         from archbuilder.training.evaluator import Evaluator
         from archbuilder.training.tensorflow.forward import Forward
         from archbuilder.training.tensorflow.inference import logits_of
 
-        forward = Forward(graph("resnet20_v1"), build("resnet20_v1", seed=0), precision)
+        forward = Forward(expand("resnet20_v1"), build("resnet20_v1", seed=0), precision)
         return Evaluator(logits_of(forward, fit(Unchanged(), ())), BATCH).probabilities
 
     return make

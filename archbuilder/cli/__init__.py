@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from types import FrameType
 from typing import Any, Never
 
@@ -75,7 +74,7 @@ def _terminate(number: int, frame: FrameType | None) -> Never:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("archbuilder"), prog_name="archbuilder")
+@click.version_option(package_name="archbuilder", prog_name="archbuilder")
 def cli() -> None:
     """Residual networks from declarative YAML specs.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from archbuilder.errors import Diagnostic, Span, SpecError, suggest
 from archbuilder.expansion.namer import Namer
+from archbuilder.expansion.repetition import ExpandedUnit
 from archbuilder.expansion.scope import Problem, Scope
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, node
@@ -89,12 +91,29 @@ class _Expansion:
         return self.ends[name]
 
     def _stage(self, stage: Stage, current: Node, scope: Scope) -> Node:
+        """The units one after the other; those that the same shape and the same parameters reach are expanded once."""
+        expanded: dict[Hashable, ExpandedUnit] = {}
+        inner = replace(scope, use=scope.place.span)
         for index in range(1, stage.units + 1):
             here = ((stage.first, index == 1), (stage.last, index == stage.units))
             changes = [change for change, applies in here if change and applies]
-            inner = replace(scope, name=f"{scope.name}/unit{index}", use=scope.place.span)
-            current = self._stage_unit(stage, index, changes, current, inner)
+            kind = (index == 1, *map(id, changes), current.shape)
+            name = f"{scope.name}/unit{index}"
+            if (same := expanded.get(kind)) and len(self.nodes) + len(same.nodes) <= MAX_NODES:
+                current = self._repeated(same, name, current)
+            else:
+                entry, nodes, names = current, len(self.nodes), len(self.namer)
+                current = self._stage_unit(stage, index, changes, entry, replace(inner, name=name))
+                made = tuple(self.nodes[nodes:])
+                expanded[kind] = ExpandedUnit(name, entry.name, current.name, made, self.namer.since(names))
         return self._layers(stage.after, current, scope.at("after"))
+
+    def _repeated(self, unit: ExpandedUnit, name: str, current: Node) -> Node:
+        self.namer.take(unit.names_in(name))
+        nodes = unit.nodes_in(name, current)
+        end = nodes[unit.end]
+        self.nodes += islice(nodes.values(), 1, None)  # without the one that is followed
+        return end
 
     def _stage_unit(self, stage: Stage, index: int, changes: list[UnitChanges], current: Node, scope: Scope) -> Node:
         """One unit: the stage's parameters (its stride for the first unit only), then what first and last change."""

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Iterable
+from itertools import count, islice
 
 
 class Namer:
     """Gives each thing in a scope a name of its own."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._taken: dict[str, None] = {}
+        """In the order in which they were given."""
         self._next: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def since(self, start: int) -> tuple[str, ...]:
+        """The names that were given after the first `start`."""
+        return tuple(islice(self._taken, start, None))
+
+    def take(self, names: Iterable[str]) -> None:
+        """Keeps names from being given again."""
+        self._taken.update(dict.fromkeys(names))
 
     def numbered(self, scope: str, kind: str) -> str:
         """`scope/conv1`, then `scope/conv2`."""
@@ -18,7 +31,7 @@ class Namer:
         for number in count(self._next.get(stem, 1)):
             if (name := f"{stem}{number}") not in self._taken:
                 self._next[stem] = number + 1
-                self._taken.add(name)
+                self._taken[name] = None
                 return name
         raise AssertionError  # count never ends
 
@@ -27,7 +40,7 @@ class Namer:
         name = join(scope, path)
         if name in self._taken:
             return self.numbered(scope, f"{path}_")
-        self._taken.add(name)
+        self._taken[name] = None
         return name
 
 
