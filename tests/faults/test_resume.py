@@ -16,11 +16,7 @@ from archbuilder.training.run.folder import Run
 from tests.faults.nursery import Nursery
 from tests.training.runs import Notes, assert_same, last_checkpoint, stop_at
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.faults,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
+pytestmark = pytest.mark.faults
 
 RECIPES = {
     "sgd": [],

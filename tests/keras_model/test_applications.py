@@ -12,7 +12,6 @@ import pytest
 import archbuilder
 
 keras = pytest.importorskip("keras")
-pytestmark = pytest.mark.keras
 
 SIDE = 64
 TOLERANCE = 1e-5

@@ -9,7 +9,6 @@ import pytest
 import archbuilder
 
 keras = pytest.importorskip("keras")
-pytestmark = pytest.mark.keras
 
 
 class Reference:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +16,8 @@ from PIL import Image
 
 from archbuilder.errors import UsageError
 from archbuilder.training.loop import resume
+from tests.processes import python
 
-pytestmark = [pytest.mark.keras]
 with_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is an extra")
 
 SPEC = """\
@@ -58,19 +57,14 @@ RECIPES = {
 RESUMED = """
 from archbuilder.errors import UsageError
 from archbuilder.training import loop
-from archbuilder.training.trainer import Trainer
 from archbuilder.spec import load
+from tests.training.runs import Notes
 whole = loop.train(load("dropping.yaml"), out="whole")
-iterate = Trainer._iteration
-def killed(self, *arguments):
-    if self.position.iteration == 8:
-        raise KeyboardInterrupt
-    iterate(self, *arguments)
-Trainer._iteration = killed
+def kill():
+    raise KeyboardInterrupt
 try:
-    loop.train(load("dropping.yaml"), out="killed")
+    loop.train(load("dropping.yaml"), out="killed", reporter=Notes(2, kill))
 except KeyboardInterrupt:
-    Trainer._iteration = iterate
     loop.resume("killed")
 try:
     loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), out="mixed")
@@ -81,8 +75,7 @@ except UsageError as error:
 
 def run(backend: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return python(*arguments, cwd=folder, env=environment)
 
 
 def state(folder: Path) -> dict[str, npt.NDArray[np.float32]]:

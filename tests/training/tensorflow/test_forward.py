@@ -20,8 +20,6 @@ from archbuilder.spec.normalisation import Unchanged
 from archbuilder.training.evaluator import EvaluationStep
 from archbuilder.training.tensorflow.forward import Forward
 
-pytestmark = pytest.mark.keras
-
 SIZE = (7, 6, 4)
 TOLERANCE = 1e-5
 DROPS = ops.Dropout | ops.StochasticDepth

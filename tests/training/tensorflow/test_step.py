@@ -19,8 +19,6 @@ from archbuilder.training.evaluator import EvaluationStep
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.step import TrainingStep
 
-pytestmark = pytest.mark.keras
-
 L2 = 0.01
 CLASSES = 3
 
