@@ -109,6 +109,7 @@ def test_trains(file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["squeeze_bottleneck", "inverted_residual"])
 def test_learns(name: str, tmp_path: Path) -> None:
     """By its own recipe, shortened."""

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints
 
-folder, again, keep = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+folder, again, keep, every = Path(sys.argv[1]), *map(int, sys.argv[2:])
 
 def save(checkpoints, iteration):
     checkpoints.save(Checkpoint(iteration, {"w": np.full(9, iteration)}, {"best": None}))
@@ -65,18 +65,19 @@ while True:
     after = checkpoints.latest(damaged.append)
     found.append([latest.iteration if latest else None, len(damaged), after.iteration,
                   sorted(path.name for path in folder.iterdir() if not path.name.startswith("iteration-"))])
-    number += 5
+    number += every
 print(json.dumps(found))
 """
 
 
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("again", "keep", "possible"), [(3, 2, {2, 3}), (2, 1, {2})])
-def test_killed_at_every_stage(again: int, keep: int, possible: set[int], tmp_path: Path) -> None:
-    """At every fifth line of Python that writing runs through; the checkpoint is the old one or the new one."""
-    done = python("-c", EVERY_LINE, tmp_path / "checkpoints", again, keep)
+def test_killed_at_every_stage(again: int, keep: int, possible: set[int], every: int, tmp_path: Path) -> None:
+    """At one of so many lines of Python that writing runs through; the checkpoint is the old one or the new one."""
+    done = python("-c", EVERY_LINE, tmp_path / "checkpoints", again, keep, every)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert len(found) > 30
+    assert len(found) * every > 150
     assert {latest for latest, *_ in found} == possible
     assert all((damaged, after, rest) == (0, 4, []) for _, damaged, after, rest in found)
 

@@ -69,7 +69,7 @@ def killed(nursery: Nursery, spec: Path, folder: Path, chance: random.Random, se
     return ended.code != 0
 
 
-@pytest.mark.parametrize("runs", [6, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(runs: int, nursery: Nursery, tiny: Path, tmp_path: Path) -> None:
     """Some are killed again before they come to their end."""
     nursery.run("list")  # it is ready by then

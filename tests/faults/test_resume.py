@@ -43,7 +43,16 @@ RECIPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+USUAL = (
+    "averages, clipping and parts",
+    "warm-up until an error, and patience",
+    "every augmentation in the compiled step",
+)
+
+
+@pytest.mark.parametrize(
+    "recipe", [*USUAL, *(pytest.param(one, marks=pytest.mark.slow) for one in RECIPES if one not in USUAL)]
+)
 def test_sigterm_within_an_epoch(recipe: str, tiny: Path, tmp_path: Path) -> None:
     spec = load(tiny, RECIPES[recipe])
     stop_at(spec, 3, tmp_path / "stopped")

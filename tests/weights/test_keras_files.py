@@ -61,7 +61,7 @@ def write_nameless(path: Path, named: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["resnet50v2", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_every_format_of_keras_applications(name: str, tmp_path: Path) -> None:
     theirs = spread(getattr(keras.applications, NETWORKS[name])(weights=None, input_shape=(SIDE, SIDE, 3)))
     theirs.save_weights(tmp_path / "named.weights.h5")
