@@ -1,4 +1,4 @@
-"""What all tests share: golden files, and a network small enough to be trained within a test.
+"""What all tests share: golden files, the command line, and a network small enough to be trained within a test.
 
 In golden files, what is expected stands beside what leads to it; `--update-golden` rewrites it, and not in CI.
 """
@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-GOLDEN = Path(__file__).parent / "golden"
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 """Processors without AVX-512 do without oneDNN unless told, and TensorFlow's own kernels lack gradients of groups."""
-KERAS_ONLY = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.keras\b", re.MULTILINE)
+KERAS_ONLY = (
+    "augmentation", "cli/test_train.py", "data/test_encoded.py", "data/test_framing.py", "data/test_normalisation.py",
+    "faults/test_kills.py", "faults/test_processes.py", "faults/test_refusals.py", "faults/test_resources.py",
+    "faults/test_resume.py", "keras_model/test_applications.py", "keras_model/test_same_function.py", "training/jax",
+    "training/run/test_folder.py", "training/tensorflow", "training/test_contact_sheet.py",
+    "training/test_evaluation.py", "training/test_recipes.py", "training/test_sweep.py", "weights/test_fine_tuning.py",
+    "weights/test_keras_files.py", "weights/test_torchvision.py",
+)  # fmt: skip
+"""Folders and modules whose tests all need Keras: they carry the mark, and are not imported where it is deselected."""
+LIGHT = "not keras"
 Golden = Callable[[str, str], None]
 TINY = """\
 archbuilder: 1
@@ -49,17 +59,33 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("golden files are not rewritten in CI")
 
 
+def needs_keras(path: Path) -> bool:
+    return any(path.is_relative_to(HERE / part) for part in KERAS_ONLY)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where tests that load TensorFlow are deselected, modules of nothing else are not even imported: it takes seconds."""
-    if config.option.markexpr != "not keras" or collection_path.suffix != ".py":
-        return None
-    return True if KERAS_ONLY.search(collection_path.read_text(encoding="utf-8")) else None
+    """Importing TensorFlow takes seconds."""
+    return True if config.option.markexpr == LIGHT and needs_keras(collection_path) else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if needs_keras(item.path):
+        item.add_marker(pytest.mark.keras)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes runs only where it is asked for."""
+    if "slow" in config.option.markexpr:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """All that is imported stays: the garbage collector need not look through it again and again."""
-    if session.config.option.markexpr == "not keras" and "tensorflow" in sys.modules:
-        raise pytest.UsageError("a module whose tests do without TensorFlow imports it")
+    if session.config.option.markexpr == LIGHT and "tensorflow" in sys.modules:
+        raise pytest.UsageError("a module that imports TensorFlow is not among KERAS_ONLY in tests/conftest.py")
     gc.collect()
     gc.freeze()
 
@@ -76,6 +102,34 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert text == file.read_text(encoding="utf-8"), f"{path} differs; see --update-golden"
 
     return check
+
+
+class Done(NamedTuple):
+    """What a command line came to: exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """`call(*arguments)` runs `archbuilder` within this process, which takes a tenth of the time of another one."""
+    from archbuilder.cli import main
+
+    def run(*arguments: object, cwd: Path | None = None) -> Done:
+        monkeypatch.setattr(sys, "argv", ["archbuilder", *map(str, arguments)])
+        if cwd:
+            monkeypatch.chdir(cwd)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return Done(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

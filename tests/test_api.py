@@ -79,7 +79,6 @@ stages: [{units: 110}]
 
 
 @pytest.mark.keras
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras, when it saves
 def test_keras_loads_a_deep_model_as_it_is(tmp_path: Path) -> None:
     """It recurses along the first input of each sum: 1,100 layers are more than Python allows, 110 sums are not."""
     import keras

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import archbuilder
 from archbuilder.catalogue import GROUPS, catalogue, markdown
+from tests.conftest import Call
 
 
 def test_the_page_of_networks_is_what_the_code_gives() -> None:
     page = Path(__file__).parent.parent / "docs" / "networks.md"
     assert page.read_text(encoding="utf-8") == markdown(catalogue()), "archbuilder list --markdown > docs/networks.md"
+
+
+def test_list_as_json(call: Call) -> None:
+    entries = {entry["name"]: entry for entry in json.loads(call("list", "--json").out)}
+    assert entries["resnet20_v1"]["parameters"]["trainable"] == 273_066
 
 
 def test_every_network_is_in_a_group() -> None:

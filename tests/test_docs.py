@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.processes import run
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -53,9 +54,7 @@ def test_console_block(commands: list[Command], tmp_path: Path) -> None:
     for name in ("specs", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     for command in commands:
-        done = subprocess.run(
-            ["bash", "-c", command.line], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
-        )
+        done = run("bash", "-c", command.line, cwd=tmp_path, env=environment)
         printed = done.stdout + done.stderr
         assert "Traceback" not in printed
         if command.shown.strip():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from archbuilder import doctor
 from archbuilder.doctor import Check, Finding
+from tests.processes import python
 
 WITHOUT = """
 import sys
@@ -24,7 +23,7 @@ main()
 def doctor_without(*names: str) -> tuple[int, dict[str, Finding]]:
     """The exit code and the findings where these modules cannot be imported."""
     code = WITHOUT.replace("{names!r}", repr(names))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = python("-c", code)
     assert not done.stderr
     rows = json.loads(done.stdout)
     return done.returncode, {row["name"]: Finding(**{k: row[k] for k in row if k != "is_there"}) for row in rows}

@@ -101,7 +101,6 @@ def test_keras_agrees(file: Path) -> None:
 
 
 @pytest.mark.keras
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # Keras, when it saves
 @OWN_UNITS
 def test_trains(file: Path, tmp_path: Path) -> None:
     run = archbuilder.train(file, SHORT, out=tmp_path / "run")
@@ -110,7 +109,7 @@ def test_trains(file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.keras
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["squeeze_bottleneck", "inverted_residual"])
 def test_learns(name: str, tmp_path: Path) -> None:
     """By its own recipe, shortened."""

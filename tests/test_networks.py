@@ -190,9 +190,14 @@ def forgetful() -> Iterator[None]:
     gc.collect()
 
 
+DEEP = [name for name, published in TABLE.items() if published.depth > 100]
+
+
 @pytest.mark.keras
 @pytest.mark.usefixtures("forgetful")
-@pytest.mark.parametrize("name", archbuilder.bundled())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in DEEP else name for name in archbuilder.bundled()]
+)
 def test_graph_is_keras(name: str) -> None:
     from archbuilder.keras_model.build import build_model
 
@@ -201,6 +206,17 @@ def test_graph_is_keras(name: str) -> None:
     assert differences(graph, model) == []
     if name in TABLE:
         assert model.count_params() == TABLE[name].total
+
+
+@pytest.mark.keras
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("name", DEEP)
+def test_three_units_a_stage_are_keras(name: str) -> None:
+    """The first, the last and one between them are all the kinds of units that a stage of a deep network has."""
+    shorter = [f"stages.{number}.units=3" for number in range(len(spec_of(name).network.stages))]
+    graph = archbuilder.graph(name, shorter)
+    assert depth(graph) < 40
+    assert differences(graph, archbuilder.build(name, shorter)) == []
 
 
 @pytest.mark.keras

@@ -22,7 +22,6 @@ from archbuilder.spec.augmentation import (
     Shift,
 )
 
-pytestmark = pytest.mark.keras
 Images = npt.NDArray[np.float32]
 
 

@@ -12,7 +12,6 @@ from archbuilder.augmentation.random_numbers import Draws
 from archbuilder.spec.augmentation import Augmentation, CutMix, MixUp
 from tests.augmentation.test_augmenter import Images, batch, bits, uniform
 
-pytestmark = pytest.mark.keras
 CLASSES = 5
 
 

@@ -13,7 +13,6 @@ from archbuilder.augmentation.rand_augment import OPERATIONS
 from archbuilder.spec.augmentation import RandAugment
 from tests.augmentation.test_augmenter import augmented, bits, blended, pixels
 
-pytestmark = pytest.mark.keras
 SIZE = 24
 
 

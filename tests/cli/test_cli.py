@@ -3,72 +3,37 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from archbuilder.cli import main
-
-
-class Done(NamedTuple):
-    """What a command came to."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line within this process, which takes a tenth of the time of another one."""
-
-    def call(*arguments: str, cwd: Path | None = None) -> Done:
-        monkeypatch.setattr(sys, "argv", ["archbuilder", *arguments])
-        if cwd:
-            monkeypatch.chdir(cwd)
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return call
+from tests.conftest import Call
+from tests.processes import python
 
 
 def test_python_m_archbuilder() -> None:
-    command = [sys.executable, "-m", "archbuilder", "--version"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
-        "archbuilder, version "
-    )
+    done = python("-m", "archbuilder", "--version")
+    assert done.stdout.startswith("archbuilder, version "), done.stderr
 
 
-def test_build_prints_a_summary(run: Run) -> None:
-    done = run("build", "resnet56_v2", "--summary")
-    assert done.returncode == 0
+def test_build_prints_a_summary(call: Call) -> None:
+    done = call("build", "resnet56_v2", "--summary")
+    assert done.code == 0
     for figure in ("1,663,338", "1,673,738", "193.1 M", "depth 56"):
-        assert figure in done.stdout
+        assert figure in done.out
 
 
-def test_build_prints_json(run: Run) -> None:
-    report = json.loads(run("build", "resnet56_v2", "--json").stdout)
+def test_build_prints_json(call: Call) -> None:
+    report = json.loads(call("build", "resnet56_v2", "--json").out)
     assert (report["name"], report["depth"], report["macs"]) == ("resnet56_v2", 56, 193_120_768)
     assert report["parameters"] == {"trainable": 1_663_338, "total": 1_673_738}
     assert sum(layer["parameters"]["total"] for layer in report["layers"]) == 1_673_738
 
 
-def test_a_path_and_an_edit(run: Run, tmp_path: Path) -> None:
+def test_a_path_and_an_edit(call: Call, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("archbuilder: 1\nextends: resnet20_v1\nname: mine\n")
-    done = run("build", "mine.yaml", "--set", "shortcut=none", cwd=tmp_path)
-    assert "270,410" in done.stdout
+    done = call("build", "mine.yaml", "--set", "shortcut=none", cwd=tmp_path)
+    assert "270,410" in done.out
 
 
 @pytest.mark.parametrize(
@@ -83,57 +48,52 @@ def test_a_path_and_an_edit(run: Run, tmp_path: Path) -> None:
         (("build", "resnet20_v1", "-o", "model.h5"), 2, ".keras"),
     ],
 )
-def test_mistakes(run: Run, arguments: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:
-    done = run(*arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+def test_mistakes(call: Call, arguments: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:
+    done = call(*arguments, cwd=tmp_path)
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert "Traceback" not in done.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_validate_goes_on_after_a_bad_spec(run: Run, tmp_path: Path) -> None:
+def test_validate_goes_on_after_a_bad_spec(call: Call, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("archbuilder: 1\nname: bad\ninput: 3\n")
-    done = run("validate", "bad.yaml", "resnet20_v1", cwd=tmp_path)
-    assert done.returncode == 3
-    assert done.stdout == "resnet20_v1: valid\n"
-    assert done.stderr.startswith("bad.yaml:3:8: error[bad-value]: ")
+    done = call("validate", "bad.yaml", "resnet20_v1", cwd=tmp_path)
+    assert done.code == 3
+    assert done.out == "resnet20_v1: valid\n"
+    assert done.err.startswith("bad.yaml:3:8: error[bad-value]: ")
 
 
-def test_validate_as_json(run: Run, tmp_path: Path) -> None:
+def test_validate_as_json(call: Call, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("archbuilder: 1\nname: bad\ninput: [8, 8, 1]\nsten: []\n")
-    bad, good = json.loads(run("validate", "bad.yaml", "resnet20_v1", "--json", cwd=tmp_path).stdout)
+    bad, good = json.loads(call("validate", "bad.yaml", "resnet20_v1", "--json", cwd=tmp_path).out)
     assert (bad["valid"], good["valid"]) == (False, True)
     [problem] = bad["problems"]
     assert (problem["code"], problem["line"], problem["column"]) == ("unknown-key", 4, 1)
 
 
-def test_show_resolved_can_be_built(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text(run("show", "resnet56_v2", "--resolved").stdout)
-    assert "1,663,338" in run("build", "mine.yaml", cwd=tmp_path).stdout
+def test_show_resolved_can_be_built(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(call("show", "resnet56_v2", "--resolved").out)
+    assert "1,663,338" in call("build", "mine.yaml", cwd=tmp_path).out
 
 
-def test_list_as_json(run: Run) -> None:
-    entries = {entry["name"]: entry for entry in json.loads(run("list", "--json").stdout)}
-    assert entries["resnet20_v1"]["parameters"]["trainable"] == 273_066
-
-
-def test_every_command_has_help_with_an_example(run: Run) -> None:
+def test_every_command_has_help_with_an_example(call: Call) -> None:
     from archbuilder.cli import COMMANDS
 
     for command in COMMANDS:
-        done = run(command, "--help")
-        assert "Example" in done.stdout, command
+        done = call(command, "--help")
+        assert "Example" in done.out, command
 
 
-def test_schema_describes_a_spec(run: Run) -> None:
-    schema = json.loads(run("schema").stdout)
+def test_schema_describes_a_spec(call: Call) -> None:
+    schema = json.loads(call("schema").out)
     assert "stages" in schema["properties"]
 
 
 @pytest.mark.keras
-def test_build_saves_a_model_of_stock_layers(run: Run, tmp_path: Path) -> None:
-    done = run("build", "resnet20_v1", "--check", "-o", "model.keras", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_build_saves_a_model_of_stock_layers(call: Call, tmp_path: Path) -> None:
+    done = call("build", "resnet20_v1", "--check", "-o", "model.keras", cwd=tmp_path)
+    assert done.code == 0, done.err
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
     import keras
 

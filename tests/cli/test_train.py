@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +16,16 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from archbuilder.cli import main
 from archbuilder.errors import DivergedError, SpecError
 from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import BarReporter
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
-
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
+from tests.conftest import Call
+from tests.processes import printed_by
 
 Json = dict[str, Any]
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Exit code, standard output and standard error of a command."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["archbuilder", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        output = capsys.readouterr()
-        code = ended.value.code
-        return (int(code) if code else 0), output.out, output.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +166,7 @@ def test_sigterm_ends_with_code_143(tiny: Path, tmp_path: Path) -> None:
             if '"event": "epoch"' in line:
                 break
         child.send_signal(signal.SIGTERM)
-        _, err = child.communicate(timeout=60)
+        _, err = printed_by(child)
     assert child.returncode == 143
     assert "a checkpoint is saved" in err
     assert "Traceback" not in err

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from archbuilder.comparison import nearest, nearest_bundled, render
 from tests.comparison.networks import network
-from tests.conftest import Golden
+from tests.conftest import Call, Golden
 from tests.test_imports import SPY, heavy_modules
 
 SOME = ("resnet20_v1", "resnet20_v2", "resnet56_v2", "he2015/resnet20", "he2015/resnet56", "he2015/plain20")
@@ -50,22 +49,22 @@ def test_nearest_of_all_bundled_networks() -> None:
     assert [deviation.code for deviation in found.deviations] == ["units"]
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "archbuilder", "verify", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+@pytest.fixture
+def verify(call: Call) -> Call:
+    return partial(call, "verify")
 
 
-def test_command(tmp_path: Path, golden: Golden) -> None:
+def test_command(verify: Call, tmp_path: Path, golden: Golden) -> None:
     (tmp_path / "mine.yaml").write_text("archbuilder: 1\nextends: he2015/resnet56\nshortcut: projection\n")
-    wrong = run("mine.yaml", "--against", "he2015/resnet56", cwd=tmp_path)
-    right = run("mine.yaml", "--against", "he2015/resnet56", "--set", "shortcut=zero_pad", cwd=tmp_path)
-    assert (wrong.returncode, right.returncode, wrong.stderr + right.stderr) == (1, 0, "")
-    golden("verify/command.txt", wrong.stdout)
-    assert right.stdout.startswith("mine.yaml as edited is he2015/resnet56: depth 56")
+    wrong = verify("mine.yaml", "--against", "he2015/resnet56", cwd=tmp_path)
+    right = verify("mine.yaml", "--against", "he2015/resnet56", "--set", "shortcut=zero_pad", cwd=tmp_path)
+    assert (wrong.code, right.code, wrong.err + right.err) == (1, 0, "")
+    golden("verify/command.txt", wrong.out)
+    assert right.out.startswith("mine.yaml as edited is he2015/resnet56: depth 56")
 
 
-def test_json() -> None:
-    data = json.loads(run("resnet20_v1", "--against", "he2015/resnet20", "--json").stdout)
+def test_json(verify: Call) -> None:
+    data = json.loads(verify("resnet20_v1", "--against", "he2015/resnet20", "--json").out)
     assert (data["same"], data["searched"], data["also"]) == (False, False, [])
     assert data["spec"]["parameters"]["trainable"] - data["against"]["parameters"]["trainable"] == 3344
     assert data["difference"]["parameters"]["trainable"] == 3344
@@ -76,16 +75,16 @@ def test_json() -> None:
 
 
 @pytest.mark.parametrize(("other", "code"), [("resnet20v1", 4), ("nowhere.yaml", 4)])
-def test_what_is_not_there(other: str, code: int) -> None:
-    done = run("resnet20_v1", "--against", other)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith("error: there is no ")
+def test_what_is_not_there(verify: Call, other: str, code: int) -> None:
+    done = verify("resnet20_v1", "--against", other)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("error: there is no ")
 
 
-def test_the_reference_codes_v2_is_not_the_papers(golden: Golden) -> None:
-    done = run("resnet164_v2", "--against", "he2016/resnet164")
-    assert done.returncode == 1
-    golden("verify/reference_v2.txt", done.stdout)
+def test_the_reference_codes_v2_is_not_the_papers(verify: Call, golden: Golden) -> None:
+    done = verify("resnet164_v2", "--against", "he2016/resnet164")
+    assert done.code == 1
+    golden("verify/reference_v2.txt", done.out)
 
 
 def test_tensorflow_is_not_loaded() -> None:

@@ -18,8 +18,6 @@ from archbuilder.data.load import Dataset, load_data
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.spec.data import Data
 
-pytestmark = pytest.mark.keras
-
 
 def encoded(seed: int) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (9, 7 + seed % 3, 3), np.uint8)

@@ -29,10 +29,6 @@ from archbuilder.training.start import Start
 from tests.conftest import TINY
 from tests.training.runs import Notes, assert_same
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
 SIZE = (6, 8)
 
 

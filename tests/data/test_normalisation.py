@@ -9,8 +9,6 @@ import pytest
 from archbuilder.data.normalisation import Normaliser, fit
 from archbuilder.spec.normalisation import ChannelMean, ChannelMeanStd, Channels, Normalisation, PixelMean, Unchanged
 
-pytestmark = pytest.mark.keras
-
 
 @pytest.fixture
 def pixels() -> npt.NDArray[np.uint8]:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tests.processes import PATIENCE, printed_by
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Ended:
 
 
 class Nursery:
-    """One child at a time; each is killed after two minutes."""
+    """One child at a time, which is killed where patience ends."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -56,7 +57,7 @@ class Nursery:
         return self.wait()
 
     def close(self) -> None:
-        self._server.communicate(timeout=PATIENCE)
+        printed_by(self._server)
 
     @property
     def _err(self) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from archbuilder.atomic_files import replace_output
 from archbuilder.errors import ArchbuilderError
 from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints, write_json
+from tests.processes import python
 
 pytestmark = pytest.mark.faults
 
@@ -26,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints
 
-folder, again, keep = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+folder, again, keep, every = Path(sys.argv[1]), *map(int, sys.argv[2:])
 
 def save(checkpoints, iteration):
     checkpoints.save(Checkpoint(iteration, {"w": np.full(9, iteration)}, {"best": None}))
@@ -66,17 +65,19 @@ while True:
     after = checkpoints.latest(damaged.append)
     found.append([latest.iteration if latest else None, len(damaged), after.iteration,
                   sorted(path.name for path in folder.iterdir() if not path.name.startswith("iteration-"))])
-    number += 5
+    number += every
 print(json.dumps(found))
 """
 
 
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("again", "keep", "possible"), [(3, 2, {2, 3}), (2, 1, {2})])
-def test_killed_at_every_stage(again: int, keep: int, possible: set[int], tmp_path: Path) -> None:
-    """At every fifth line of Python that writing runs through; the checkpoint is the old one or the new one."""
-    command = [sys.executable, "-c", EVERY_LINE, str(tmp_path / "checkpoints"), str(again), str(keep)]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert len(found) > 30
+def test_killed_at_every_stage(again: int, keep: int, possible: set[int], every: int, tmp_path: Path) -> None:
+    """At one of so many lines of Python that writing runs through; the checkpoint is the old one or the new one."""
+    done = python("-c", EVERY_LINE, tmp_path / "checkpoints", again, keep, every)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) * every > 150
     assert {latest for latest, *_ in found} == possible
     assert all((damaged, after, rest) == (0, 4, []) for _, damaged, after, rest in found)
 
@@ -134,10 +135,10 @@ def as_nobody(folder: Path) -> Iterator[None]:
 )
 def test_a_full_disk_leaves_no_half_picture(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if line.startswith("schedule"):
-        pytest.importorskip("matplotlib")
+        pytest.importorskip("matplotlib.font_manager")  # which writes its list of fonts where there is none yet
     monkeypatch.chdir(tmp_path)
     with files_of_at_most(1000):
-        done = subprocess.run([sys.executable, "-m", "archbuilder", *line.split()], capture_output=True, text=True)
+        done = python("-m", "archbuilder", *line.split())
     assert (done.returncode, done.stderr) == (1, f"error: cannot write {line.split()[-1]}: File too large\n")
     assert not list(tmp_path.iterdir())
 
@@ -149,7 +150,7 @@ def test_two_processes_may_write_the_same_file(tmp_path: Path) -> None:
 
     def write(beside: Path) -> None:
         beside.write_text("half")
-        subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+        assert python("-c", other, path).returncode == 0
         assert path.read_text() == "theirs"
         beside.write_text("ours")
 

@@ -15,9 +15,8 @@ import pytest
 
 from tests.faults.nursery import Nursery
 
-pytestmark = [pytest.mark.keras, pytest.mark.faults]
+pytestmark = pytest.mark.faults
 
-KILLS = int(os.environ.get("ARCHBUILDER_KILLS", "6"))
 RECIPE = [
     "training.augment=[pad_crop: {pad: 1}, flip: horizontal, shift: {fraction: 0.1}]",
     "training.learning_rate={plateau: {initial: 0.05, patience: 1, factor: 0.5, min_change: 0.5}}",
@@ -70,15 +69,16 @@ def killed(nursery: Nursery, spec: Path, folder: Path, chance: random.Random, se
     return ended.code != 0
 
 
-def test_killed_at_random_moments(nursery: Nursery, tiny: Path, tmp_path: Path) -> None:
-    """`ARCHBUILDER_KILLS=50` for fifty; some are killed again before they come to their end."""
+@pytest.mark.parametrize("runs", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(runs: int, nursery: Nursery, tiny: Path, tmp_path: Path) -> None:
+    """Some are killed again before they come to their end."""
     nursery.run("list")  # it is ready by then
     began = time.monotonic()
     train(nursery, tiny, tmp_path / "whole")
     assert nursery.wait().code == 0
     seconds, expected = time.monotonic() - began, left_behind(tmp_path / "whole")
-    kills, endings, chance = 0, 0, random.Random(KILLS)
-    while endings < KILLS:
+    kills, endings, chance = 0, 0, random.Random(runs)
+    while endings < runs:
         folder, before = tmp_path / f"run-{endings}", kills
         while kills == before or chance.random() < 0.3:
             kills += killed(nursery, tiny, folder, chance, seconds)

@@ -8,28 +8,29 @@ from pathlib import Path
 import pytest
 
 from tests.faults.nursery import Nursery
+from tests.processes import PATIENCE
 from tests.training.runs import last_checkpoint
 
-pytestmark = [pytest.mark.keras, pytest.mark.faults]
+pytestmark = pytest.mark.faults
 
 WHILE_LOADING = """
 import os, time
 from archbuilder.training import setup
 def load(*_):
     os.kill(os.getpid(), {number})
-    time.sleep(60)
+    time.sleep({patience})
 setup.load_data = load
 """
 
 WHILE_COMPILING = """
 import os
-from archbuilder.training.tensorflow.step import TrainingStep
-iterate = TrainingStep._iterate
-def traced(*arguments):
+from archbuilder.training.tensorflow.forward import Forward
+logits = Forward.logits
+def traced(*arguments, **more):
     for number in {numbers}:
         os.kill(os.getpid(), number)
-    return iterate(*arguments)
-TrainingStep._iterate = traced
+    return logits(*arguments, **more)
+Forward.logits = traced
 """
 
 
@@ -37,7 +38,9 @@ TrainingStep._iterate = traced
 def test_stopped_while_the_data_is_loaded(
     number: signal.Signals, code: int, nursery: Nursery, tiny: Path, tmp_path: Path
 ) -> None:
-    ended = nursery.run("train", tiny, "--out", tmp_path / "run", before=WHILE_LOADING.format(number=int(number)))
+    ended = nursery.run(
+        "train", tiny, "--out", tmp_path / "run", before=WHILE_LOADING.format(number=int(number), patience=PATIENCE)
+    )
     assert (ended.code, ended.out) == (code, "")
     assert ended.err in ("error: stopped\n", "error: terminated\n")
     assert not (tmp_path / "run").exists()

@@ -21,7 +21,7 @@ from archbuilder.training.start import Start
 from tests.faults.nursery import Nursery
 from tests.training.runs import Notes, stop_at
 
-pytestmark = [pytest.mark.keras, pytest.mark.faults]
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.nursery import Nursery
 from tests.training.runs import measured_in
 
-pytestmark = [pytest.mark.keras, pytest.mark.faults]
+pytestmark = pytest.mark.faults
 
 AT_SECOND_CALL = """
 import resource, shutil

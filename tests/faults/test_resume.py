@@ -17,11 +17,7 @@ from archbuilder.training.start import Start
 from tests.faults.nursery import Nursery
 from tests.training.runs import Notes, assert_same, last_checkpoint, stop_at
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.faults,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
+pytestmark = pytest.mark.faults
 
 RECIPES = {
     "sgd": [],
@@ -48,7 +44,16 @@ RECIPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+USUAL = (
+    "averages, clipping and parts",
+    "warm-up until an error, and patience",
+    "every augmentation in the compiled step",
+)
+
+
+@pytest.mark.parametrize(
+    "recipe", [*USUAL, *(pytest.param(one, marks=pytest.mark.slow) for one in RECIPES if one not in USUAL)]
+)
 def test_sigterm_within_an_epoch(recipe: str, tiny: Path, tmp_path: Path) -> None:
     spec = load(tiny, RECIPES[recipe])
     stop_at(spec, 3, tmp_path / "stopped")

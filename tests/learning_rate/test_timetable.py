@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from archbuilder.cli import main
 from archbuilder.errors import UsageError
 from archbuilder.learning_rate import plot
 from archbuilder.learning_rate.timetable import Timetable, timetable
 from archbuilder.spec import load
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["archbuilder", "schedule", *map(str, arguments)])
-        try:
-            main()
-            code: int | str | None = 0
-        except SystemExit as ended:
-            code = ended.code
-        output = capsys.readouterr()
-        return int(code or 0), output.out, output.err
-
-    return run
+from tests.conftest import Call
 
 
 def rows(table: Timetable) -> list[tuple[str, int | None, float | None, float | None]]:
@@ -90,7 +71,7 @@ def test_the_curve_in_characters() -> None:
 @pytest.mark.parametrize("ending", plot.ENDINGS)
 def test_the_curve_as_a_picture(ending: str, tmp_path: Path, call: Call) -> None:
     pytest.importorskip("matplotlib")
-    assert call("quickstart", "-o", tmp_path / f"curve{ending}")[0] == 0
+    assert call("schedule", "quickstart", "-o", tmp_path / f"curve{ending}")[0] == 0
     assert (tmp_path / f"curve{ending}").stat().st_size > 2000
 
 
@@ -100,14 +81,14 @@ def test_other_endings_are_refused(tmp_path: Path) -> None:
 
 
 def test_json(call: Call) -> None:
-    code, out, _ = call("he2015/resnet50", "--images", 1_281_167, "--json")
+    code, out, _ = call("schedule", "he2015/resnet50", "--images", 1_281_167, "--json")
     found = json.loads(out)
     assert (code, found["iterations_per_epoch"]) == (0, 5005)
     assert found["boundaries"][-1]["iteration"] == 600_000
 
 
 def test_images_that_are_not_known_are_asked_for(call: Call) -> None:
-    code, _, err = call("he2015/resnet50")
+    code, _, err = call("schedule", "he2015/resnet50")
     assert code == 2
     assert "--images N says it" in err
 
@@ -119,14 +100,6 @@ def test_images_are_counted(tmp_path: Path, call: Call) -> None:
     np.savez(tmp_path / "few.npz", y_train=np.zeros(7))
     for source, path, images in (("image_folder", tmp_path, 3), ("npz", tmp_path / "few.npz", 7)):
         edits = ["--set", f"training.data={{source: {source}, validation: test}}", "--set", "training.batch_size=2"]
-        _, out, _ = call("quickstart", "--data", path, "--json", *edits)
+        _, out, _ = call("schedule", "quickstart", "--data", path, "--json", *edits)
         assert json.loads(out)["training_images"] == images
-    assert call("quickstart", "--data", tmp_path / "no.npz", "--set", "training.data.source=npz")[0] == 4
-
-
-def test_the_number_of_digits_is_the_number_of_digits() -> None:
-    pytest.importorskip("sklearn")
-    from archbuilder.data.sources import digits
-    from archbuilder.spec.data import Digits, train_images
-
-    assert train_images(Digits()) == len(digits.load((8, 8, 1)).train)
+    assert call("schedule", "quickstart", "--data", tmp_path / "no.npz", "--set", "training.data.source=npz")[0] == 4

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from archbuilder.errors import SpecError
 from archbuilder.linting import RULES, lint
 from archbuilder.spec import bundled, load, load_text
 from archbuilder.spec.data import Cifar10
+from tests.conftest import Call
 
 PAPERS = [name for name in bundled() if name.startswith(("he2015/", "he2016/"))]
 SOUND = """\
@@ -114,14 +113,8 @@ def test_each_rule_is_tested_and_explained() -> None:
     assert {rule.code for rule in RULES} == {code for *_, code, _ in CASES} | {"stops-before-plateau"}
 
 
-def test_exit_codes_and_json() -> None:
-    def call(*arguments: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "archbuilder", "lint", *arguments], capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout
-
-    assert call("quickstart") == (0, "quickstart: no contradictions\n")
-    code, out = call("he2015/resnet20", "--json", "--set", "training.data.validation=test")
+def test_exit_codes_and_json(call: Call) -> None:
+    assert call("lint", "quickstart") == (0, "quickstart: no contradictions\n", "")
+    code, out, _ = call("lint", "he2015/resnet20", "--json", "--set", "training.data.validation=test")
     [warning] = json.loads(out)
     assert (code, warning["code"], warning["file"], warning["line"]) == (1, "best-on-test", "--set", 1)

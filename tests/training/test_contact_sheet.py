@@ -15,7 +15,6 @@ from archbuilder.spec import load
 from archbuilder.training.contact_sheet import draw, learned_from
 from archbuilder.training.setup import Setup, prepare
 
-pytestmark = pytest.mark.keras
 MIXED = "training.augment=[rand_augment, {pad_crop: {pad: 1}}, mixup, cutmix]"
 
 

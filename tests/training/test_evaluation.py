@@ -16,10 +16,6 @@ from archbuilder.training.evaluation import evaluate
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
 TOLERANCE = 1e-5
 
 

@@ -13,11 +13,6 @@ from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
-
 
 @pytest.fixture(scope="module")
 def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:

@@ -11,18 +11,13 @@ from pathlib import Path
 import pytest
 
 import archbuilder
-from archbuilder.cli import main
 from archbuilder.errors import MissingError, TerminatedError, UsageError
 from archbuilder.spec import Spec, load
 from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.start import Start
 from archbuilder.training.sweep import Sweep, resume_seeds, runs_in, train_seeds
+from tests.conftest import Call
 from tests.training.runs import assert_same
-
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
 
 
 class Stopper(Reporter):
@@ -92,16 +87,7 @@ def test_the_summary(whole: Sweep) -> None:
         assert found == pytest.approx({"best": low, "mean": mean, "deviation": (squares / 2) ** 0.5, "median": middle})
 
 
-def test_the_command(
-    whole: Sweep, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["archbuilder", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        output = capsys.readouterr()
-        return int(ended.value.code or 0), output.out, output.err
-
+def test_the_command(call: Call, whole: Sweep, tiny: Path, tmp_path: Path) -> None:
     code, out, _ = call("train", "--resume", whole.folder, "--quiet")
     assert code == 0
     assert "3 seeds: test error in %" in out

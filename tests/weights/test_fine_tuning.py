@@ -27,11 +27,6 @@ from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.forward import Forward
 from tests.weights.conftest import graph, torch_state, write_safetensors
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
-
 TRAINED = """\
 archbuilder: 1
 name: tuned

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,12 @@ import numpy as np
 import pytest
 
 import archbuilder
-from archbuilder.cli import main
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph
 from archbuilder.keras_model.build import build_model
 from archbuilder.weights import transfer
+from tests.conftest import Call
 from tests.weights.conftest import SMALL, torch_state, write_safetensors
-
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
 
 NETWORKS = {"resnet50": "ResNet50", "resnet50v2": "ResNet50V2"}
 SIDE = 32
@@ -67,7 +61,7 @@ def write_nameless(path: Path, named: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["resnet50v2", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_every_format_of_keras_applications(name: str, tmp_path: Path) -> None:
     theirs = spread(getattr(keras.applications, NETWORKS[name])(weights=None, input_shape=(SIDE, SIDE, 3)))
     theirs.save_weights(tmp_path / "named.weights.h5")
@@ -108,28 +102,17 @@ def test_our_own_files(small: Graph, tmp_path: Path) -> None:
         archbuilder.build(tmp_path / "small.yaml", ["stages.1.units=3"], weights=tmp_path / "x.keras")
 
 
-Call = Callable[..., tuple[int, str, str]]
-
-
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    """Exit code, standard output and standard error of `archbuilder build small.yaml`, in a folder that holds it."""
+def build(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """Runs `archbuilder build small.yaml`, in a folder that holds it."""
     monkeypatch.chdir(tmp_path)
     Path("small.yaml").write_text(SMALL)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["archbuilder", "build", "small.yaml", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        output = capsys.readouterr()
-        return int(ended.value.code or 0), output.out, output.err
-
-    return run
+    return partial(call, "build", "small.yaml")
 
 
-def test_build_writes_the_model_with_the_weights(call: Call, small: Graph) -> None:
+def test_build_writes_the_model_with_the_weights(build: Call, small: Graph) -> None:
     write_safetensors(Path("x.safetensors"), torch_state(small))
-    code, out, _ = call("--weights", "x.safetensors", "--set", "head.1.dense.units=3", "-o", "x.keras")
+    code, out, _ = build("--weights", "x.safetensors", "--set", "head.1.dense.units=3", "-o", "x.keras")
     assert code == 0
     assert out.splitlines() == [
         "weights of 30 layers from x.safetensors, matched by the names of torchvision",
@@ -140,11 +123,11 @@ def test_build_writes_the_model_with_the_weights(call: Call, small: Graph) -> No
     np.testing.assert_array_equal(kernel, torch_state(small)["layer2.1.conv2.weight"].transpose(2, 3, 1, 0))
 
 
-def test_build_writes_nothing_where_something_does_not_fit(call: Call, small: Graph) -> None:
+def test_build_writes_nothing_where_something_does_not_fit(build: Call, small: Graph) -> None:
     state = torch_state(small)
     state["extra.weight"] = state.pop("layer2.0.downsample.0.weight")[:3]
     write_safetensors(Path("x.safetensors"), state)
-    code, out, err = call("--weights", "x.safetensors", "-o", "x.keras")
+    code, out, err = build("--weights", "x.safetensors", "-o", "x.keras")
     assert (code, out) == (1, "")
     assert err.splitlines() == [
         "error: x.safetensors does not fit small: 1 tensor, matched by the names of torchvision",

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import archbuilder
 from archbuilder.graph.network import Graph
+from tests.processes import python
 from tests.weights import torchvision_side
 
 keras = pytest.importorskip("keras")
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.skipif(not (find_spec("torch") and find_spec("torchvision")), reason="needs torch and torchvision"),
-]
+pytestmark = pytest.mark.skipif(
+    not (find_spec("torch") and find_spec("torchvision")), reason="needs torch and torchvision"
+)
 
 TOLERANCE = 1e-5
 PATH = re.compile(r"stage(\d+)/unit(\d+)/(residual|shortcut)/(conv|norm)(\d+)")
@@ -41,7 +38,8 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Any:
     import numpy as np
 
     path = tmp_path_factory.mktemp("torchvision") / "theirs.npz"
-    subprocess.run([sys.executable, str(Path(torchvision_side.__file__)), str(path)], check=True)
+    done = python(torchvision_side.__file__, path)
+    assert done.returncode == 0, done.stderr
     with np.load(path) as saved:
         return dict(saved)
 

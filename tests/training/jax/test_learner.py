@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +16,8 @@ from PIL import Image
 
 from archbuilder.errors import UsageError
 from archbuilder.training.loop import resume
+from tests.processes import python
 
-pytestmark = [pytest.mark.keras]
 with_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is an extra")
 
 SPEC = """\
@@ -59,20 +58,15 @@ RESUMED = """
 from pathlib import Path
 from archbuilder.errors import UsageError
 from archbuilder.training import loop
-from archbuilder.training.jax.learner import JaxLearner
 from archbuilder.training.start import Start
 from archbuilder.spec import load
+from tests.training.runs import Notes
 whole = loop.train(load("dropping.yaml"), Start(out=Path("whole")))
-iterate = JaxLearner.iterate
-def killed(self, batch, epoch, iteration, *others):
-    if iteration == 8:
-        raise KeyboardInterrupt
-    iterate(self, batch, epoch, iteration, *others)
-JaxLearner.iterate = killed
+def kill():
+    raise KeyboardInterrupt
 try:
-    loop.train(load("dropping.yaml"), Start(out=Path("killed")))
+    loop.train(load("dropping.yaml"), Start(out=Path("killed")), reporter=Notes(2, kill))
 except KeyboardInterrupt:
-    JaxLearner.iterate = iterate
     loop.resume(Path("killed"))
 try:
     loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), Start(out=Path("mixed")))
@@ -83,8 +77,7 @@ except UsageError as error:
 
 def run(backend: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return python(*arguments, cwd=folder, env=environment)
 
 
 def state(folder: Path) -> dict[str, npt.NDArray[np.float32]]:

@@ -16,11 +16,6 @@ from archbuilder.keras_model.build import build_model
 from archbuilder.spec import load
 from archbuilder.training.run.folder import Run
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
-
 ENVIRONMENT = {"precision": "float32", "data": {"path": None, "fingerprint": "f", "classes": [*"0123456789"]}}
 NORMALISER = Normaliser(np.full((8, 8, 1), 0.25, np.float32), np.ones(1, np.float32))
 

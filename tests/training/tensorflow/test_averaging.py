@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from archbuilder.training.tensorflow.averaging import Averages
-
-pytestmark = pytest.mark.keras
 
 SHAPES = [(2, 3), (4,), (2, 3), ()]
 DECAY = 0.6

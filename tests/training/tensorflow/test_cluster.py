@@ -11,19 +11,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
 from archbuilder.errors import UsageError
 from archbuilder.training.run.folder import Run
 from archbuilder.training.tensorflow.cluster import find_cluster, require_alone, size
+from tests.processes import printed_by, wait_for
 from tests.training.tensorflow.test_distribution import SHORT, SYNCHRONISED, alone, assert_near
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
 LONG = [*SHORT, "training.stop.epochs=2000"]
 
 
@@ -60,20 +56,14 @@ def edits(of: list[str]) -> list[str]:
     return [argument for edit in of for argument in ("--set", edit)]
 
 
-def wait_for_checkpoint(folder: Path, but: str = "") -> str:
-    """The name of the first one that is another."""
-    end = monotonic() + 60
-    while monotonic() < end:
-        for path in folder.glob("checkpoints/iteration-*"):
-            if path.name > but:
-                return path.name
-        sleep(0.05)
-    raise AssertionError("there is no checkpoint after a minute")
+def wait_for_checkpoint(folder: Path, but: str = "") -> None:
+    """Until there is a newer one."""
+    wait_for(lambda: any(path.name > but for path in folder.glob("checkpoints/iteration-*")))
 
 
 def test_two_processes_do_what_one_does(tiny: Path, tmp_path: Path) -> None:
     with two_processes(tiny, "--out", tmp_path / "two", *edits(SYNCHRONISED)) as processes:
-        (said, _), (said_by_the_other, _) = (process.communicate(timeout=60) for process in processes)
+        (said, _), (said_by_the_other, _) = map(printed_by, processes)
     assert [process.returncode for process in processes] == [0, 0]
     assert "epoch 2/2" in said
     assert "epoch" not in said_by_the_other
@@ -87,7 +77,7 @@ def test_processes_end_together(tiny: Path, tmp_path: Path) -> None:
     with two_processes(tiny, "--out", tmp_path, *edits(LONG)) as processes:
         wait_for_checkpoint(tmp_path)
         processes[1].send_signal(signal.SIGTERM)
-        errors = [process.communicate(timeout=30)[1].splitlines()[-1] for process in processes]
+        errors = [printed_by(process)[1].splitlines()[-1] for process in processes]
     assert [process.returncode for process in processes] == [143, 143]
     assert errors[0] == errors[1]
     newest = Run(tmp_path).checkpoints(2).paths()[-1].name
@@ -96,7 +86,7 @@ def test_processes_end_together(tiny: Path, tmp_path: Path) -> None:
     with two_processes("--resume", tmp_path) as processes:
         wait_for_checkpoint(tmp_path, but=newest)
         processes[0].kill()
-        error = processes[1].communicate(timeout=30)[1].splitlines()[-1]
+        error = printed_by(processes[1])[1].splitlines()[-1]
     assert processes[1].returncode == 1
     assert error.startswith("error: another process of this training has ended")
     checkpoint = Run(tmp_path).checkpoints(2).latest(pytest.fail)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +13,8 @@ from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.distribution import Distribution, portion
+from tests.processes import python
 from tests.training.runs import measured, stop_at, weights
-
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
 
 # Dropout is drawn by each replica, so that it is not what one process draws.
 SHORT = ["training.stop.epochs=2", "head.1={dropout: {rate: 0}}"]
@@ -64,8 +58,8 @@ def folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of all cases on two devices, and one that was begun on one and ended on two."""
     folder = tmp_path_factory.mktemp("two")
     stop_at(load(tiny, SYNCHRONISED), 2, folder / "stopped")
-    command = [sys.executable, "-W", "ignore", "-c", TWO_DEVICES, str(tiny), str(folder), json.dumps(CASES)]
-    subprocess.run(command, check=True, timeout=120)
+    done = python("-W", "ignore", "-c", TWO_DEVICES, tiny, folder, json.dumps(CASES))
+    assert done.returncode == 0, done.stderr
     return folder
 
 

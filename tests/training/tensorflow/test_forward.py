@@ -21,8 +21,6 @@ from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.inference import logits_of
 
-pytestmark = pytest.mark.keras
-
 SIZE = (7, 6, 4)
 TOLERANCE = 1e-5
 DROPS = ops.Dropout | ops.StochasticDepth

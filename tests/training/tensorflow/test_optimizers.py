@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from archbuilder.spec.optimization import Clip
 from archbuilder.training.tensorflow.optimizers import clipped, decayed
-
-pytestmark = pytest.mark.keras
 
 
 def test_decay_adds_to_each_gradient_its_own_share_of_the_variable() -> None:

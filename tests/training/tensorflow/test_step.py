@@ -21,8 +21,6 @@ from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.inference import logits_of
 from archbuilder.training.tensorflow.step import TrainingStep
 
-pytestmark = pytest.mark.keras
-
 L2 = 0.01
 CLASSES = 3
 
