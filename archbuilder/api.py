@@ -20,11 +20,11 @@ SpecLike = str | Path | Spec
 """A bundled spec's name, a YAML file's path (a name that ends in .yaml), or a loaded spec."""
 
 
-def graph(spec: SpecLike, edits: Sequence[str] = ()) -> Graph:
-    """The graph of a spec: every layer with its shape, weights and multiply-adds. Raises SpecError."""
-    from archbuilder.expansion.expansion import expand
+def expand(spec: SpecLike, edits: Sequence[str] = ()) -> Graph:
+    """Expands a spec to its graph: every layer with its shape, weights and multiply-adds. Raises SpecError."""
+    from archbuilder.expansion import expansion
 
-    return expand(_loaded(spec, edits))
+    return expansion.expand(_loaded(spec, edits))
 
 
 def build(
@@ -37,26 +37,26 @@ def build(
     from archbuilder.keras_model.build import build_model
     from archbuilder.weights import transfer
 
-    network = graph(spec, edits)
-    found = None if weights is None else transfer(Path(weights), network)
-    model = build_model(network, seed)
+    graph = expand(spec, edits)
+    found = None if weights is None else transfer(Path(weights), graph)
+    model = build_model(graph, seed)
     if found is not None:
         found.apply(model)
     return model
 
 
-def report(spec: SpecLike, edits: Sequence[str] = ()) -> Report:
+def summary(spec: SpecLike, edits: Sequence[str] = ()) -> Report:
     """What the network of a spec costs: parameters, multiply-adds and activation memory, by stage, unit and layer."""
-    from archbuilder.costs import summary
+    from archbuilder.costs.summary import report
 
-    return summary.report(graph(spec, edits))
+    return report(expand(spec, edits))
 
 
 def draw(spec: SpecLike, path: str | Path, edits: Sequence[str] = (), *, level: Level = "stage") -> Path:
     """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path."""
     from archbuilder.diagram import diagram, render
 
-    render(diagram(graph(spec, edits), level), Path(path))
+    render(diagram(expand(spec, edits), level), Path(path))
     return Path(path)
 
 

@@ -81,13 +81,13 @@ def archbuilder(precision: Any) -> Callable[[], Predict]:
     """The step of `archbuilder evaluate` and `predict`."""
 
     def make() -> Predict:
-        from archbuilder import build, graph
+        from archbuilder import build, expand
         from archbuilder.data.normalisation import fit
         from archbuilder.spec.normalisation import Unchanged
         from archbuilder.training.evaluator import EvaluationStep
         from archbuilder.training.tensorflow.forward import Forward
 
-        forward = Forward(graph("resnet20_v1"), build("resnet20_v1", seed=0), precision)
+        forward = Forward(expand("resnet20_v1"), build("resnet20_v1", seed=0), precision)
         return EvaluationStep(forward, fit(Unchanged(), ()), BATCH).probabilities
 
     return make

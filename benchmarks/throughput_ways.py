@@ -303,7 +303,7 @@ def ceiling(task: Task, bfloat16: bool) -> Callable[[Turns], None]:
         side = 2048
         matrix = tf.cast(tf.random.normal((side, side)), tf.bfloat16 if bfloat16 else tf.float32)
         product = tf.function(lambda: tf.matmul(matrix, matrix))
-        for_an_image = 3 * archbuilder.graph(task.spec).macs  # forward, and back to features and to weights
+        for_an_image = 3 * archbuilder.expand(task.spec).macs  # forward, and back to features and to weights
         while True:
             product()
             turns.tick(side**3 / for_an_image)

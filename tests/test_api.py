@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,18 +16,26 @@ def test_exported_names_are_there_and_documented() -> None:
         assert getattr(archbuilder, name).__doc__, name
 
 
+def test_no_function_hides_a_module() -> None:
+    """`import archbuilder.graph.ops as ops` raised ImportError while there was a function `archbuilder.graph`."""
+    import archbuilder.graph.ops as ops
+
+    assert ops is import_module("archbuilder.graph.ops")
+    assert not [name for name in archbuilder.__all__ if find_spec(f"archbuilder.{name}")]
+
+
 def test_a_spec_by_name_by_path_and_loaded(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("archbuilder: 1\nextends: resnet20_v1\nname: mine\n")
     spec = archbuilder.load("resnet20_v1")
-    counts = [archbuilder.report(one).costs.total for one in ("resnet20_v1", file, str(file), spec)]
+    counts = [archbuilder.summary(one).costs.total for one in ("resnet20_v1", file, str(file), spec)]
     assert counts == [274_442] * 4
 
 
 def test_edits_apply_where_a_spec_is_loaded() -> None:
-    assert archbuilder.report("resnet20_v1", ["shortcut=none"]).costs.trainable == 270_410
+    assert archbuilder.summary("resnet20_v1", ["shortcut=none"]).costs.trainable == 270_410
     with pytest.raises(TypeError, match="edits apply"):
-        archbuilder.report(archbuilder.load("resnet20_v1"), ["shortcut=none"])
+        archbuilder.summary(archbuilder.load("resnet20_v1"), ["shortcut=none"])
 
 
 def test_draw(tmp_path: Path) -> None:

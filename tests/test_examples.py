@@ -30,9 +30,9 @@ def test_examples_are_found() -> None:
 
 @EXAMPLES
 def test_report_and_picture(file: Path, tmp_path: Path) -> None:
-    report = archbuilder.report(file)
-    assert report.costs.trainable == archbuilder.graph(file).trainable > 0
-    assert report.stages[-1].output_shape == (10,)
+    summary = archbuilder.summary(file)
+    assert summary.costs.trainable == archbuilder.expand(file).trainable > 0
+    assert summary.stages[-1].output_shape == (10,)
     assert "<svg" in archbuilder.draw(file, tmp_path / "x.svg").read_text(encoding="utf-8")
 
 
@@ -47,12 +47,12 @@ def test_report_and_picture(file: Path, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_parameters_of_a_unit_by_hand(file: str, unit: str, parameters: int) -> None:
-    graph = archbuilder.graph(FOLDER / f"{file}.yaml")
+    graph = archbuilder.expand(FOLDER / f"{file}.yaml")
     assert sum(node.trainable for node in graph.nodes if node.name.startswith(f"{unit}/")) == parameters
 
 
 def test_a_shortcut_only_where_the_shape_stays() -> None:
-    names = {node.name for node in archbuilder.graph(FOLDER / "inverted_residual.yaml").nodes}
+    names = {node.name for node in archbuilder.expand(FOLDER / "inverted_residual.yaml").nodes}
     added = {name for name in names if name.endswith("/add1")}
     assert added == {"stage2/unit2/add1", "stage3/unit2/add1", "stage3/unit3/add1"}
     assert not any("shortcut" in name for name in names)
@@ -60,7 +60,7 @@ def test_a_shortcut_only_where_the_shape_stays() -> None:
 
 def test_words_of_grouped_and_depthwise_convolutions() -> None:
     def words(file: str, name: str) -> str:
-        units = [unit for stage in archbuilder.report(FOLDER / file).stages for unit in stage.units]
+        units = [unit for stage in archbuilder.summary(FOLDER / file).stages for unit in stage.units]
         return next(layer.words for unit in units for layer in unit.layers if layer.name == name)
 
     assert words("squeeze_bottleneck.yaml", "stage2/unit1/residual/conv2") == "3x3 conv, 32, /2, 8 groups"
@@ -78,8 +78,8 @@ def test_degradation_differs_in_depth_and_shortcuts_only(name: str, published: s
     file = FOLDER / "degradation" / f"{name}.yaml"
     spec = archbuilder.load(file)
     assert spec.training == archbuilder.load(FOLDER / "degradation" / "resnet20.yaml").training
-    assert archbuilder.report(file).depth == archbuilder.report(published).depth
-    assert any(isinstance(node.op, ops.Add) for node in archbuilder.graph(file).nodes) == name.startswith("resnet")
+    assert archbuilder.summary(file).depth == archbuilder.summary(published).depth
+    assert any(isinstance(node.op, ops.Add) for node in archbuilder.expand(file).nodes) == name.startswith("resnet")
 
 
 def test_degradation_as_it_was_measured() -> None:
@@ -96,7 +96,7 @@ def test_degradation_as_it_was_measured() -> None:
 @pytest.mark.keras
 @OWN_UNITS
 def test_keras_agrees(file: Path) -> None:
-    graph = archbuilder.graph(file)
+    graph = archbuilder.expand(file)
     assert differences(graph, archbuilder.build(file)) == []
 
 

@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Compile SPEC to a Keras model, or print what it costs.
 
-    The summary does not load TensorFlow. The keys of --json are documented in docs/report.md. With --weights, each
+    The summary does not load TensorFlow. The keys of --json are documented in docs/summary.md. With --weights, each
     tensor of the file has to find its place, or nothing is written: see docs/weights.md.
 
     \b

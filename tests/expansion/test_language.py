@@ -15,7 +15,7 @@ HEAD = "archbuilder: 1\nname: mine\ninput: [32, 32, 3]\n"
 
 
 def expand(text: str, *edits: str) -> Graph:
-    return archbuilder.graph(archbuilder.load_text(HEAD + text, edits=edits))
+    return archbuilder.expand(archbuilder.load_text(HEAD + text, edits=edits))
 
 
 def names(graph: Graph) -> list[str]:
@@ -189,7 +189,7 @@ def test_a_spec_extends_another(tmp_path: Path) -> None:
     mine.write_text(
         "archbuilder: 1\nextends: base.yaml\nname: longer\nstages: [{units: 1, filters: 8}]\ndefaults: {conv: {bias: true}}\n"
     )
-    graph = archbuilder.graph(mine)
+    graph = archbuilder.expand(mine)
     assert graph.name == "longer"
     assert graph.nodes[-1].shape == (32, 32, 8)
     assert conv(graph, "stem/conv1").bias

@@ -78,7 +78,7 @@ def both(name: str, *edits: str) -> tuple[Any, Any]:
     theirs = getattr(keras.applications, function)(
         weights=None, input_shape=(SIDE, SIDE, 3), classifier_activation=None
     )
-    graph = archbuilder.graph(name, [f"input=[{SIDE}, {SIDE}, 3]", *edits])
+    graph = archbuilder.expand(name, [f"input=[{SIDE}, {SIDE}, 3]", *edits])
     ours = build_model(graph)
     layers = {
         kind: {layer.name: layer for layer in model.layers} for kind, model in (("ours", ours), ("theirs", theirs))

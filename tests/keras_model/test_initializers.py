@@ -52,7 +52,7 @@ def test_deviation_of_what_keras_draws(initializer: str) -> None:
     ],
 )
 def test_published_initializers(name: str, conv: ops.Initializer, dense: ops.Initializer) -> None:
-    found = {type(node.op): node.op for node in archbuilder.graph(name).nodes}
+    found = {type(node.op): node.op for node in archbuilder.expand(name).nodes}
     convolution, last = found[ops.Conv], found[ops.Dense]
     assert isinstance(convolution, ops.Conv)
     assert isinstance(last, ops.Dense)
@@ -73,4 +73,4 @@ def test_a_normal_is_written_as_it_was_read() -> None:
 )
 def test_what_is_no_initializer(initializer: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        archbuilder.graph(archbuilder.load_text(SPEC.format(initializer=initializer)))
+        archbuilder.expand(archbuilder.load_text(SPEC.format(initializer=initializer)))

@@ -83,7 +83,7 @@ def both(name: str) -> tuple[Any, Any, list[tuple[Any, Any]]]:
     reference = Reference()
     theirs = (reference.version_1 if version == 1 else reference.version_2)(depth)
     ours = archbuilder.build(name)
-    weighted = [ours.get_layer(layer_name(node.name)) for node in archbuilder.graph(name).nodes if node.weights]
+    weighted = [ours.get_layer(layer_name(node.name)) for node in archbuilder.expand(name).nodes if node.weights]
     pairs = list(zip(weighted, reference.weighted, strict=True))
     random = np.random.default_rng(0)
     for our_layer, their_layer in pairs:

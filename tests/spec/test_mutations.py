@@ -70,7 +70,7 @@ def test_damaged_values(name: str, data: st.DataObject) -> None:
 @given(st.sampled_from(SPECS), st.text(alphabet="abcdefghijklmnopstu.0123456789=[]{}:, -$_", max_size=40))
 def test_any_edit(name: str, edit: str) -> None:
     try:
-        archbuilder.graph(archbuilder.load(name, [edit]))
+        archbuilder.expand(archbuilder.load(name, [edit]))
     except SpecError as error:
         assert str(error)
 

@@ -76,7 +76,7 @@ def test_every_format_of_keras_applications(name: str, tmp_path: Path) -> None:
         write_legacy(tmp_path / "legacy.h5", theirs): "by the names of keras.applications",
         write_nameless(tmp_path / "nameless.weights.h5", tmp_path / "named.weights.h5"): "by order and shapes",
     }
-    graph = archbuilder.graph(f"keras_applications/{name}", [f"input=[{SIDE}, {SIDE}, 3]"])
+    graph = archbuilder.expand(f"keras_applications/{name}", [f"input=[{SIDE}, {SIDE}, 3]"])
     found = [transfer(path, graph) for path in files]
     assert [one.match.how for one in found] == list(files.values())
     assert found[-1].match.doubts == ()

@@ -61,7 +61,7 @@ def in_torchvision(name: str) -> str:
 
 def small(name: str, *edits: str) -> Graph:
     side = torchvision_side.SIDE
-    return archbuilder.graph(f"torchvision/{name}", [f"input=[{side}, {side}, 3]", *edits])
+    return archbuilder.expand(f"torchvision/{name}", [f"input=[{side}, {side}, 3]", *edits])
 
 
 def with_weights(graph: Graph) -> tuple[Any, list[str]]:
@@ -119,5 +119,5 @@ def test_padding_as_tensorflow_does_it_is_another_network(theirs: Any) -> None:
 
 @pytest.mark.parametrize("name", torchvision_side.COUNTED)
 def test_counts_are_those_that_torchvision_publishes(name: str, theirs: Any) -> None:
-    graph = archbuilder.graph(BUNDLED[name])
+    graph = archbuilder.expand(BUNDLED[name])
     assert [graph.trainable, round(graph.macs / 1e9, 3)] == theirs[f"{name}/counts"].tolist()
