@@ -36,7 +36,7 @@ PAPER = """training:
   batch_size: 128
   stop: {iterations: 64000}
   optimizer: {sgd: {momentum: 0.9, nesterov: false}}
-  weight_decay: {coupled: 1e-4, on: [conv, dense]}
+  weight_decay: {coupled: 1e-4, kinds: [conv, dense]}
   learning_rate: {steps: {initial: 0.1, drops: {32000: 0.01, 48000: 0.001}, unit: iterations}}
 """
 SHORT = """training:
@@ -78,7 +78,7 @@ def test_papers_recipe() -> None:
     assert recipe.data.validation == data.Holdout(amount=5000)
     assert recipe.augment == (augmentation.PadCrop(pad=4), augmentation.Flip())
     assert recipe.optimizer == optimization.Sgd(momentum=0.9, nesterov=False)
-    assert recipe.weight_decay == optimization.WeightDecay(coupled=1e-4, on=("conv", "dense"))
+    assert recipe.weight_decay == optimization.WeightDecay(coupled=1e-4, kinds=("conv", "dense"))
     assert recipe.learning_rate == Steps(initial=0.1, drops={32000: 0.01, 48000: 0.001})
 
 
@@ -127,8 +127,8 @@ MISTAKES = [
     ("optimizer: adam", "optimizer: {adam: {beta1: 0.9}}", "unknown-key", "beta1"),
     ("optimizer: adam", "optimizer: adamw", "bad-training", "optimizer"),
     ("seed: 0", "weight_decay: {coupled: 1e-4, decoupled: 1e-4}", "bad-training", "{coupled: 1e-4, decoupled: 1e-4}"),
-    ("seed: 0", "weight_decay: {coupled: 1e-4, on: []}", "bad-training", "[]"),
-    ("seed: 0", "weight_decay: {coupled: 1e-4, on: [convs]}", "bad-value", "convs"),
+    ("seed: 0", "weight_decay: {coupled: 1e-4, kinds: []}", "bad-training", "[]"),
+    ("seed: 0", "weight_decay: {coupled: 1e-4, kinds: [convs]}", "bad-value", "convs"),
     ("seed: 0", "weight_decay: {l2: 1e-4}", "unknown-key", "l2"),
     ("seed: 0", "seed: -1", "bad-value", "-1"),
     ("121: 1e-5", "80: 1e-5", "bad-rate", "80"),
