@@ -82,10 +82,10 @@ def test_what_is_not_there(other: str, code: int) -> None:
     assert done.stderr.startswith("error: there is no ")
 
 
-def test_the_reference_codes_v2_is_not_the_papers(golden: Golden) -> None:
+def test_the_v2_of_keras_example_is_not_the_papers(golden: Golden) -> None:
     done = run("resnet164_v2", "--against", "he2016/resnet164")
     assert done.returncode == 1
-    golden("verify/reference_v2.txt", done.stdout)
+    golden("verify/keras_example_v2.txt", done.stdout)
 
 
 def test_tensorflow_is_not_loaded() -> None:

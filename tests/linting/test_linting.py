@@ -85,7 +85,7 @@ def test_training_that_stops_before_the_rate_can_fall() -> None:
         assert codes("quickstart", plateau, early) == expected
 
 
-def test_the_reference_recipe_names_its_flaws() -> None:
+def test_the_recipe_of_keras_example_has_its_flaws_named() -> None:
     assert codes("resnet20_v1") == {"plateau-overruled", "l2-with-adam", "best-on-test"}
 
 

@@ -41,7 +41,11 @@ class Stopper(Reporter):
 
 @pytest.fixture(scope="module")
 def spec(tiny: Path) -> Spec:
-    edits = ["training.stop.epochs=2", "training.seed=3", "published=[{error: 1.5, dataset: digits, how: mean of 2 runs}]"]
+    edits = [
+        "training.stop.epochs=2",
+        "training.seed=3",
+        "published=[{error: 1.5, dataset: digits, how: mean of 2 runs}]",
+    ]
     return load(tiny, edits)
 
 
