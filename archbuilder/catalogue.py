@@ -47,7 +47,7 @@ def _entry(name: str) -> Entry:
 
 
 GROUPS = {
-    "": "Keras' CIFAR-10 ResNet example, and archbuilder's own",
+    "": "Keras' CIFAR-10 example, and archbuilder's own",
     "he2015": "He et al. 2015, Deep residual learning for image recognition",
     "he2016": "He et al. 2016, Identity mappings in deep residual networks",
     "torchvision": "As in torchvision",

@@ -1,14 +1,14 @@
-"""Images a second in training on the CPU: archbuilder, the reference code and PyTorch, in one sitting.
+"""Images a second in training on the CPU: archbuilder, Keras' CIFAR-10 example and PyTorch, in one sitting.
 
     python benchmarks/throughput.py [--network resnet20] [--rounds 6] [--seconds 8] [--compile] [--json]
 
-The networks are ResNet-20 v1 at batch 128 (the reference code: 32), and ResNet-50 at 224x224 and batch 16. The share of
+The networks are ResNet-20 v1 at batch 128 (Keras' example: 32), and ResNet-50 at 224x224 and batch 16. The share of
 the ceiling is that of the rate at which the machine multiplies large matrices in the same type.
 
 Every way is a process of its own that stays alive. They take turns, one at a time while the others wait, so that a
 machine that drifts drifts under all of them. A ratio is taken within each round, and then its median over the rounds.
-The pixels are random: what they show does not change how long they take. Needs scipy for the reference code's
-ImageDataGenerator, torch for PyTorch's ways and jax for JAX's; a way whose package is missing is left out and named.
+The pixels are random: what they show does not change how long they take. Keras' example needs scipy,
+PyTorch's ways need torch and JAX's jax; a way whose package is missing is left out and named.
 PyTorch is given settings of glibc's malloc with which it is about 5 % faster; TensorFlow keeps its memory by itself.
 "first" is the seconds from the start of a way's process, in which it is alone, until its first iteration is done.
 """
@@ -34,7 +34,7 @@ from throughput_ways import WAYS, Turns
 
 from archbuilder.machine.hardware import instructions, processor
 
-BASES = ("reference", "PyTorch float32", "PyTorch bfloat16")
+BASES = ("Keras' example", "PyTorch float32", "PyTorch bfloat16")
 
 _KEEPS_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-REFERENCE_BATCH = 32
+KERAS_EXAMPLE_BATCH = 32
 WARM_UP, LEAD_IN = 5.0, 1.0
 """Seconds of running before the first turn, and unmeasured at the start of each."""
 
@@ -76,8 +76,8 @@ class Task:
             yield from (order[i : i + self.batch] for i in range(0, self.images - self.batch + 1, self.batch))
 
 
-def reference(turns: Turns) -> None:
-    """Keras' CIFAR-10 ResNet example as it stands: functional model, ImageDataGenerator, Adam, `fit`."""
+def keras_example(turns: Turns) -> None:
+    """Keras' CIFAR-10 example as it stands: functional model, ImageDataGenerator, Adam, `fit`."""
     import keras
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
@@ -87,14 +87,14 @@ def reference(turns: Turns) -> None:
     generator = ImageDataGenerator(
         width_shift_range=0.1, height_shift_range=0.1, fill_mode="nearest", horizontal_flip=True
     )
-    model = reference_model()
+    model = keras_example_model()
     model.compile(loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(1e-3), metrics=["accuracy"])
-    flow = generator.flow(images, keras.utils.to_categorical(labels, 10), batch_size=REFERENCE_BATCH)
-    ticks = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: turns.tick(REFERENCE_BATCH))
+    flow = generator.flow(images, keras.utils.to_categorical(labels, 10), batch_size=KERAS_EXAMPLE_BATCH)
+    ticks = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: turns.tick(KERAS_EXAMPLE_BATCH))
     model.fit(flow, epochs=1000, verbose=0, callbacks=[ticks])
 
 
-def reference_model() -> Any:
+def keras_example_model() -> Any:
     """Its `resnet_v1`, depth 20."""
     import keras
     from keras import layers
@@ -240,7 +240,7 @@ def pytorch(task: Task, bfloat16: bool, compiled: bool = False) -> Callable[[Tur
 
 
 def pytorch_resnet20() -> Any:
-    """The reference code's ResNet-20 v1, but for padding on both sides where the stride is 2."""
+    """The ResNet-20 v1 of Keras' example, but for padding on both sides where the stride is 2."""
     from torch import nn
     from torch.nn.functional import relu
 
@@ -343,7 +343,7 @@ def _ways(task: Task) -> dict[str, Way]:
 
 
 WAYS = {
-    "resnet20": {"reference": Way(reference, "scipy"), **_ways(RESNET20)},
+    "resnet20": {"Keras' example": Way(keras_example, "scipy"), **_ways(RESNET20)},
     "resnet50": _ways(RESNET50),
 }
 """By network."""

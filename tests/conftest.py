@@ -44,7 +44,7 @@ training:
   batch_size: 128
   stop: {epochs: 4}
   optimizer: {sgd: {momentum: 0.9, nesterov: true}}
-  weight_decay: {coupled: 5e-4, on: [conv, dense]}
+  weight_decay: {coupled: 5e-4, kinds: [conv, dense]}
   learning_rate: {one_cycle: {peak: 0.1}}
   keep: {last: 2}
 """

@@ -27,8 +27,8 @@ def test_every_network_is_in_a_group() -> None:
 def test_published_errors_stand_apart_from_what_a_network_is() -> None:
     entries = {entry.name: entry for entry in catalogue()}
     assert entries["he2015/resnet110"].to_json()["published"] == [
-        {"error": 6.43, "on": "CIFAR-10", "how": "best of 5 runs"},
-        {"error": 6.61, "deviation": 0.16, "on": "CIFAR-10", "how": "mean of 5 runs"},
+        {"error": 6.43, "dataset": "CIFAR-10", "how": "best of 5 runs"},
+        {"error": 6.61, "deviation": 0.16, "dataset": "CIFAR-10", "how": "mean of 5 runs"},
     ]
     row = next(line for line in markdown(catalogue()).splitlines() if "`he2015/resnet50`" in line)
     assert "| 22.85 | 6.71 | ImageNet, 10-crop |" in row

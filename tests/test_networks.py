@@ -14,7 +14,7 @@ from archbuilder.graph.ops import Multiply
 from archbuilder.keras_model.check import differences
 from tests.zoo import graph_of, spec_of
 
-REFERENCE = "Keras' CIFAR-10 ResNet example"
+KERAS_EXAMPLE = "Keras' CIFAR-10 example"
 PAPER = "He et al. 2015, arXiv:1512.03385, section 4.2"
 IMAGENET = "He et al. 2015, arXiv:1512.03385, table 1"
 IDENTITY = "He et al. 2016, arXiv:1603.05027, table 4, and KaimingHe/resnet-1k-layers"
@@ -35,7 +35,7 @@ class Published(NamedTuple):
 
 
 PROJECTIONS = (16 * 32 + 32) + (32 * 64 + 64)
-"""What the two projections of the reference code hold, biases included; a plain network has none."""
+"""What the two projections of Keras' example hold, biases included; a plain network has none."""
 GATES = 18 * (16 * 16 + 16) + (16 * 32 + 32) + 17 * (32 * 32 + 32) + (32 * 64 + 64) + 17 * (64 * 64 + 64)
 """A 1x1 convolution with bias in each of 54 units."""
 CONVOLUTIONS = GATES + 18 * (16 + 32 + 64)
@@ -46,17 +46,17 @@ PROJECTION_NORMS = 2 * (64 + 128 + 256)
 """Post-activation ResNet-164 has a norm on each of its three projections, pre-activation has none."""
 
 TABLE = {
-    "resnet20_v1": Published(273_066, 274_442, "40.8 M", 20, REFERENCE),
-    "resnet32_v1": Published(467_946, 470_218, "69.1 M", 32, REFERENCE),
-    "resnet44_v1": Published(662_826, 665_994, "97.4 M", 44, REFERENCE),
-    "resnet56_v1": Published(857_706, 861_770, "125.7 M", 56, REFERENCE),
-    "resnet110_v1": Published(1_734_666, 1_742_762, "253.1 M", 110, REFERENCE),
-    "resnet20_v2": Published(570_602, 574_090, "66.2 M", 20, REFERENCE),
-    "resnet29_v2": Published(843_786, 849_002, None, 29, REFERENCE),
-    "resnet56_v2": Published(1_663_338, 1_673_738, "193.1 M", 56, REFERENCE),
-    "resnet110_v2": Published(3_302_442, 3_323_210, "383.4 M", 110, REFERENCE),
-    "resnet164_v2": Published(4_941_546, 4_972_682, "573.8 M", 164, REFERENCE),
-    "resnet1001_v2": Published(30_347_658, 30_539_498, "3524 M", 1001, REFERENCE),
+    "resnet20_v1": Published(273_066, 274_442, "40.8 M", 20, KERAS_EXAMPLE),
+    "resnet32_v1": Published(467_946, 470_218, "69.1 M", 32, KERAS_EXAMPLE),
+    "resnet44_v1": Published(662_826, 665_994, "97.4 M", 44, KERAS_EXAMPLE),
+    "resnet56_v1": Published(857_706, 861_770, "125.7 M", 56, KERAS_EXAMPLE),
+    "resnet110_v1": Published(1_734_666, 1_742_762, "253.1 M", 110, KERAS_EXAMPLE),
+    "resnet20_v2": Published(570_602, 574_090, "66.2 M", 20, KERAS_EXAMPLE),
+    "resnet29_v2": Published(843_786, 849_002, None, 29, KERAS_EXAMPLE),
+    "resnet56_v2": Published(1_663_338, 1_673_738, "193.1 M", 56, KERAS_EXAMPLE),
+    "resnet110_v2": Published(3_302_442, 3_323_210, "383.4 M", 110, KERAS_EXAMPLE),
+    "resnet164_v2": Published(4_941_546, 4_972_682, "573.8 M", 164, KERAS_EXAMPLE),
+    "resnet1001_v2": Published(30_347_658, 30_539_498, "3524 M", 1001, KERAS_EXAMPLE),
     "he2015/resnet20": Published(269_722, 271_098, "40.6 M", 20, PAPER),
     "he2015/resnet32": Published(464_154, 466_426, "68.9 M", 32, PAPER),
     "he2015/resnet44": Published(658_586, 661_754, "97.2 M", 44, PAPER),
@@ -124,7 +124,7 @@ ROUGHLY = {
 for _depth in (20, 32, 44, 56, 110):
     _twin = TABLE[f"resnet{_depth}_v1"]
     TABLE[f"plain{_depth}_v1"] = Published(
-        _twin.trainable - PROJECTIONS, _twin.total - PROJECTIONS, None, _depth, REFERENCE
+        _twin.trainable - PROJECTIONS, _twin.total - PROJECTIONS, None, _depth, KERAS_EXAMPLE
     )
 for _order in ("original", "norm_after_addition", "relu_before_addition", "relu_preactivation"):
     TABLE[f"he2016/resnet110_{_order}"] = Published(1_727_962, 1_736_058, "252.9 M", 110, ORDERS)

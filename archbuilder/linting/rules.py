@@ -30,9 +30,9 @@ def _l2_with_adam(recipe: Recipe) -> Iterator[Found]:
 
 def _decay_on_norm(recipe: Recipe) -> Iterator[Found]:
     decay = recipe.training.weight_decay
-    off = [kind for kind in decay.on if kind in ("norm", "bias")] if decay else []
+    off = [kind for kind in decay.kinds if kind in ("norm", "bias")] if decay else []
     if off:
-        yield Found(("training", "weight_decay", "on"), f"weight decay acts on {' and '.join(off)} parameters")
+        yield Found(("training", "weight_decay", "kinds"), f"weight decay acts on {' and '.join(off)} parameters")
 
 
 def _best_on_test(recipe: Recipe) -> Iterator[Found]:
@@ -162,7 +162,7 @@ RULES = (
     Rule("l2-with-adam", "Adam divides the gradient by its size, and the pull to zero with it: weights with large "
          "gradients are hardly pulled. adamw with `weight_decay: {decoupled: ...}` pulls all alike.", _l2_with_adam),
     Rule("decay-on-norm", "Scales, shifts and biases are few and do not overfit; pulled to zero, they only hold the "
-         "network back. `on: [conv, dense]` leaves them alone.", _decay_on_norm),
+         "network back. `kinds: [conv, dense]` leaves them alone.", _decay_on_norm),
     Rule("best-on-test", "The best of many epochs on the test set looks better than it is. Hold out training images, "
          "or read the accuracy of the final weights only.", _best_on_test),
     Rule("never-reached", "The rates were made for a longer run. Boundaries as `unit: fraction` go with its length.",

@@ -88,7 +88,7 @@ class Holdout(Short):
 
 
 class OnTest(Kind):
-    """The test set itself, as the reference code does; the best epoch is then chosen on the images that judge it."""
+    """The test set itself, as in Keras' CIFAR-10 example; the best epoch is then chosen on the images that judge it."""
 
     kind: Literal["test"] = "test"
 

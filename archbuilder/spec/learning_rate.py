@@ -71,7 +71,7 @@ class PlateauBeside(PlateauRule):
 
     combine: Literal["multiplied", "overruled"] = Field(
         description="multiplied: what plateau has come to multiplies the schedule's rate. overruled: the schedule sets "
-        "the rate anew each epoch, as in the reference code, so that plateau never acts."
+        "the rate anew each epoch, as in Keras' CIFAR-10 example, so that plateau never acts."
     )
 
     @model_validator(mode="before")
@@ -80,7 +80,7 @@ class PlateauBeside(PlateauRule):
         if isinstance(data, dict) and "combine" not in data:
             raise _problem(
                 "a fixed schedule and plateau would both decide the rate; say how they combine: `combine: multiplied`, "
-                "or `combine: overruled`, as in the reference code, where plateau never acts"
+                "or `combine: overruled`, as in Keras' CIFAR-10 example, where plateau never acts"
             )
         return data
 

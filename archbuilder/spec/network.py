@@ -152,7 +152,7 @@ class Figure(Model):
     error: Percentage = Field(description="The share of test images whose likeliest class is wrong, in percent.")
     top5_error: Percentage | None = Field(None, description="That of images whose class is not among the first five.")
     deviation: Percentage | None = Field(None, description="The standard deviation of the error over several runs.")
-    on: Text = Field(description="The data set, such as CIFAR-10.")
+    dataset: Text = Field(description="The data set, such as CIFAR-10.")
     how: Text | None = Field(None, description="How it was measured, such as 10-crop or mean of 5 runs.")
     source: Text | None = Field(None, description="Where it was published, if not at the source of the network.")
 
@@ -164,7 +164,7 @@ class Figure(Model):
     @property
     def conditions(self) -> str:
         """`CIFAR-10, mean of 5 runs`"""
-        return ", ".join(part for part in (self.on, self.how, self.source) if part)
+        return ", ".join(part for part in (self.dataset, self.how, self.source) if part)
 
 
 class Network(Model):

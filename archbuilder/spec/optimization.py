@@ -54,7 +54,7 @@ class WeightDecay(Model):
 
     coupled: Weight | None = Field(None, description="As the papers and PyTorch: adds it times w to the gradient.")
     decoupled: Weight | None = Field(None, description="As AdamW and SGDW: takes rate times it times w off w.")
-    on: tuple[Weighted, ...] = Field(
+    kinds: tuple[Weighted, ...] = Field(
         ("conv", "dense"), description="Kernels of conv and dense layers, norm (scale and shift), bias."
     )
 
@@ -64,12 +64,12 @@ class WeightDecay(Model):
             raise problem("weight decay is either coupled or decoupled: one of them is expected")
         return self
 
-    @field_validator("on")
+    @field_validator("kinds")
     @classmethod
-    def _on_something(cls, on: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
-        if not on:
+    def _at_least_one(cls, kinds: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+        if not kinds:
             raise problem("at least one of conv, dense, norm, bias is expected")
-        return on
+        return kinds
 
 
 class Clip(Model):

@@ -81,10 +81,10 @@ def test_what_is_not_there(verify: Call, other: str, code: int) -> None:
     assert done.err.startswith("error: there is no ")
 
 
-def test_the_reference_codes_v2_is_not_the_papers(verify: Call, golden: Golden) -> None:
+def test_the_v2_of_keras_example_is_not_the_papers(verify: Call, golden: Golden) -> None:
     done = verify("resnet164_v2", "--against", "he2016/resnet164")
     assert done.code == 1
-    golden("verify/reference_v2.txt", done.out)
+    golden("verify/keras_example_v2.txt", done.out)
 
 
 def test_tensorflow_is_not_loaded() -> None:

@@ -49,7 +49,9 @@ def test_another_spec_is_refused_on_the_command_line(stopped: Path, tiny: Path, 
     ended = nursery.run("train", tiny, "--resume", stopped, "--epochs", 5, "--set", "training.weight_decay=null")
     assert ended.code == 2
     assert "\n  training.stop.epochs: 4 in the run, 5 in the spec" in ended.err
-    assert "\n  training.weight_decay.on: ['conv', 'dense']" in ended.err or "weight_decay.on.0: conv" in ended.err
+    assert (
+        "\n  training.weight_decay.kinds: ['conv', 'dense']" in ended.err or "weight_decay.kinds.0: conv" in ended.err
+    )
 
 
 def test_an_edited_file_is_refused_field_by_field(stopped: Path) -> None:

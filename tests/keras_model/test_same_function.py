@@ -1,4 +1,4 @@
-"""What is built is the same function as the reference code's networks, spelled out here in plain Keras."""
+"""What is built is the same function as the networks of Keras' CIFAR-10 example, spelled out here in plain Keras."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import archbuilder
 keras = pytest.importorskip("keras")
 
 
-class Reference:
-    """Keras' CIFAR-10 ResNet example, in the order in which it makes its layers."""
+class KerasExample:
+    """Keras' CIFAR-10 example, in the order in which it makes its layers."""
 
     def __init__(self) -> None:
         self.weighted: list[Any] = []
@@ -73,17 +73,17 @@ NETWORKS = {"resnet20_v1": (1, 20), "resnet56_v1": (1, 56), "resnet29_v2": (2, 2
 
 
 def both(name: str) -> tuple[Any, Any, list[tuple[Any, Any]]]:
-    """Ours and the reference's with the same random weights, and the layers that hold them in pairs."""
+    """Ours and the example's with the same random weights, and the layers that hold them in pairs."""
     import numpy as np
 
     from archbuilder.graph.naming import layer_name
 
     version, depth = NETWORKS[name]
-    reference = Reference()
-    theirs = (reference.version_1 if version == 1 else reference.version_2)(depth)
+    example = KerasExample()
+    theirs = (example.version_1 if version == 1 else example.version_2)(depth)
     ours = archbuilder.build(name)
     weighted = [ours.get_layer(layer_name(node.name)) for node in archbuilder.expand(name).nodes if node.weights]
-    pairs = list(zip(weighted, reference.weighted, strict=True))
+    pairs = list(zip(weighted, example.weighted, strict=True))
     random = np.random.default_rng(0)
     for our_layer, their_layer in pairs:
         weights = [_like(weight, random) for weight in our_layer.get_weights()]

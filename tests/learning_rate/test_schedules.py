@@ -18,7 +18,7 @@ def make(spec: Any, iterations_per_epoch: int = PER_EPOCH, iterations: int = TOT
     return schedule(parsed, iterations_per_epoch, iterations)
 
 
-REFERENCE = {"steps": {"initial": 1e-3, "unit": "epochs", "drops": {81: 1e-4, 121: 1e-5, 161: 1e-6, 181: 0.5e-6}}}
+KERAS_EXAMPLE = {"steps": {"initial": 1e-3, "unit": "epochs", "drops": {81: 1e-4, 121: 1e-5, 161: 1e-6, 181: 0.5e-6}}}
 TABLE: list[tuple[Any, int, float]] = [
     ({"constant": {"rate": 0.1}}, 0, 0.1),
     ({"constant": {"rate": 0.1}}, 999, 0.1),
@@ -71,10 +71,10 @@ def test_rate_of_an_iteration(spec: Any, iteration: int, rate: float) -> None:
 @pytest.mark.parametrize(("epoch", "before", "after"), [
     (81, 1e-3, 1e-4), (121, 1e-4, 1e-5), (161, 1e-5, 1e-6), (181, 1e-6, 0.5e-6),
 ])  # fmt: skip
-def test_reference_schedule_drops_where_the_reference_code_does(epoch: int, before: float, after: float) -> None:
-    """The reference code tests `epoch > 80`, counting from zero: epoch 81 is the first one at the new rate."""
+def test_the_schedule_of_keras_example_drops_where_it_does(epoch: int, before: float, after: float) -> None:
+    """Keras' CIFAR-10 example tests `epoch > 80`, counting from zero: epoch 81 is the first one at the new rate."""
     per_epoch = 1563
-    rates = make(REFERENCE, per_epoch, 200 * per_epoch)
+    rates = make(KERAS_EXAMPLE, per_epoch, 200 * per_epoch)
     assert rates.rate(epoch * per_epoch - 1) == before
     assert rates.rate(epoch * per_epoch) == after
 
@@ -176,7 +176,7 @@ def test_plateau_multiplies_a_fixed_schedule() -> None:
 
 
 def test_an_overruled_plateau_never_acts() -> None:
-    """As in the reference code, whose schedule sets the rate anew each epoch."""
+    """As in Keras' CIFAR-10 example, whose schedule sets the rate anew each epoch."""
     made = make({"steps": {**DROPS, "plateau": {**BESIDE, "combine": "overruled"}}})
     assert made.plateau is None
     assert [made.rate(i) for i in (319, 320, 480)] == [1.0, 0.1, 0.01]

@@ -28,13 +28,13 @@ training:
   accumulate: 1
   stop: {epochs: 20}
   optimizer: {sgd: {momentum: 0.9, nesterov: true}}
-  weight_decay: {coupled: 1e-4, on: [conv, dense]}
+  weight_decay: {coupled: 1e-4, kinds: [conv, dense]}
   learning_rate: {steps: {initial: 0.1, unit: epochs, drops: {10: 0.01}, warmup: {iterations: 10}}}
 """
 CASES = [
     ("warmup: {iterations: 10}", "plateau: {combine: overruled}", "plateau-overruled", "plateau"),
     ("sgd: {momentum: 0.9, nesterov: true}", "adam: {}", "l2-with-adam", "coupled"),
-    ("[conv, dense]", "[conv, norm, bias]", "decay-on-norm", "on"),
+    ("[conv, dense]", "[conv, norm, bias]", "decay-on-norm", "kinds"),
     ("{holdout: 133}", "test", "best-on-test", "validation"),
     ("10: 0.01", "10: 0.01, 20: 0.001", "never-reached", "20"),
     ("unit: epochs, drops: {10:", "unit: iterations, drops: {200:", "never-reached", "200"),
@@ -84,7 +84,7 @@ def test_training_that_stops_before_the_rate_can_fall() -> None:
         assert codes("quickstart", plateau, early) == expected
 
 
-def test_the_reference_recipe_names_its_flaws() -> None:
+def test_the_recipe_of_keras_example_has_its_flaws_named() -> None:
     assert codes("resnet20_v1") == {"plateau-overruled", "l2-with-adam", "best-on-test"}
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archbuilder.errors import SpecError
-from archbuilder.spec.document import MAX_CHARACTERS, dump, parse
+from archbuilder.spec.document import MAX_CHARACTERS, Data, dump, parse
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(
+    path.relative_to(ROOT)
+    for folder in ("specs", "examples", "archbuilder/library")
+    for path in (ROOT / folder).rglob("*.yaml")
+)
 
 
 def test_scalars_are_those_of_yaml_1_2() -> None:
@@ -16,6 +27,26 @@ def test_scalars_are_those_of_yaml_1_2() -> None:
         "a": 1e-4, "b": "no", "c": 31, "d": 15, "e": None, "f": "on", "g": "12:30", "h": True, "i": "1_000",
         "j": "2024-01-01",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_other_readers_read_what_we_read(file: Path) -> None:
+    """YAML 1.1 takes keys such as `on` for true. It also takes `1e-4` for text, which is a number in YAML 1.2."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert _by_yaml_1_1(parse(text, str(file)).data) == _by_yaml_1_1(yaml.safe_load(text))
+
+
+def _by_yaml_1_1(data: Data) -> object:
+    """The data in a form in which 1 and true are different keys; text that is a number is that number."""
+    match data:
+        case dict():
+            return [(type(key), key, _by_yaml_1_1(value)) for key, value in data.items()]
+        case list():
+            return [_by_yaml_1_1(value) for value in data]
+        case str():
+            return (float, float(data)) if re.fullmatch(r"\d+e-?\d+", data) else data
+        case _:
+            return (type(data), data)
 
 
 def test_every_key_and_value_keeps_its_place() -> None:

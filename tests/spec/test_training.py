@@ -13,7 +13,7 @@ name: net
 input: [8, 8, 1]
 head: [flatten, {dense: {units: 10}}]
 """
-REFERENCE = """training:
+KERAS_EXAMPLE = """training:
   data: {source: cifar10, validation: test}
   normalise: pixel_mean
   augment:
@@ -36,7 +36,7 @@ PAPER = """training:
   batch_size: 128
   stop: {iterations: 64000}
   optimizer: {sgd: {momentum: 0.9, nesterov: false}}
-  weight_decay: {coupled: 1e-4, on: [conv, dense]}
+  weight_decay: {coupled: 1e-4, kinds: [conv, dense]}
   learning_rate: {steps: {initial: 0.1, drops: {32000: 0.01, 48000: 0.001}, unit: iterations}}
 """
 SHORT = """training:
@@ -58,8 +58,8 @@ def training(section: str) -> Training:
     return found
 
 
-def test_reference_recipe() -> None:
-    recipe = training(REFERENCE)
+def test_recipe_of_keras_example() -> None:
+    recipe = training(KERAS_EXAMPLE)
     assert recipe.data == data.Data(source=data.Cifar10(), validation=data.OnTest())
     assert recipe.augment == (
         augmentation.Shift(fraction=0.1, fill="nearest"),
@@ -78,7 +78,7 @@ def test_papers_recipe() -> None:
     assert recipe.data.validation == data.Holdout(amount=5000)
     assert recipe.augment == (augmentation.PadCrop(pad=4), augmentation.Flip())
     assert recipe.optimizer == optimization.Sgd(momentum=0.9, nesterov=False)
-    assert recipe.weight_decay == optimization.WeightDecay(coupled=1e-4, on=("conv", "dense"))
+    assert recipe.weight_decay == optimization.WeightDecay(coupled=1e-4, kinds=("conv", "dense"))
     assert recipe.learning_rate == Steps(initial=0.1, drops={32000: 0.01, 48000: 0.001})
 
 
@@ -102,7 +102,7 @@ ALL = SHORT.replace("one_cycle: {peak: 1e-3, warmup: {iterations: 10}}", "piecew
 """  # fmt: skip
 
 
-@pytest.mark.parametrize("section", [REFERENCE, PAPER, SHORT, ALL])
+@pytest.mark.parametrize("section", [KERAS_EXAMPLE, PAPER, SHORT, ALL])
 def test_a_dumped_recipe_loads_to_itself(section: str) -> None:
     spec = load(section)
     assert load_text(spec.dump(), "dump.yaml").training == spec.training
@@ -127,8 +127,8 @@ MISTAKES = [
     ("optimizer: adam", "optimizer: {adam: {beta1: 0.9}}", "unknown-key", "beta1"),
     ("optimizer: adam", "optimizer: adamw", "bad-training", "optimizer"),
     ("seed: 0", "weight_decay: {coupled: 1e-4, decoupled: 1e-4}", "bad-training", "{coupled: 1e-4, decoupled: 1e-4}"),
-    ("seed: 0", "weight_decay: {coupled: 1e-4, on: []}", "bad-training", "[]"),
-    ("seed: 0", "weight_decay: {coupled: 1e-4, on: [convs]}", "bad-value", "convs"),
+    ("seed: 0", "weight_decay: {coupled: 1e-4, kinds: []}", "bad-training", "[]"),
+    ("seed: 0", "weight_decay: {coupled: 1e-4, kinds: [convs]}", "bad-value", "convs"),
     ("seed: 0", "weight_decay: {l2: 1e-4}", "unknown-key", "l2"),
     ("seed: 0", "seed: -1", "bad-value", "-1"),
     ("121: 1e-5", "80: 1e-5", "bad-rate", "80"),
@@ -159,8 +159,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("old", "new", "code", "token"), MISTAKES)
 def test_a_mistake_is_shown_at_its_token(old: str, new: str, code: str, token: str) -> None:
-    assert REFERENCE.count(old) == 1
-    section = REFERENCE.replace(old, new)
+    assert KERAS_EXAMPLE.count(old) == 1
+    section = KERAS_EXAMPLE.replace(old, new)
     with pytest.raises(SpecError) as caught:
         load(section)
     shown = [(one.code, one.span) for one in caught.value.diagnostics]
@@ -168,6 +168,6 @@ def test_a_mistake_is_shown_at_its_token(old: str, new: str, code: str, token: s
 
 
 def test_boundaries_in_epochs_and_fractions_need_not_be_whole() -> None:
-    drops = training(REFERENCE.replace("81: 1e-4", "80.5: 1e-4")).learning_rate
+    drops = training(KERAS_EXAMPLE.replace("81: 1e-4", "80.5: 1e-4")).learning_rate
     assert isinstance(drops, Steps)
     assert list(drops.drops) == [80.5, 121, 161, 181]

@@ -37,7 +37,11 @@ class Stopper(Reporter):
 
 @pytest.fixture(scope="module")
 def spec(tiny: Path) -> Spec:
-    edits = ["training.stop.epochs=2", "training.seed=3", "published=[{error: 1.5, on: digits, how: mean of 2 runs}]"]
+    edits = [
+        "training.stop.epochs=2",
+        "training.seed=3",
+        "published=[{error: 1.5, dataset: digits, how: mean of 2 runs}]",
+    ]
     return load(tiny, edits)
 
 
@@ -79,7 +83,7 @@ def test_the_summary(whole: Sweep) -> None:
     summary = whole.summary
     assert summary is not None
     assert [run["seed"] for run in summary["runs"]] == [3, 4, 5]
-    assert summary["published"] == [{"error": 1.5, "on": "digits", "how": "mean of 2 runs"}]
+    assert summary["published"] == [{"error": 1.5, "dataset": "digits", "how": "mean of 2 runs"}]
     for which, found in summary["test_error"].items():
         low, middle, high = sorted(100 - 100 * run[which]["test_accuracy"] for run in summary["runs"])
         mean = (low + middle + high) / 3

@@ -41,7 +41,7 @@ training:
   batch_size: 128
   stop: {epochs: 2}
   optimizer: {sgd: {momentum: 0.9}}
-  weight_decay: {coupled: 5e-2, on: [conv, dense, norm, bias]}
+  weight_decay: {coupled: 5e-2, kinds: [conv, dense, norm, bias]}
   learning_rate: {constant: {rate: 0.05}}
 """
 POST = """\

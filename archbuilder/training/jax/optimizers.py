@@ -30,7 +30,7 @@ class Optimizer:
 def make_optimizer(training: Training, weights: Tensors, kinds: Sequence[str]) -> Optimizer:
     """The optimizer of a spec for weights of these kinds: conv, dense, norm or bias."""
     plain, decay, clip = _plain(training.optimizer, weights), training.weight_decay, training.clip
-    rule = _decaying(plain.rule, decay, [kind in decay.on for kind in kinds]) if decay else plain.rule
+    rule = _decaying(plain.rule, decay, [kind in decay.kinds for kind in kinds]) if decay else plain.rule
     return Optimizer(_clipping(rule, clip) if clip else rule, plain.state)
 
 

@@ -52,7 +52,7 @@ def _plain(optimizer: spec.Optimizer, variables: Sequence[Variable]) -> Optimize
 
 
 def _with_decay(inner: Optimizer, decay: spec.WeightDecay, kinds: Mapping[str, str], model: keras.Model) -> Optimizer:
-    chosen = [kinds.get(variable.path) in decay.on for variable in model.trainable_variables]
+    chosen = [kinds.get(variable.path) in decay.kinds for variable in model.trainable_variables]
     variables = [variable.value for variable in model.trainable_variables]
     if decay.coupled is not None:
         return CoupledDecay(inner, variables, [decay.coupled * one for one in chosen])

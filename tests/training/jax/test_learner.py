@@ -42,7 +42,7 @@ training:
 """
 SGD = """\
   optimizer: {sgd: {momentum: 0.9, nesterov: true}}
-  weight_decay: {coupled: 1e-3, on: [conv, dense]}
+  weight_decay: {coupled: 1e-3, kinds: [conv, dense]}
 """
 ADAM = """\
   optimizer: adam
