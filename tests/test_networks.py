@@ -214,7 +214,7 @@ def test_graph_is_keras(name: str) -> None:
 def test_three_units_a_stage_are_keras(name: str) -> None:
     """The first, the last and one between them are all the kinds of units that a stage of a deep network has."""
     shorter = [f"stages.{number}.units=3" for number in range(len(spec_of(name).network.stages))]
-    graph = archbuilder.graph(name, shorter)
+    graph = archbuilder.expand(name, shorter)
     assert depth(graph) < 40
     assert differences(graph, archbuilder.build(name, shorter)) == []
 
