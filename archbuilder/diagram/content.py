@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
-from typing import Literal
+from typing import Literal, assert_never
 
 from archbuilder.diagram.flow import Box, Flow, Fork, Kind, Line, Panel, Side, Stroke, Words
 from archbuilder.graph import ops
@@ -30,23 +30,6 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 STROKES: dict[ShortcutKind | None, Stroke] = {
     "identity": "solid", "projection": "dashed", "parameter-free": "dotted", None: "solid"
 }  # fmt: skip
-KINDS: dict[type, Kind] = {
-    ops.Conv: "conv", ops.Dense: "dense", ops.Norm: "norm", ops.LocalResponseNorm: "norm",
-    ops.Activation: "activation", ops.MaxPool: "pool", ops.AveragePool: "pool", ops.GlobalAveragePool: "pool",
-    ops.Add: "merge", ops.Multiply: "merge", ops.Concat: "merge", ops.Gate: "merge",
-}  # fmt: skip
-SYMBOLS: dict[type, str] = {ops.Add: "+", ops.Multiply: TIMES, ops.Concat: "concat", ops.Gate: "gate"}
-MINOR = (
-    ops.Norm,
-    ops.LocalResponseNorm,
-    ops.Activation,
-    ops.Dropout,
-    ops.StochasticDepth,
-    ops.Scale,
-    ops.Flatten,
-    ops.Pad,
-)
-"""Ops that are told beside a convolution, not in a line of their own."""
 
 
 def content(graph: Graph, level: Level) -> Flow:
@@ -94,7 +77,7 @@ def _elements(series: Series, level: Level) -> Flow:
 
 def _layer(element: Node | Parallel) -> Box | Fork:
     if isinstance(element, Node):
-        return Box(element.name, ((Words(_words(element)),),), _kind(element.op))
+        return Box(element.name, ((Words(_words(element)),),), element.op.family)
     main, sides = _split(element)
     flows = [Side(_elements(element.paths[index], "layer"), _stroke(element, index), ()) for index in sides]
     return Fork(_elements(element.paths[main], "layer"), tuple(flows), _merge(element.merge, ()))
@@ -113,7 +96,7 @@ def _stroke(parallel: Parallel, index: int) -> Stroke:
 
 def _merge(node: Node, after: Sequence[Node]) -> Box:
     """A merge, with the norm and activation that follow it."""
-    line = (Words(SYMBOLS[type(node.op)]), *(Words(_words(minor), faint=True) for minor in after))
+    line = (Words(_symbol(node.op)), *(Words(_words(minor), faint=True) for minor in after))
     return Box([node, *after][-1].name, (line,), "merge")
 
 
@@ -121,8 +104,19 @@ def _words(node: Node) -> str:
     return times(f"input, {show(node.shape)}" if isinstance(node.op, ops.Input) else node_words(node))
 
 
-def _kind(op: Op) -> Kind:
-    return KINDS.get(type(op), "other")
+def _symbol(merge: Op) -> str:
+    assert isinstance(merge, ops.Merge)
+    match merge:
+        case ops.Add():
+            return "+"
+        case ops.Multiply():
+            return TIMES
+        case ops.Concat():
+            return "concat"
+        case ops.Gate():
+            return "gate"
+        case _:
+            assert_never(merge)
 
 
 def _summaries(series: Series, level: Level) -> Iterator[Box | Fork]:
@@ -203,13 +197,25 @@ def _inlined(series: Series) -> Iterator[Node | Parallel]:
 
 
 def _major(element: Node | Parallel) -> bool:
-    return isinstance(element, Parallel) or not isinstance(element.op, MINOR)
+    """Whether it has a line of its own; what is minor is told beside a convolution."""
+    if isinstance(element, Parallel):
+        return True
+    match element.op:
+        case ops.Elementwise() | ops.LocalResponseNorm() | ops.Flatten() | ops.Pad():
+            return False
+        case (
+            ops.Input() | ops.Conv() | ops.MaxPool() | ops.AveragePool() | ops.GlobalAveragePool() | ops.Dense()
+            | ops.Subsample() | ops.PadChannels() | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
+        ):  # fmt: skip
+            return True
+        case _:
+            assert_never(element.op)
 
 
 def _row_kind(row: Row, previous: Kind) -> Kind:
     """The kind of what a row is about; an inner merge goes with the row before."""
     main = next(filter(_major, row), row[0])
-    return previous if isinstance(main, Parallel) else _kind(main.op)
+    return previous if isinstance(main, Parallel) else main.op.family
 
 
 def _line(row: Row, level: Level) -> Line:
@@ -229,4 +235,4 @@ def _told(element: Node | Parallel) -> Words:
     op = element.merge.op
     assert isinstance(op, ops.Merge)
     names = [op.paths[index] for index in _split(element)[1]]
-    return Words(f"{SYMBOLS[type(op)]} {', '.join(names)}")
+    return Words(f"{_symbol(op)} {', '.join(names)}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind = Literal["conv", "norm", "activation", "pool", "dense", "merge", "other"]
+from archbuilder.graph.ops import Family
+
+Kind = Family
 Stroke = Literal["solid", "dashed", "dotted"]
 
 

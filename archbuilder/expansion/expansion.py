@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -15,6 +15,7 @@ from archbuilder.expansion.repetition import ExpandedUnit
 from archbuilder.expansion.scope import Problem, Scope
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, node
+from archbuilder.graph.words import op_name
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import Conditional, Layer, Layers, Merge, Use
 from archbuilder.spec.loading import Spec, in_order
@@ -24,12 +25,7 @@ from archbuilder.spec.problems import locate
 from archbuilder.spec.values import shown
 
 MAX_NODES = 50_000
-_MERGES: dict[str, Callable[[tuple[str, ...]], ops.Merge]] = {
-    "add": ops.Add,
-    "concat": ops.Concat,
-    "multiply": ops.Multiply,
-    "gate": ops.Gate,
-}
+_MERGES: dict[str, Callable[[tuple[str, ...]], ops.Merge]] = {op_name(one(())): one for one in get_args(ops.Merge)}
 
 
 def expand(spec: Spec) -> Graph:
@@ -54,10 +50,9 @@ class _Expansion:
         """The last node of each part, by the part's name."""
         self.problems: dict[tuple[str, Span | None], Diagnostic] = {}
         self.namer = Namer()
-        defaults = spec.network.defaults
-        models = {"conv": defaults.conv, "norm": defaults.norm, "dense": defaults.dense}
         self.defaults: dict[str, dict[str, Any]] = {
-            kind: {name: getattr(model, name) for name in model.model_fields_set} for kind, model in models.items()
+            kind: {name: getattr(model, name) for name in model.model_fields_set}
+            for kind, model in spec.network.defaults
         }
 
     def note(self, problem: Problem) -> None:
@@ -70,7 +65,7 @@ class _Expansion:
         training = self.network.training
         if training is None or training.weight_decay is None:
             return
-        doubled = next((one for one in self.nodes if isinstance(one.op, ops.Conv | ops.Dense) and one.op.l2), None)
+        doubled = next((one for one in self.nodes if any(weight.l2 for weight in one.weights)), None)
         if doubled is not None:
             message = f"the recipe decays weights, and l2 of the layers does so too, such as that of {doubled.name}"
             place = self.spec.place.at("training", "weight_decay")

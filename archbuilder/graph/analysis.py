@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import prod
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, assert_never
 
 from archbuilder.graph.network import Graph, Node
-from archbuilder.graph.ops import Add, Concat, Conv, Dense, Gate, Input, Merge, Multiply, StochasticDepth
+from archbuilder.graph.ops import Add, Concat, Gate, Input, Merge, Multiply, StochasticDepth
 
 ShortcutKind = Literal["identity", "projection", "parameter-free"]
 Series: TypeAlias = "tuple[Node | Parallel, ...]"
@@ -51,11 +51,13 @@ def depth(graph: Graph) -> int:
     depths: dict[str, int] = {}
     for node in graph.nodes:
         before = max((depths[name] for name in _counted_inputs(node)), default=0)
-        depths[node.name] = before + isinstance(node.op, Conv | Dense)
+        depths[node.name] = before + any(weight.kind == "kernel" for weight in node.weights)
     return max(depths[name] for name in graph.outputs)
 
 
 def _counted_inputs(node: Node) -> Sequence[str]:
+    if not isinstance(node.op, Merge):
+        return node.inputs
     match node.op:
         case Multiply() | Gate():
             return node.inputs[:1]
@@ -63,7 +65,7 @@ def _counted_inputs(node: Node) -> Sequence[str]:
             pairs = zip(node.inputs, node.op.paths, strict=True)
             return [name for name, path in pairs if path != "shortcut"] or node.inputs
         case _:
-            return node.inputs
+            assert_never(node.op)
 
 
 def activation_bytes(node: Node) -> int:
@@ -140,13 +142,18 @@ def flatten(elements: Series) -> Iterator[Node]:
 def shortcut(parallel: Parallel) -> int | None:
     """Which path of a merge is its shortcut: the one called so, a gate's carry, or the only identity of a sum."""
     op = parallel.merge.op
-    if isinstance(op, Merge) and "shortcut" in op.paths:
+    assert isinstance(op, Merge)
+    if "shortcut" in op.paths:
         return op.paths.index("shortcut")
-    if isinstance(op, Gate):
-        return 1
-    if isinstance(op, Add | Concat) and sum(not path for path in parallel.paths) == 1:
-        return parallel.paths.index(())
-    return None
+    match op:
+        case Gate():
+            return 1
+        case Add() | Concat():
+            return parallel.paths.index(()) if sum(not path for path in parallel.paths) == 1 else None
+        case Multiply():
+            return None
+        case _:
+            assert_never(op)
 
 
 def shortcut_kind(parallel: Parallel) -> ShortcutKind | None:

@@ -1,15 +1,18 @@
 """The ops of a network graph: a closed set, one frozen dataclass each.
 
 An op knows the shape it returns, the weights it holds and the multiply-adds it costs, for one image and given
-the shapes that arrive. Shapes are `(height, width, channels)` or `(features,)`. Backends match over `Op` and end in
-`assert_never`, so that the type checker lists what a new op still needs.
+the shapes that arrive. Shapes are `(height, width, channels)` or `(features,)`.
+
+Every op stands in one of the unions at the end. Whoever treats ops differently asks an op for what it says of itself,
+or matches over a union and ends in `assert_never`, so that the type checker lists what a new op still needs. `family`
+has no default: an op that does not say it is listed wherever it is asked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -24,6 +27,12 @@ NamedInitializer = Literal[
 Function = Literal[
     "relu", "relu6", "elu", "gelu", "silu", "hard_sigmoid", "hard_silu", "sigmoid", "softplus", "softmax", "tanh"
 ]
+Family = Literal["conv", "dense", "norm", "activation", "pool", "merge", "other"]
+"""What ops have in common for people: a colour in diagrams, a kind of layer in files, a word in a recipe's decay."""
+MergeName = Literal["add", "concat", "multiply", "gate"]
+"""The names of merges in the language."""
+WeightKind = Literal["kernel", "bias", "scale", "shift", "moving_mean", "moving_variance"]
+"""What a weight does in its op; the moving statistics are followed while training, not trained."""
 
 
 class ShapeError(ValueError):
@@ -45,11 +54,18 @@ Initializer = NamedInitializer | Normal
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """One weight tensor of an op, in Keras' layout; `trainable` is false for moving statistics."""
+    """One weight tensor of an op, in Keras' layout."""
 
     name: str
+    """The attribute of the Keras layer that holds it."""
+    kind: WeightKind
     shape: Shape
-    trainable: bool = True
+    l2: float = 0.0
+    """Adds `l2 * sum(weight ** 2)` to the loss (Keras' meaning: a gradient of `2 * l2 * weight`)."""
+
+    @property
+    def trainable(self) -> bool:
+        return self.kind not in ("moving_mean", "moving_variance")
 
     @property
     def size(self) -> int:
@@ -58,10 +74,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """An op of one input that keeps its shape and holds no weights, unless a subclass says otherwise."""
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        return inputs[0]
+    """An op that holds no weights and costs no multiply-adds, unless a subclass says otherwise."""
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         return ()
@@ -69,11 +82,28 @@ class _Base:
     def macs(self, *inputs: Shape) -> int:
         return 0
 
+    def untrained(self) -> Self:
+        """The op without what only says how its weights start and are regularised."""
+        return self
+
+    def frozen_statistics(self) -> Self:
+        """The op with its moving statistics, if it has any, as they are while training."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Elementwise(_Base):
+    """An op of one input that keeps the shape, and each value in its place."""
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return inputs[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Input(_Base):
     """The image that arrives."""
 
+    family: ClassVar[Family] = "other"
     shape: Shape
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -84,6 +114,7 @@ class Input(_Base):
 class Conv(_Base):
     """A 2D convolution `(H, W, C) -> (H', W', filters)`; `groups` splits the channels (groups = C is depthwise)."""
 
+    family: ClassVar[Family] = "conv"
     filters: int
     kernel: Pair
     stride: Pair
@@ -93,7 +124,7 @@ class Conv(_Base):
     bias: bool
     initializer: Initializer
     l2: float
-    """Adds `l2 * sum(kernel ** 2)` to the loss (Keras' meaning: a gradient of `2 * l2 * kernel`)."""
+    """That of the kernel."""
     initial_bias: float = 0.0
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -104,18 +135,27 @@ class Conv(_Base):
         return (rows, columns, self.filters)
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
-        kernel = Weight("kernel", (*self.kernel, inputs[0][2] // self.groups, self.filters))
-        return (kernel, Weight("bias", (self.filters,))) if self.bias else (kernel,)
+        kernel = Weight("kernel", "kernel", (*self.kernel, inputs[0][2] // self.groups, self.filters), self.l2)
+        return (kernel, Weight("bias", "bias", (self.filters,))) if self.bias else (kernel,)
 
     def macs(self, *inputs: Shape) -> int:
         rows, columns, filters = self.output_shape(*inputs)
         return rows * columns * filters * prod(self.kernel) * (inputs[0][2] // self.groups)
 
+    def untrained(self) -> Self:
+        return replace(self, initializer="zeros", initial_bias=0.0, l2=0.0)
+
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """Its size and its dilation."""
+        return self.kernel, self.dilation
+
 
 @dataclass(frozen=True, slots=True)
-class Norm(_Base):
+class Norm(Elementwise):
     """Batch normalisation over all but the channels; `momentum` is the share of the old moving statistics kept."""
 
+    family: ClassVar[Family] = "norm"
     momentum: float
     epsilon: float
     zero_scale: bool
@@ -125,14 +165,21 @@ class Norm(_Base):
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         shape = (inputs[0][-1],)
-        moving = (Weight("moving_mean", shape, trainable=False), Weight("moving_variance", shape, trainable=False))
-        return (Weight("gamma", shape), Weight("beta", shape), *moving)
+        moving = (Weight("moving_mean", "moving_mean", shape), Weight("moving_variance", "moving_variance", shape))
+        return (Weight("gamma", "scale", shape), Weight("beta", "shift", shape), *moving)
+
+    def untrained(self) -> Self:
+        return replace(self, zero_scale=False)
+
+    def frozen_statistics(self) -> Self:
+        return replace(self, frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Activation(_Base):
+class Activation(Elementwise):
     """An activation function, element by element (softmax: over the channels)."""
 
+    family: ClassVar[Family] = "activation"
     function: Function
 
 
@@ -146,10 +193,17 @@ class _Pool(_Base):
         height, width, channels = spatial(inputs[0])
         return (*windows((height, width), self.size, self.stride, self.padding), channels)
 
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """Its size and its dilation."""
+        return self.size, (1, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class MaxPool(_Pool):
     """The maximum of each window; what padding adds never wins."""
+
+    family: ClassVar[Family] = "pool"
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if isinstance(self.padding, tuple):
@@ -163,10 +217,14 @@ class MaxPool(_Pool):
 class AveragePool(_Pool):
     """The mean of each window; `same` leaves its padding out of the mean, symmetric and explicit padding count as 0."""
 
+    family: ClassVar[Family] = "pool"
+
 
 @dataclass(frozen=True, slots=True)
 class GlobalAveragePool(_Base):
     """The mean over height and width `(H, W, C) -> (C,)`."""
+
+    family: ClassVar[Family] = "pool"
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return (spatial(inputs[0])[2],)
@@ -176,6 +234,8 @@ class GlobalAveragePool(_Base):
 class Flatten(_Base):
     """`(H, W, C) -> (H * W * C,)`, channels varying fastest."""
 
+    family: ClassVar[Family] = "other"
+
     def output_shape(self, *inputs: Shape) -> Shape:
         return (prod(inputs[0]),)
 
@@ -184,6 +244,7 @@ class Flatten(_Base):
 class Dense(_Base):
     """A fully connected layer `(features,) -> (units,)`; over an image, at each position alike."""
 
+    family: ClassVar[Family] = "dense"
     units: int
     bias: bool
     initializer: Initializer
@@ -194,31 +255,37 @@ class Dense(_Base):
         return (*inputs[0][:-1], self.units)
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
-        kernel = Weight("kernel", (inputs[0][-1], self.units))
-        return (kernel, Weight("bias", (self.units,))) if self.bias else (kernel,)
+        kernel = Weight("kernel", "kernel", (inputs[0][-1], self.units), self.l2)
+        return (kernel, Weight("bias", "bias", (self.units,))) if self.bias else (kernel,)
 
     def macs(self, *inputs: Shape) -> int:
         return prod(inputs[0]) * self.units
 
+    def untrained(self) -> Self:
+        return replace(self, initializer="zeros", initial_bias=0.0, l2=0.0)
+
 
 @dataclass(frozen=True, slots=True)
-class Dropout(_Base):
+class Dropout(Elementwise):
     """Sets a share of the values to 0 while training and scales the rest by `1 / (1 - rate)`."""
 
+    family: ClassVar[Family] = "other"
     rate: float
 
 
 @dataclass(frozen=True, slots=True)
-class StochasticDepth(_Base):
+class StochasticDepth(Elementwise):
     """Drops a whole path for an image while training and scales it by `1 / (1 - rate)` otherwise (arXiv:1603.09382)."""
 
+    family: ClassVar[Family] = "other"
     rate: float
 
 
 @dataclass(frozen=True, slots=True)
-class Scale(_Base):
+class Scale(Elementwise):
     """Multiplies by a constant."""
 
+    family: ClassVar[Family] = "other"
     factor: float
 
 
@@ -226,6 +293,7 @@ class Scale(_Base):
 class Subsample(_Base):
     """Keeps every `stride`-th row and column, from the first on."""
 
+    family: ClassVar[Family] = "other"
     stride: Pair
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -237,6 +305,7 @@ class Subsample(_Base):
 class Pad(_Base):
     """Zeros around the image."""
 
+    family: ClassVar[Family] = "other"
     amount: Pads
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -248,6 +317,7 @@ class Pad(_Base):
 class PadChannels(_Base):
     """Zero channels after the ones that arrive, until there are `channels`."""
 
+    family: ClassVar[Family] = "other"
     channels: int
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -264,6 +334,7 @@ class LocalResponseNorm(_Base):
     Krizhevsky et al. 2012, section 3.3, does not divide by the size.
     """
 
+    family: ClassVar[Family] = "norm"
     size: int
     alpha: float
     beta: float
@@ -290,10 +361,14 @@ class _Merge(_Base):
 class Add(_Merge):
     """The sum of all paths."""
 
+    family: ClassVar[Family] = "merge"
+
 
 @dataclass(frozen=True, slots=True)
 class Multiply(_Merge):
     """The product of all paths; a path of shape `(C,)` or `(1, 1, C)` weighs the channels of the first."""
+
+    family: ClassVar[Family] = "merge"
 
     def output_shape(self, *inputs: Shape) -> Shape:
         channels = inputs[0][-1]
@@ -306,6 +381,8 @@ class Multiply(_Merge):
 class Concat(_Merge):
     """The channels of all paths, one path after the other."""
 
+    family: ClassVar[Family] = "merge"
+
     def output_shape(self, *inputs: Shape) -> Shape:
         if len({shape[:-1] for shape in inputs}) > 1:
             raise ShapeError(describe(self.paths, inputs))
@@ -316,12 +393,22 @@ class Concat(_Merge):
 class Gate(_Merge):
     """`gate * transform + (1 - gate) * carry`: inputs in the order transform, carry, gate (arXiv:1505.00387, eq. 3)."""
 
+    family: ClassVar[Family] = "merge"
 
-Merge = Add | Multiply | Concat | Gate
-Op = (
-    Input | Conv | Norm | Activation | MaxPool | AveragePool | GlobalAveragePool | Flatten | Dense | Dropout
-    | StochasticDepth | Scale | Subsample | Pad | PadChannels | LocalResponseNorm | Merge
+
+Windowed = Conv | MaxPool | AveragePool
+"""Ops that look at the image through windows of a size, a stride and a padding."""
+Plain = (
+    Activation | MaxPool | AveragePool | GlobalAveragePool | Flatten | Scale | Subsample | Pad | PadChannels
+    | LocalResponseNorm
 )  # fmt: skip
+"""Ops of one input that hold no weights and do the same while training."""
+Weighted = Conv | Norm | Dense
+"""Ops that hold weights."""
+Dropping = Dropout | StochasticDepth
+"""Ops that drop something while training, as often as their `rate` says."""
+Merge = Add | Multiply | Concat | Gate
+Op = Input | Plain | Weighted | Dropping | Merge
 
 
 def spatial(shape: Shape) -> tuple[int, int, int]:

@@ -19,9 +19,6 @@ from archbuilder.graph import ops
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 
-Windowed = ops.Conv | ops.MaxPool | ops.AveragePool
-"""A symbolic Keras tensor; Keras has no public type for it."""
-
 
 def build_model(graph: Graph, seed: int | None = None) -> keras.Model:
     """The Keras model of a graph; with a seed, each layer's initial weights depend on the seed and its path alone."""
@@ -66,14 +63,14 @@ class _Layers:
                 return keras.Input(op.shape, name=self.name)
             case ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate():
                 return self._merge(op, inputs)
-            case ops.Conv() | ops.Norm() | ops.Dense() | ops.Activation():
+            case ops.Conv() | ops.Norm() | ops.Dense():
                 return self._weighted(op, inputs[0])(self._padded(op, inputs[0]))
-            case ops.LocalResponseNorm():
-                return self._local_response_norm(op, inputs[0])
+            case ops.Dropout() | ops.StochasticDepth():
+                return self._dropping(op)(inputs[0])
             case _:
                 return self._plain(op, inputs[0])
 
-    def _weighted(self, op: ops.Conv | ops.Norm | ops.Dense | ops.Activation, tensor: Tensor) -> layers.Layer:
+    def _weighted(self, op: ops.Weighted, tensor: Tensor) -> layers.Layer:
         match op:
             case ops.Conv():
                 return layers.Conv2D(
@@ -92,19 +89,24 @@ class _Layers:
                     op.units, use_bias=op.bias, kernel_initializer=self._initializer(op.initializer),
                     kernel_regularizer=_l2(op.l2), bias_initializer=_constant(op.initial_bias), name=self.name,
                 )  # fmt: skip
-            case ops.Activation():
-                return layers.Activation(op.function, name=self.name)
             case _:
                 assert_never(op)
 
-    def _plain(
-        self,
-        op: ops.MaxPool | ops.AveragePool | ops.GlobalAveragePool | ops.Flatten | ops.Dropout | ops.StochasticDepth
-        | ops.Scale | ops.Subsample | ops.Pad | ops.PadChannels,
-        tensor: Tensor,
-    ) -> Tensor:  # fmt: skip
+    def _dropping(self, op: ops.Dropping) -> layers.Layer:
+        match op:
+            case ops.Dropout():
+                return layers.Dropout(op.rate, seed=self._layer_seed(), name=self.name)
+            case ops.StochasticDepth():
+                shape = (None,) + (1,) * len(self.node.shape)
+                return layers.Dropout(op.rate, noise_shape=shape, seed=self._layer_seed(), name=self.name)
+            case _:
+                assert_never(op)
+
+    def _plain(self, op: ops.Plain, tensor: Tensor) -> Tensor:
         name = self.name
         match op:
+            case ops.Activation():
+                return layers.Activation(op.function, name=name)(tensor)
             case ops.MaxPool():
                 padding = _keras_padding(op, tensor.shape[1:3])
                 return layers.MaxPooling2D(op.size, op.stride, padding, name=name)(self._padded(op, tensor))
@@ -115,11 +117,6 @@ class _Layers:
                 return layers.GlobalAveragePooling2D(name=name)(tensor)
             case ops.Flatten():
                 return layers.Flatten(name=name)(tensor)
-            case ops.Dropout():
-                return layers.Dropout(op.rate, seed=self._layer_seed(), name=name)(tensor)
-            case ops.StochasticDepth():
-                shape = (None,) + (1,) * len(self.node.shape)
-                return layers.Dropout(op.rate, noise_shape=shape, seed=self._layer_seed(), name=name)(tensor)
             case ops.Scale():
                 return layers.Rescaling(op.factor, name=name)(tensor)
             case ops.Subsample():
@@ -130,6 +127,8 @@ class _Layers:
                 # Seen as channels first, the last axis is the columns: stock padding then reaches our channels.
                 missing = op.channels - tensor.shape[-1]
                 return layers.ZeroPadding2D(((0, 0), (0, missing)), data_format="channels_first", name=name)(tensor)
+            case ops.LocalResponseNorm():
+                return self._local_response_norm(op, tensor)
             case _:
                 assert_never(op)
 
@@ -162,7 +161,7 @@ class _Layers:
 
     def _padded(self, op: ops.Op, tensor: Tensor) -> Tensor:
         """Puts padding that Keras' layers cannot do themselves before them."""
-        if not isinstance(op, Windowed) or _keras_padding(op, tensor.shape[1:3]) == "same":
+        if not isinstance(op, ops.Windowed) or _keras_padding(op, tensor.shape[1:3]) == "same":
             return tensor
         pads = _pads(op, tensor.shape[1:3], op.padding)
         if pads == ((0, 0), (0, 0)):
@@ -201,16 +200,16 @@ class _Layers:
         return None if self.seed is None else zlib.crc32(f"{self.seed}/{self.node.name}".encode())
 
 
-def _keras_padding(op: Windowed, size: ops.Pair) -> str:
+def _keras_padding(op: ops.Windowed, size: ops.Pair) -> str:
     """`same` where that pads an image of this size as the op asks, else `valid`."""
     if op.padding == "same" or isinstance(op, ops.AveragePool):  # whose `same` leaves what it pads out of the mean
         return "same" if op.padding == "same" else "valid"
     return "same" if _pads(op, size, op.padding) == _pads(op, size, "same") else "valid"
 
 
-def _pads(op: Windowed, size: ops.Pair, padding: ops.Padding) -> ops.Pads:
-    kernel, dilation = (op.kernel, op.dilation) if isinstance(op, ops.Conv) else (op.size, (1, 1))
-    return ops.resolve_padding(size, kernel, op.stride, padding, dilation)
+def _pads(op: ops.Windowed, size: ops.Pair, padding: ops.Padding) -> ops.Pads:
+    window, dilation = op.window
+    return ops.resolve_padding(size, window, op.stride, padding, dilation)
 
 
 def _constant(value: float) -> keras.Initializer:

@@ -8,7 +8,6 @@ from functools import cached_property
 
 from archbuilder.errors import UsageError
 from archbuilder.expansion.expansion import expand
-from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
@@ -95,12 +94,13 @@ class Recipe:
 
     @property
     def has_norms(self) -> bool:
-        return any(isinstance(node.op, ops.Norm) for node in self.graph.nodes)
+        """Whether the network has moving statistics, which follow those of the batch."""
+        return any(not weight.trainable for node in self.graph.nodes for weight in node.weights)
 
     @property
     def penalised(self) -> Path | None:
         """Where the spec gives layers an l2, if any layer has one."""
-        if not any(isinstance(node.op, ops.Conv | ops.Dense) and node.op.l2 for node in self.graph.nodes):
+        if not any(weight.l2 for node in self.graph.nodes for weight in node.weights):
             return None
         paths = (path for path, value in walk(self.spec.document.data) if path[-1:] == ("l2",) and value)
         return next(paths, ())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Pads, Shape, resolve_padding
 from archbuilder.outline.parts import DEPTHWISE, WHOLE, Item
 
-Window = TypeVar("Window", ops.Conv, ops.MaxPool, ops.AveragePool)
+Window = TypeVar("Window", bound=ops.Windowed)
 NO_PADS: Pads = ((0, 0), (0, 0))
 NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "softmax")
 
@@ -35,7 +35,7 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
             return before if _does_nothing(op, arriving) else [*before, op]
 
 
-def _takes_pad(before: list[Item], op: ops.Conv | ops.AveragePool | ops.MaxPool) -> bool:
+def _takes_pad(before: list[Item], op: ops.Windowed) -> bool:
     """Whether zeros before a layer are its own padding; those of a max pool do not win where nothing is negative."""
     if not before or not isinstance(before[-1], ops.Pad) or op.padding != "valid":
         return False
@@ -75,27 +75,28 @@ def _does_nothing(op: Op, arriving: Shape) -> bool:
             return op.amount == NO_PADS
         case ops.PadChannels():
             return op.channels == arriving[-1]
-        case _:
+        case (
+            ops.Elementwise() | ops.Input() | ops.Conv() | ops.MaxPool() | ops.AveragePool() | ops.GlobalAveragePool()
+            | ops.Flatten() | ops.Dense() | ops.Subsample() | ops.LocalResponseNorm() | ops.Add() | ops.Multiply()
+            | ops.Concat() | ops.Gate()
+        ):  # fmt: skip
             return False
+        case _:
+            assert_never(op)
 
 
 def named_padding(op: Window) -> Window:
     """The padding by its name: `valid` where there is none whatever the size, `symmetric` where amounts are that."""
-    size, dilation = window(op)
+    size, dilation = op.window
     if op.padding == NO_PADS or (size == (1, 1) and isinstance(op.padding, str)):
         return replace(op, padding="valid")
     symmetric = resolve_padding((0, 0), size, (1, 1), "symmetric", dilation)
     return replace(op, padding="symmetric") if op.padding == symmetric else op
 
 
-def window(op: ops.Conv | ops.MaxPool | ops.AveragePool) -> tuple[ops.Pair, ops.Pair]:
-    """The size and the dilation of the window of a layer."""
-    return (op.kernel, op.dilation) if isinstance(op, ops.Conv) else (op.size, (1, 1))
-
-
-def resolved_padding(op: ops.Conv | ops.MaxPool | ops.AveragePool, arriving: Shape) -> Pads | str:
+def resolved_padding(op: ops.Windowed, arriving: Shape) -> Pads | str:
     """What a padding comes to for one size; an average of `same` padding does not count what is padded, others do."""
-    size, dilation = window(op)
+    size, dilation = op.window
     pads = resolve_padding((arriving[0], arriving[1]), size, op.stride, op.padding, dilation)
     uncounted = isinstance(op, ops.AveragePool) and op.padding == "same" and pads != NO_PADS
     return "same" if uncounted else pads

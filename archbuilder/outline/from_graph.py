@@ -46,23 +46,12 @@ def canonical(graph: Graph) -> Hashable:
 
     def plain(op: Op) -> Op:
         shape = next(shapes)
-        if isinstance(op, ops.Conv | ops.MaxPool | ops.AveragePool):
+        if isinstance(op, ops.Windowed):
             op = replace(op, padding=cast(Padding, resolved_padding(op, shape)))
-        return untrained(op)
+        return op.untrained()
 
     ends = () if graph.outputs == (graph.nodes[-1].name,) else _positions(graph)
     return _ordered(mapped(block, plain)), ends
-
-
-def untrained(op: Op) -> Op:
-    """An op without what says how its weights start and are regularised."""
-    match op:
-        case ops.Conv() | ops.Dense():
-            return replace(op, initializer="zeros", initial_bias=0.0, l2=0.0)
-        case ops.Norm():
-            return replace(op, zero_scale=False)
-        case _:
-            return op
 
 
 def _positions(graph: Graph) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Pair, Shape
@@ -19,8 +19,8 @@ DEPTHWISE = 0
 WHOLE: Pair = (0, 0)
 """The size of a pool over the whole image."""
 
-MergeKind = Literal["add", "concat", "multiply", "gate"]
-Strided = ops.Conv | ops.MaxPool | ops.AveragePool | ops.Subsample
+MergeKind = ops.MergeName
+Strided = ops.Windowed | ops.Subsample
 Item: TypeAlias = "Op | Branch"
 Block: TypeAlias = "tuple[Item, ...]"
 

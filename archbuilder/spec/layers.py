@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -20,36 +20,20 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from archbuilder.errors import suggest
+from archbuilder.graph import ops
 from archbuilder.spec.base import Model, named, tagged, under_name
 from archbuilder.spec.expressions import Expression
-from archbuilder.spec.op_layers import (
-    OP_NAMES,
-    Activation,
-    AveragePool,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePool,
-    LocalResponseNorm,
-    MaxPool,
-    Norm,
-    Pad,
-    PadChannels,
-    Scale,
-    StochasticDepth,
-    Subsample,
-)  # fmt: skip
+from archbuilder.spec.op_layers import OP_NAMES, OpLayer
 from archbuilder.spec.values import AnyValue, FlagValue, expression, written
 
-MERGES = ("add", "concat", "multiply", "gate")
+MERGES: tuple[str, ...] = get_args(ops.MergeName)
 GATE_PATHS = ("transform", "carry", "gate")
 
 
 class Merge(Model):
     """Paths from one point that come together again; each is a list of layers, or a shortcut."""
 
-    kind: Literal["add", "concat", "multiply", "gate"]
+    kind: ops.MergeName
     paths: dict[str, Branch]
 
     @classmethod
@@ -167,12 +151,7 @@ def _branch_kind(value: object) -> str:
     return "expression" if isinstance(value, Expression) else "shortcut" if isinstance(value, Use) else "layers"
 
 
-Layer = Annotated[
-    Conv | Norm | Activation | MaxPool | AveragePool | GlobalAveragePool | Flatten | Dense | Dropout | StochasticDepth
-    | Scale | Subsample | Pad | PadChannels | LocalResponseNorm | Merge | Conditional | Use,
-    Field(discriminator="kind"),
-    BeforeValidator(_layer),
-]  # fmt: skip
+Layer = Annotated[OpLayer | Merge | Conditional | Use, Field(discriminator="kind"), BeforeValidator(_layer)]
 Layers = tuple[Layer, ...]
 ExpressionValue = Annotated[
     Expression,

@@ -200,8 +200,9 @@ class LocalResponseNorm(Op):
     bias: WeightValue = Field(2.0, description="The constant k.")
 
 
-OPS = (
-    Conv, Norm, Activation, MaxPool, AveragePool, GlobalAveragePool, Flatten, Dense, Dropout, StochasticDepth, Scale,
-    Subsample, Pad, PadChannels, LocalResponseNorm,
+OpLayer = (
+    Conv | Norm | Activation | MaxPool | AveragePool | GlobalAveragePool | Flatten | Dense | Dropout | StochasticDepth
+    | Scale | Subsample | Pad | PadChannels | LocalResponseNorm
 )  # fmt: skip
-OP_NAMES = tuple(name for member in OPS for name in get_args(member.model_fields["kind"].annotation))
+OPS: tuple[type[Op], ...] = get_args(OpLayer)
+OP_NAMES: tuple[str, ...] = tuple(name for one in OPS for name in get_args(one.model_fields["kind"].annotation))

@@ -11,7 +11,6 @@ from dataclasses import replace
 import keras
 
 from archbuilder.errors import UsageError, suggest
-from archbuilder.graph import ops
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 
@@ -49,4 +48,4 @@ def _parts(nodes: Iterable[Node]) -> set[str]:
 
 
 def _frozen(node: Node) -> Node:
-    return replace(node, op=replace(node.op, frozen=True)) if isinstance(node.op, ops.Norm) else node
+    return replace(node, op=node.op.frozen_statistics())

@@ -130,7 +130,7 @@ def _kind(ranks: Sequence[int]) -> tuple[Kind, Sequence[str]]:
         return "conv", ("kernel", "bias")
     if ranks in ([2], [2, 1]):
         return "dense", ("kernel", "bias")
-    return ("norm", _NORM) if ranks == [1, 1, 1, 1] else ("other", ())
+    return ("norm", _NORM) if ranks in ([1, 1], [1, 1, 1, 1]) else ("other", ())
 
 
 def _as_grouped(kernel: NDArray[Any]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
@@ -157,15 +157,13 @@ def _misfits(node: Node, layer: Layer | None) -> Iterator[str]:
 
 
 def kind(node: Node) -> Kind:
-    match node.op:
-        case ops.Conv():
-            return "conv"
-        case ops.Norm():
-            return "norm"
-        case ops.Dense():
-            return "dense"
-        case _:
+    match node.op.family:
+        case "conv" | "dense" | "norm" as family:
+            return family
+        case "activation" | "pool" | "merge" | "other":
             return "other"
+        case family:
+            assert_never(family)
 
 
 def _shapes(node: Node) -> frozenset[tuple[str, Shape]]:

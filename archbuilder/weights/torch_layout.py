@@ -37,9 +37,11 @@ def _layer(name: str, parts: Arrays, ours: bool) -> Layer:
 
 
 def _kind(parts: Arrays, kernel: str) -> Kind:
-    if _MOVING & parts.keys():
+    if _MOVING & parts.keys() or {"gamma", "beta"} <= parts.keys():
         return "norm"
     match parts[kernel].ndim if kernel in parts else 0:
+        case 1 if "bias" in parts:
+            return "norm"
         case 4:
             return "conv"
         case 2:

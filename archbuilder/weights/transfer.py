@@ -80,7 +80,7 @@ def transfer(path: Path, graph: Graph) -> Transfer:
 def _flattened(graph: Graph, node: Node) -> ops.Shape | None:
     """The shape of the image whose values, flattened, arrive at a node in their order; None where none does."""
     before = graph[node.inputs[0]]
-    while isinstance(before.op, ops.Activation | ops.Dropout | ops.Scale | ops.Norm):
+    while isinstance(before.op, ops.Elementwise):
         before = graph[before.inputs[0]]
     return graph[before.inputs[0]].shape if isinstance(before.op, ops.Flatten) else None
 

@@ -100,7 +100,8 @@ def depth_rule(network: Outline) -> str | None:
     """`6n+2` for n units a stage, where all stages have as many of one kind."""
     counts = {len(stage.units) for stage in network.stages}
     each = {len(main_convs(unit)) for stage in network.stages for unit in stage.units}
-    outside = sum(isinstance(item, ops.Conv | ops.Dense) for item in (*network.stem, *network.head))
+    layers = [item for item in (*network.stem, *network.head) if not isinstance(item, Branch)]
+    outside = sum(layer.family in ("conv", "dense") for layer in layers)
     return f"{len(network.stages) * each.pop()}n+{outside}" if len(counts) == len(each) == 1 else None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 
 from archbuilder.comparison.deviations.deviation import Undoing
 from archbuilder.comparison.wording.phrases import layer
-from archbuilder.comparison.wording.sentences import DESCRIBED, sentence, span, values
+from archbuilder.comparison.wording.sentences import described, sentence, span, values
 from archbuilder.comparison.wording.subjects import Pair, subject
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op
@@ -17,8 +17,6 @@ from archbuilder.outline.canonical import resolved_padding
 from archbuilder.outline.parts import Block, Outline, Stage, Unit, mapped, walk
 from archbuilder.outline.shapes import arrivals, blocks
 
-TRAINING = ("initializer", "initial_bias", "l2", "zero_scale")
-"""Settings that say how weights start and are regularised; they do not make it another network."""
 MOST_VALUES = 3
 """Of one setting, so many different values are told one by one."""
 
@@ -80,7 +78,7 @@ def compare_described(state: Undoing) -> None:
     """Layers outside of the units, and layers other than convolutions, that differ in what one says of them."""
 
     def differences(pair: Pair) -> Iterator[Key]:
-        names = DESCRIBED.get(type(pair.theirs), ())
+        names = described(pair.theirs)
         conv_of_unit = isinstance(pair.theirs, ops.Conv) and pair.in_unit
         if not conv_of_unit and any(getattr(pair.mine, name) != getattr(pair.theirs, name) for name in names):
             yield Key(type(pair.theirs), names, layer(pair.mine), layer(pair.theirs))
@@ -107,8 +105,7 @@ def _drop_equal_paddings(state: Undoing) -> None:
     new = [pair.mine for pair in found]
     for index, pair in enumerate(found):
         mine, theirs = pair.mine, pair.theirs
-        windows = (ops.Conv, ops.MaxPool, ops.AveragePool)
-        if isinstance(mine, windows) and isinstance(theirs, windows) and mine.padding != theirs.padding:
+        if isinstance(mine, ops.Windowed) and isinstance(theirs, ops.Windowed) and mine.padding != theirs.padding:
             here = replace(theirs, padding=mine.padding)
             if resolved_padding(here, pair.arriving) == resolved_padding(theirs, pair.arriving):
                 new[index] = replace(mine, padding=theirs.padding)
@@ -123,6 +120,7 @@ def _compare(state: Undoing, differences: Callable[[Pair], Iterator[Key]]) -> No
             groups[key].append(index)
     current = [pair.mine for pair in found]
     for key, indices in _joined(groups).items():
+        before = current[indices[0]]
         for index in indices:
             theirs = found[index].theirs
             changed = {name: getattr(theirs, name) for name in key.names}
@@ -132,7 +130,7 @@ def _compare(state: Undoing, differences: Callable[[Pair], Iterator[Key]]) -> No
         about = subject(concerned, found, state.theirs, strided)
         message = sentence(about, key.names, key.mine, key.theirs, state.name)
         where = tuple(dict.fromkeys(pair.part for pair in concerned))
-        note = key.names[0] in TRAINING
+        note = before.untrained() == current[indices[0]].untrained()  # that does not make it another network
         state.take(_code(key), message, rebuilt(state.mine, current), where, note)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from archbuilder.comparison.wording.phrases import number, size
 from archbuilder.comparison.wording.subjects import Subject
@@ -10,26 +11,41 @@ from archbuilder.graph import ops
 from archbuilder.graph.ops import Op
 from archbuilder.outline.parts import DEPTHWISE
 
-DESCRIBED: dict[type[Op], tuple[str, ...]] = {
-    ops.Conv: ("filters", "kernel", "stride", "groups", "dilation"),
-    ops.MaxPool: ("size", "stride"),
-    ops.AveragePool: ("size", "stride"),
-    ops.Dense: ("units",),
-    ops.Activation: ("function",),
-    ops.Subsample: ("stride",),
-    ops.Pad: ("amount",),
-    ops.PadChannels: ("channels",),
-    ops.Scale: ("factor",),
-    ops.Dropout: ("rate",),
-    ops.StochasticDepth: ("rate",),
-}
-"""The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`."""
-
 PADDINGS = {
     "same": "same (as TensorFlow does it)",
     "symmetric": "symmetric (as PyTorch and Caffe do it)",
     "valid": "none",
 }
+
+
+def described(op: Op) -> tuple[str, ...]:
+    """The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`."""
+    match op:
+        case ops.Conv():
+            return ("filters", "kernel", "stride", "groups", "dilation")
+        case ops.MaxPool() | ops.AveragePool():
+            return ("size", "stride")
+        case ops.Dense():
+            return ("units",)
+        case ops.Activation():
+            return ("function",)
+        case ops.Subsample():
+            return ("stride",)
+        case ops.Pad():
+            return ("amount",)
+        case ops.PadChannels():
+            return ("channels",)
+        case ops.Scale():
+            return ("factor",)
+        case ops.Dropout() | ops.StochasticDepth():
+            return ("rate",)
+        case (
+            ops.Elementwise() | ops.Input() | ops.GlobalAveragePool() | ops.Flatten() | ops.LocalResponseNorm()
+            | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
+        ):  # fmt: skip
+            return ()  # each setting is told by itself
+        case _:
+            assert_never(op)
 
 
 def values(name: str, mine: object, theirs: object) -> tuple[str, str]:

@@ -10,13 +10,9 @@ from archbuilder.comparison.wording.phrases import Subject, listed, ordinal, uni
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Shape
 from archbuilder.graph.words import op_name
-from archbuilder.outline.canonical import window
 from archbuilder.outline.parts import Outline
 
 __all__ = ["Pair", "Subject", "subject"]
-
-
-Window = ops.Conv | ops.MaxPool | ops.AveragePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,8 @@ class Pair:
     @property
     def has_stride(self) -> bool:
         """Whether it leaves out windows, larger than a pixel: there, `same` and symmetric padding differ."""
-        return isinstance(self.theirs, Window) and self.theirs.stride != (1, 1) and window(self.theirs)[0] != (1, 1)
+        op = self.theirs
+        return isinstance(op, ops.Windowed) and op.stride != (1, 1) and op.window[0] != (1, 1)
 
     @property
     def place(self) -> UnitPlace:

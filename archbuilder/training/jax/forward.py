@@ -37,9 +37,10 @@ class JaxNetwork:
         self.trained: list[keras.Variable] = self._logits.trainable_variables
         self.others: list[keras.Variable] = self._logits.non_trainable_variables
         self._seeds = {
-            layer.seed_generator.state.path: crc32(f"{seed}/{name}".encode())
-            for name, layer in ((node.name, self._layers.get(layer_name(node.name))) for node in graph.nodes)
-            if isinstance(layer, keras.layers.Dropout)
+            layer.seed_generator.state.path: crc32(f"{seed}/{node.name}".encode())
+            for node in graph.nodes
+            if isinstance(node.op, ops.Dropping) and node.op.rate  # at a rate of 0, Keras draws nothing
+            if (layer := self._layers.get(layer_name(node.name)))
         }
 
     def logits(
@@ -80,7 +81,7 @@ class JaxNetwork:
 
     def penalties(self) -> list[float]:
         """What the gradient of each trained weight's l2 takes times the weight."""
-        pulls = {self.weights[name]["kernel"].path: factor for name, factor in penalties(self.graph).items()}
+        pulls = {self.weights[node][name].path: factor for (node, name), factor in penalties(self.graph).items()}
         return [pulls.get(variable.path, 0.0) for variable in self.trained]
 
     def idle(self) -> list[bool]:

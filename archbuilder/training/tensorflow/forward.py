@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, assert_never
 from zlib import crc32
 
 import keras
@@ -111,7 +111,8 @@ class Forward:
 
     def average_moving_statistics(self, mean: Mean) -> None:
         """Takes the means of the moving statistics over all replicas."""
-        variables = [weights[name] for weights in self.weights.values() for name in MOVING if name in weights]
+        moving = ((node.name, one.name) for node in self.graph.nodes for one in node.weights if not one.trainable)
+        variables = [self.weights[node][name] for node, name in moving]
         if not variables:
             return
         flat = mean(tf.concat(variables, 0))
@@ -158,6 +159,8 @@ class _Pass:
 
     def _apply(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:
         match node.op:
+            case ops.Input():
+                return inputs[0]
             case ops.Conv():
                 return self._conv(node, node.op, inputs[0])
             case ops.Norm():
@@ -221,9 +224,15 @@ class _Pass:
         moments = [mean if bias is None else mean + bias, variance]
         self.moments[node.name] = [tf.stop_gradient(moment) for moment in moments]
 
-    def _dropped(self, node: Node, op: ops.Dropout | ops.StochasticDepth, tensor: Tensor) -> Tensor:
-        numbers, ones = self.parameters[node.name], [1] * len(node.shape)
-        shape = [tf.shape(tensor)[0], *ones] if isinstance(op, ops.StochasticDepth) else tf.shape(tensor)
+    def _dropped(self, node: Node, op: ops.Dropping, tensor: Tensor) -> Tensor:
+        numbers = self.parameters[node.name]
+        match op:
+            case ops.Dropout():
+                shape = tf.shape(tensor)
+            case ops.StochasticDepth():
+                shape = [tf.shape(tensor)[0], *[1] * len(node.shape)]
+            case _:
+                assert_never(op)
         kept = tf.random.stateless_uniform(shape, tf.random.fold_in(self.seed, numbers["hash"])) >= numbers["rate"]
         return tf.where(kept, tensor * tf.cast(1 / (1 - numbers["rate"]), tensor.dtype), 0)
 
@@ -254,7 +263,7 @@ def _weights(node: Node, layers: Mapping[str, keras.Layer]) -> dict[str, Variabl
 
 def _numbers(node: Node) -> dict[str, float]:
     """The numbers that dropout and stochastic depth need: the hash of their name, and their rate."""
-    if not isinstance(node.op, ops.Dropout | ops.StochasticDepth):
+    if not isinstance(node.op, ops.Dropping):
         return {}
     return {"hash": crc32(node.name.encode()) % 2**31, "rate": node.op.rate}
 

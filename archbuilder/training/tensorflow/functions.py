@@ -72,15 +72,9 @@ def _product(inputs: Sequence[Tensor]) -> Tensor:
     return result
 
 
-def plain(
-    op: ops.Input | ops.Activation | ops.MaxPool | ops.AveragePool | ops.GlobalAveragePool | ops.Flatten | ops.Scale
-    | ops.Subsample | ops.Pad | ops.PadChannels | ops.LocalResponseNorm,
-    tensor: Tensor,
-) -> Tensor:  # fmt: skip
+def plain(op: ops.Plain, tensor: Tensor) -> Tensor:
     """What an op without parameters makes of images `(n, H, W, C)` or vectors `(n, features)`."""
     match op:
-        case ops.Input():
-            return tensor
         case ops.Activation():
             return _FUNCTIONS[op.function](tensor)
         case ops.MaxPool() | ops.AveragePool():

@@ -59,27 +59,32 @@ def _with_decay(inner: Optimizer, decay: spec.WeightDecay, kinds: Mapping[str, s
     return DecoupledDecay(inner, variables, [(decay.decoupled or 0.0) * one for one in chosen])
 
 
-def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, str]]:
-    """The path of each trainable variable, and what it is: conv, dense, norm or bias."""
+def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, spec.Weighted]]:
+    """The path of each trainable variable, and what weight decay calls it."""
     layers = {layer.name: layer for layer in model.layers}
     for node in graph.nodes:
-        match node.op:
-            case ops.Conv() | ops.Dense():
-                layer = layers[layer_name(node.name)]
-                yield layer.kernel.path, "conv" if isinstance(node.op, ops.Conv) else "dense"
-                if node.op.bias:
-                    yield layer.bias.path, "bias"
-            case ops.Norm():
-                layer = layers[layer_name(node.name)]
-                yield layer.gamma.path, "norm"
-                yield layer.beta.path, "norm"
-            case _:
-                pass
+        for weight in node.weights:
+            if (kind := _kind(node.op, weight)) is not None:
+                yield getattr(layers[layer_name(node.name)], weight.name).path, kind
 
 
-def penalties(graph: Graph) -> dict[str, float]:
-    """The factor of each node's l2: its gradient gains that many times the kernel."""
-    return {node.name: 2 * node.op.l2 for node in graph.nodes if isinstance(node.op, ops.Conv | ops.Dense)}
+def _kind(op: ops.Op, weight: ops.Weight) -> spec.Weighted | None:
+    match weight.kind:
+        case "kernel":
+            return "conv" if op.family == "conv" else "dense"
+        case "bias":
+            return "bias"
+        case "scale" | "shift":
+            return "norm"
+        case "moving_mean" | "moving_variance":
+            return None
+        case _:
+            assert_never(weight.kind)
+
+
+def penalties(graph: Graph) -> dict[tuple[str, str], float]:
+    """The factor of each weight's l2, by node and name: its gradient gains that many times the weight."""
+    return {(node.name, weight.name): 2 * weight.l2 for node in graph.nodes for weight in node.weights if weight.l2}
 
 
 class Sgd:

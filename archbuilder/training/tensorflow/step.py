@@ -175,7 +175,7 @@ class TrainingStep:
 
 def _penalties(forward: Forward) -> list[float]:
     """What the gradient of each trained variable's l2 takes times the variable."""
-    pulls = {forward.weights[name]["kernel"].ref(): factor for name, factor in penalties(forward.graph).items()}
+    pulls = {forward.weights[node][name].ref(): one for (node, name), one in penalties(forward.graph).items()}
     return [pulls.get(variable.ref(), 0.0) for variable in forward.variables]
 
 
