@@ -122,12 +122,12 @@ def _graphviz() -> str:
     """Draws a node, since libraries that are there may still not fit each other."""
     from graphviz import Digraph
 
-    from archbuilder.diagram import render
+    from archbuilder.diagram.files import save
 
     digraph = Digraph()
     digraph.node("x")
     with TemporaryDirectory() as folder:
-        render(digraph, Path(folder) / "x.svg")
+        save(digraph, Path(folder) / "x.svg")
     try:
         import pygraphviz
     except ImportError:

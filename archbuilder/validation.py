@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archbuilder.aliases import Json
 from archbuilder.errors import ArchbuilderError, Diagnostic, SpecError
 from archbuilder.expansion.expansion import expand
 from archbuilder.spec import load
@@ -21,7 +22,7 @@ class Verdict:
     def __str__(self) -> str:
         return self.message
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         problems = [diagnostic.to_json() for diagnostic in self.diagnostics]
         missing = [{"code": "missing", "message": self.message}] if self.exit_code and not problems else []
         return {"spec": self.spec, "valid": self.exit_code == 0, "problems": problems or missing}

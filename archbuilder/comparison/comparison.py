@@ -19,10 +19,10 @@ from archbuilder.comparison.deviations.structure import (
 from archbuilder.comparison.deviations.widths_and_strides import compare_strides, compare_widths
 from archbuilder.comparison.result import Comparison, Identity
 from archbuilder.graph import analysis, ops
-from archbuilder.graph.network import Graph
+from archbuilder.graph.network import Costs, Graph
 from archbuilder.outline.from_graph import canonical, outline, with_longer_stem
 from archbuilder.outline.parts import Outline, Unit, skeleton
-from archbuilder.outline.shapes import Costs, blocks
+from archbuilder.outline.shapes import blocks
 
 STRUCTURE = (
     compare_input, compare_stage_count, compare_unit_counts, compare_stem_and_head, compare_shortcuts, compare_kinds,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archbuilder.aliases import Json
 from archbuilder.comparison.deviations.deviation import Deviation
-from archbuilder.outline.shapes import Costs
+from archbuilder.graph.network import Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Identity:
     depth: int
     costs: Costs
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         return {"name": self.name, "depth": self.depth, **self.costs.to_json()}
 
 
@@ -35,7 +36,7 @@ class Comparison:
     also: tuple[str, ...] = ()
     """Other names of the same network."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         return {
             "spec": self.mine.to_json(),
             "against": self.theirs.to_json(),

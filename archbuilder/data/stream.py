@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from archbuilder.data.dataset import Indices, Pictures, Pixels, Shape
-from archbuilder.data.framing import ImageDraws, crops, frame
+from archbuilder.data.framing import ImageRandom, crops, frame
 from archbuilder.spec.framing import AnyFraming
 
 AHEAD = 2
@@ -52,10 +52,10 @@ class Stream:
             pool.shutdown(cancel_futures=True)
 
     def _image(self, index: int, epoch: int) -> Pixels:
-        def draws(position: int) -> ImageDraws:
-            return ImageDraws(self.seed, position, epoch, index)
+        def random_at(position: int) -> ImageRandom:
+            return ImageRandom(self.seed, position, epoch, index)
 
-        return frame(self.images.image(index), self.steps, self.shape[:2], draws)
+        return frame(self.images.image(index), self.steps, self.shape[:2], random_at)
 
 
 def _stacked(images: list[Future[Pixels]]) -> Pixels:

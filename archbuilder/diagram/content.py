@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
-from typing import Literal
 
+from archbuilder.aliases import Level
 from archbuilder.diagram.flow import Box, Flow, Fork, Kind, Line, Panel, Side, Stroke, Words
 from archbuilder.graph import ops
 from archbuilder.graph.analysis import (
@@ -23,8 +23,6 @@ from archbuilder.graph.analysis import (
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Op, show
 from archbuilder.graph.words import node_words
-
-Level = Literal["stage", "unit", "layer"]
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 STROKES: dict[ShortcutKind | None, Stroke] = {

@@ -17,7 +17,7 @@ RESOLUTION = "150"
 """Of a PNG, in dots per inch."""
 
 
-def render(digraph: Digraph, path: Path) -> None:
+def save(digraph: Digraph, path: Path) -> None:
     """Write a diagram in the format of the path's extension; the file is complete or not there at all.
 
     Raises UsageError for another format and MissingError without any Graphviz.

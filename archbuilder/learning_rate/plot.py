@@ -20,7 +20,7 @@ def is_wide(rates: list[float]) -> bool:
     return min(rates) > 0 and max(rates) / min(rates) >= WIDE
 
 
-def text(table: Timetable, width: int = 60, height: int = 11) -> str:
+def render(table: Timetable, width: int = 60, height: int = 11) -> str:
     """The curve in braille dots."""
     import plotille
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import assert_never
 
+from archbuilder.aliases import Json
 from archbuilder.errors import UsageError
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
@@ -47,7 +48,7 @@ class Timetable:
     curve: tuple[tuple[int, float], ...]
     """Iterations and their rates; a warm-up whose end nobody knows is left out."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         return {name: value for name, value in asdict(self).items() if name != "curve"}
 
 
@@ -138,7 +139,7 @@ def _curve(planned: Schedule, rows: list[Boundary]) -> Iterator[tuple[int, float
         yield iteration, planned.rate(iteration)
 
 
-def render(table: Timetable) -> None:
+def print_timetable(table: Timetable) -> None:
     """Prints the boundaries as a table."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

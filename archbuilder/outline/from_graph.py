@@ -13,7 +13,6 @@ from archbuilder.graph.analysis import Parallel, Section, Series
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Op, Padding
 from archbuilder.graph.words import op_name
-from archbuilder.outline.canonical import reduced, resolved_padding
 from archbuilder.outline.parts import (
     FOLLOWED_STRIDE,
     FOLLOWS,
@@ -29,6 +28,7 @@ from archbuilder.outline.parts import (
     mapped,
     stride,
 )  # fmt: skip
+from archbuilder.outline.reduction import reduced, resolved_padding
 from archbuilder.outline.shapes import through
 
 _STAGE = re.compile(r"stage\d+")
@@ -136,7 +136,7 @@ def _unit(graph: Graph, elements: Series) -> Unit:
     [addition], place = additions, elements.index(additions[0])
     before, residual = _block(graph, elements[:place]), _block(graph, addition.paths[1 - index])
     behind = _block(graph, elements[place + 1 :])
-    layers = _following(_block(graph, addition.paths[index]), residual, addition.merge.shape[-1])
+    layers = _without_followed_numbers(_block(graph, addition.paths[index]), residual, addition.merge.shape[-1])
     return Unit((*before, *residual, *behind), Shortcut(len(before), len(before) + len(residual), layers))
 
 
@@ -152,7 +152,7 @@ def _block(graph: Graph, elements: Series) -> Block:
     return tuple(items)
 
 
-def _following(layers: Block, residual: Block, channels: int) -> Block:
+def _without_followed_numbers(layers: Block, residual: Block, channels: int) -> Block:
     """The layers of a shortcut; a stride and channels that are what the residual path came to are no numbers any more.
 
     Zero padding (option A) has its two layers even where there are no rows to leave out, or no channels to append.
@@ -167,14 +167,14 @@ def _following(layers: Block, residual: Block, channels: int) -> Block:
         items.insert(0, ops.Subsample(FOLLOWED_STRIDE))
     if items == [ops.Subsample(FOLLOWED_STRIDE)]:
         items.append(ops.PadChannels(channels))
-    return _following_channels(items, channels)
+    return _without_followed_channels(items, channels)
 
 
 def _stride(item: Item) -> ops.Pair | None:
     return item.stride if isinstance(item, Strided) else None
 
 
-def _following_channels(items: list[Item], channels: int) -> Block:
+def _without_followed_channels(items: list[Item], channels: int) -> Block:
     for index, item in reversed(list(enumerate(items))):
         if isinstance(item, ops.Conv) and item.filters == channels:
             items[index] = replace(item, filters=FOLLOWS)

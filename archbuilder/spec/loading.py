@@ -224,11 +224,11 @@ def _checked(document: Document) -> Spec:
     except ValidationError as error:
         problems += diagnostics(error, root)
     if problems:
-        raise SpecError(in_order(problems))
+        raise SpecError(sorted_by_place(problems))
     return Spec(network, document)
 
 
-def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+def sorted_by_place(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     """By file, line and column."""
     return sorted(problems, key=lambda one: (one.span.file, *one.span.order()) if one.span else ("", 0, 0))
 

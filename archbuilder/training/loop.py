@@ -26,7 +26,7 @@ from archbuilder.training.run.resume_checks import (
 from archbuilder.training.setup import prepare
 from archbuilder.training.tensorflow.distribution import Engine
 from archbuilder.training.trainer import Trainer
-from archbuilder.weights import Transfer, transfer
+from archbuilder.weights.transfer import Transfer, transfer
 
 
 def train(

@@ -22,8 +22,8 @@ from archbuilder.weights.weight_file import (
     Budget,
     Kind,
     Layer,
-    Source,
     Tensor,
+    WeightFile,
     natural_order,
     tensor,
     widened,
@@ -36,12 +36,12 @@ _EXPANSION = 1000
 """A dataset above a megabyte that declares this many times what is stored is no data but a trap."""
 
 
-def read_hdf5(path: Path) -> Source:
+def read_hdf5(path: Path) -> WeightFile:
     """Raises ArchbuilderError where the file is not one that Keras writes."""
     return _read(path, path.name)
 
 
-def read_archive(path: Path) -> Source:
+def read_archive(path: Path) -> WeightFile:
     """The weights of a `.keras` archive; its configuration, which can hold code, is never looked at."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -56,13 +56,13 @@ def read_archive(path: Path) -> Source:
     return _read(BytesIO(content), path.name)
 
 
-def _read(file: Path | BinaryIO, name: str) -> Source:
+def _read(file: Path | BinaryIO, name: str) -> WeightFile:
     try:
         with h5py.File(file, "r") as root:
             layers = tuple(_layers(root, Budget(name)))
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise ArchbuilderError(f"{name} cannot be read as HDF5 weights: {error}") from error
-    return Source(name, layers, channels_first=False)
+    return WeightFile(name, layers, channels_first=False)
 
 
 def _layers(root: h5py.File, budget: Budget) -> Iterator[Layer]:

@@ -14,7 +14,7 @@ from archbuilder.weights.weight_file import natural_key
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """Where in a network: `stem`, `head` or `stage2/unit1`, and there on the shortcut or not."""
 
     section: str
@@ -31,14 +31,14 @@ class _Row:
     first: tuple[int, int] = (1, 1)
     """What the scheme calls the first stage and the first unit."""
 
-    def place(self, name: str) -> Place | None:
+    def position(self, name: str) -> Position | None:
         found = re.fullmatch(self.pattern, name)
         if found is None:
             return None
         if self.section:
-            return Place(self.section, self.shortcut)
+            return Position(self.section, self.shortcut)
         stage, unit = map(_number, found.groups())
-        return Place(f"stage{stage - self.first[0] + 1}/unit{unit - self.first[1] + 1}", self.shortcut)
+        return Position(f"stage{stage - self.first[0] + 1}/unit{unit - self.first[1] + 1}", self.shortcut)
 
 
 _HUGGING, _EITHER = r"(?:resnet\.)?", "(?:convolution|normalization)"
@@ -70,14 +70,14 @@ _ROWS = (
 )  # fmt: skip
 
 
-def place(name: str) -> Place | None:
+def position(name: str) -> Position | None:
     """Where the layer of this name stands; None for a name that no scheme knows."""
-    return next((found for row in _ROWS if (found := row.place(name))), None)
+    return next((found for row in _ROWS if (found := row.position(name))), None)
 
 
 def scheme(names: Iterable[str]) -> str | None:
     """Whose names at least half of these are; None where no scheme knows as many."""
-    known = [next((row.scheme for row in _ROWS if row.place(name)), None) for name in names]
+    known = [next((row.scheme for row in _ROWS if row.position(name)), None) for name in names]
     counted = [one for one in known if one]
     return max(counted, key=counted.count) if 2 * len(counted) >= len(known) > 0 else None
 

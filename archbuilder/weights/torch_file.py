@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError, MissingError
 from archbuilder.weights.torch_layout import layers
-from archbuilder.weights.weight_file import LIMIT_BYTES, Budget, Source
+from archbuilder.weights.weight_file import LIMIT_BYTES, Budget, WeightFile
 
 _SAFE_SINCE = (2, 6)
 """Before, `weights_only` could be got round (CVE-2025-32434)."""
@@ -24,7 +24,7 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-def read_torch(path: Path) -> Source:
+def read_torch(path: Path) -> WeightFile:
     """Raises MissingError without a sound PyTorch, ArchbuilderError where the file holds more than plain data."""
     torch = _torch(path)
     try:
@@ -37,7 +37,7 @@ def read_torch(path: Path) -> Source:
         reason = str(error).strip().partition("\n")[0]
         raise ArchbuilderError(f"{path} is refused: not weights and plain data alone ({reason})") from error
     found, channels_first = layers(_arrays(torch, content, Budget(path.name)))
-    return Source(path.name, found, channels_first)
+    return WeightFile(path.name, found, channels_first)
 
 
 def _torch(path: Path) -> Any:

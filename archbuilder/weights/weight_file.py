@@ -49,7 +49,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightFile:
     """The layers of a file, in its order."""
 
     file: str

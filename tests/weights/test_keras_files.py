@@ -18,7 +18,7 @@ from archbuilder.cli import main
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph
 from archbuilder.keras_model.build import build_model
-from archbuilder.weights import transfer
+from archbuilder.weights.transfer import transfer
 from tests.weights.conftest import SMALL, torch_state, write_safetensors
 
 pytestmark = [

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
+from archbuilder.aliases import Json
 from archbuilder.graph import ops
+from archbuilder.graph.network import Costs
 from archbuilder.graph.ops import Op
 from archbuilder.outline.parts import Block, Outline, Unit, mapped, skeleton, walk
-from archbuilder.outline.shapes import Costs, costs
+from archbuilder.outline.shapes import costs
 
 UnitPlace = tuple[int, int]
 """Stage and unit, counted from one."""
@@ -32,7 +34,7 @@ class Deviation:
     effect: Costs | None
     """What it adds; None where the costs without it cannot be told."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         effect = self.effect.to_json() if self.effect is not None else None
         return {"code": self.code, "message": self.message, "where": list(self.where), "effect": effect}
 
@@ -49,7 +51,7 @@ class Undoing:
     notes: list[Deviation] = field(default_factory=list)
     """Differences that do not make it another network."""
     costs: Costs | None = field(init=False)
-    """Of my network when the last deviation was undone."""
+    """The costs of my network when the last deviation was undone."""
 
     def __post_init__(self) -> None:
         self.costs = costs(self.mine)

@@ -13,8 +13,8 @@ from archbuilder.comparison.wording.sentences import DESCRIBED, sentence, span, 
 from archbuilder.comparison.wording.subjects import Pair, subject
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op
-from archbuilder.outline.canonical import resolved_padding
 from archbuilder.outline.parts import Block, Outline, Stage, Unit, mapped, walk
+from archbuilder.outline.reduction import resolved_padding
 from archbuilder.outline.shapes import arrivals, blocks
 
 TRAINING = ("initializer", "initial_bias", "l2", "zero_scale")

@@ -10,8 +10,8 @@ from archbuilder.comparison.wording.phrases import Subject, listed, ordinal, uni
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Shape
 from archbuilder.graph.words import op_name
-from archbuilder.outline.canonical import window
 from archbuilder.outline.parts import Outline
+from archbuilder.outline.reduction import window
 
 __all__ = ["Pair", "Subject", "subject"]
 
