@@ -11,11 +11,11 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError
 
 UNFINISHED = ".writing-"
-"""How the name begins under which something is written until it is complete."""
+"""The beginning of the name of a file or folder that is still being written."""
 
 
 def replace_output(path: Path, write: Callable[[Path], object]) -> None:
-    """As `replace_file`, where other processes may write the same file at the same time."""
+    """Replaces a file that other processes may write at the same time; otherwise like `replace_file`."""
     replace_file(path, write, mark=f"{os.getpid()}-")
 
 
@@ -53,7 +53,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def as_archbuilder_error(path: Path | str) -> Iterator[None]:
-    """A full disk or a folder that may not be written to is no fault of ours."""
+    """Turns an OSError, such as that of a full disk, into an ArchbuilderError that names the path."""
     try:
         yield
     except OSError as error:

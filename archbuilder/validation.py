@@ -12,7 +12,7 @@ from archbuilder.spec import load
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with a spec; nothing where the exit code is 0."""
+    """The verdict on a spec: all that is wrong with it; nothing if the exit code is 0."""
 
     spec: str
     exit_code: int

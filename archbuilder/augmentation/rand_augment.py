@@ -105,7 +105,7 @@ def _clipped(images: Tensor) -> Tensor:
 
 
 def _rotate(images: Tensor, levels: Tensor) -> Tensor:
-    """By up to 30 degrees about the middle."""
+    """Rotates by up to 30 degrees about the middle."""
     _, height, width, _ = images.shape
     cosine, sine = tf.cos(levels * (pi / 6)), tf.sin(levels * (pi / 6))
     down, right = (height - 1) / 2, (width - 1) / 2
@@ -147,4 +147,4 @@ OPERATIONS = (
     _identity, _auto_contrast, _equalize, _rotate, _solarize, _colour, _posterize, _contrast, _brightness, _sharpness,
     _shear_x, _shear_y, _translate_x, _translate_y,
 )  # fmt: skip
-"""Those of the paper, section 4, in its order."""
+"""The operations of the paper, section 4, in its order."""

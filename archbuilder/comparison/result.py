@@ -11,7 +11,7 @@ from archbuilder.graph.network import Costs
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the two networks of a comparison are called and come to."""
+    """The name, the depth and the costs of one of the two networks."""
 
     name: str
     depth: int
@@ -23,7 +23,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All in which a network deviates from another; it is the same network if there is nothing."""
+    """Every deviation of a network from another; with none, it is the same network."""
 
     mine: Identity
     theirs: Identity
@@ -50,7 +50,7 @@ class Comparison:
 
 
 def render(found: Comparison) -> str:
-    """The verdict, then one line a deviation with what it adds, then what they come to together."""
+    """The verdict, one line for each deviation with what it adds, then the totals of both networks."""
     return "\n".join([_verdict(found), *_deviations(found), *_notes(found)])
 
 

@@ -20,7 +20,7 @@ class Layer:
     op: str
     """Its name in the language, such as `conv`."""
     words: str
-    """What it does, such as `3x3 conv, 16`."""
+    """Its description, such as `3x3 conv, 16`."""
     inputs: tuple[str, ...]
     output_shape: Shape
     costs: Costs

@@ -1,4 +1,4 @@
-"""What a network costs, as a table."""
+"""The summary of a network as a table."""
 
 from __future__ import annotations
 

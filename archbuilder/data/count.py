@@ -1,4 +1,4 @@
-"""How many training images there are, without reading them."""
+"""The number of training images, without reading them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def _no_chance(position: int) -> ImageRandom:
 
 
 def crops(steps: Sequence[framing.AnyFraming]) -> int:
-    """How many images an image becomes."""
+    """The number of images that an image becomes."""
     return 10 if any(isinstance(step, framing.TenCrop) for step in steps) else 1
 
 

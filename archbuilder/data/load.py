@@ -60,7 +60,7 @@ def _given(path: Path | None, source: ImageFolder | Npz | TfRecord) -> Path:
 
 
 def split(train: SomePictures, validation: Validation, seed: int) -> tuple[SomePictures, SomePictures]:
-    """What is left for training, and what is held out, each in its old order; with `test`, nothing is held out.
+    """The images left for training and those held out, each in their old order; with `test`, none are held out.
 
     A held-out part takes the same share of each class, as nearly as whole images can.
     """

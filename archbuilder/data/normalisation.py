@@ -1,4 +1,4 @@
-"""What is done to pixels before a network sees them: `(x / 255 - offset) * scale`, fitted on the training images."""
+"""The normalisation of pixels: `(x / 255 - offset) * scale`, fitted on the training images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a graph to what its diagram shows at one of three levels: stages, units or layers."""
+"""The content of a diagram at one of three levels: stages, units or layers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MINOR = (
     ops.Flatten,
     ops.Pad,
 )
-"""Ops that are told beside a convolution, not in a line of their own."""
+"""Ops that stand beside a convolution, not in a line of their own."""
 
 
 def content(graph: Graph, level: Level) -> Flow:
@@ -179,7 +179,7 @@ Row = list["Node | Parallel"]
 
 
 def _rows(series: Series) -> list[Row]:
-    """What is told in one line each: a layer with the norm and activation before it, or else behind it."""
+    """The groups of layers that share a line: a layer with the norm and activation before it, or else behind it."""
     elements = list(_inlined(series))
     before = bool(elements) and not _major(elements[0])
     rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""From a spec to a graph: templates are unfolded, expressions evaluated, shapes followed and checked."""
+"""Expands a spec to a graph: templates are unfolded, expressions evaluated, shapes followed and checked."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.learning_rate.timetable import Timetable
 
 WIDE = 20
-"""From this ratio of the highest to the lowest rate on, the axis is logarithmic."""
+"""The ratio of the highest to the lowest rate from which on the axis is logarithmic."""
 ENDINGS = (".png", ".svg", ".pdf")
 
 

@@ -1,4 +1,4 @@
-"""When the learning rate of a spec changes: every boundary in iterations, epochs and the share of the run at once."""
+"""The changes of a learning rate: every boundary in iterations, epochs and the share of the run."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from archbuilder.spec.data import train_images
 from archbuilder.spec.training import Stop, Training
 
 SAMPLES = 400
-"""Points of a curve, besides those on both sides of each boundary."""
+"""The number of points of a curve, besides those on both sides of each boundary."""
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """Where the rate, or its course, changes."""
+    """A point where the rate, or its course, changes."""
 
     what: str
     iteration: int | None
-    """How many have been made before it; none where nobody knows beforehand."""
+    """The number of iterations before it; None if nobody knows beforehand."""
     epoch: float | None
     fraction: float | None
     before: float | None
-    """The rate of the last iteration before it; none before the first."""
+    """The rate of the last iteration before it; None before the first."""
     after: float | None
-    """The rate of the first iteration behind it; none behind the last."""
+    """The rate of the first iteration behind it; None behind the last."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _boundaries(planned: Schedule, first: float) -> Iterator[Boundary]:
 
 
 def _changes(planned: Schedule) -> Iterator[tuple[str, int]]:
-    """What the schedule itself does, and before which iteration."""
+    """The changes that the schedule makes, each with the iteration before which it comes."""
     match spec := planned.spec:
         case rates.Steps():
             yield from (("step", planned.first(boundary, spec.unit)) for boundary in spec.drops)

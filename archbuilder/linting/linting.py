@@ -10,7 +10,7 @@ from archbuilder.spec.loading import Spec, sorted_by_place
 
 
 def lint(spec: Spec) -> list[Diagnostic]:
-    """What contradicts itself in the recipe of a spec, in order; raises SpecError where it has none."""
+    """The contradictions in the recipe of a spec, in order; raises SpecError if it has no recipe."""
     recipe = Recipe(spec)
     return sorted_by_place(
         Diagnostic(rule.code, found.message, Place(spec.document, found.path).key_span, rule.why, "warning")

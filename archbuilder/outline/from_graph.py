@@ -1,4 +1,4 @@
-"""From a graph to its outline, and to the form that two graphs share if they are one network but for names."""
+"""The outline of a graph, and the form that two graphs share if they are one network but for names."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def outline(graph: Graph) -> Outline:
 
 
 def _ends(sections: Sequence[Section]) -> tuple[Series, Series]:
-    """What stands before the first stage, the input left out, and behind the last."""
+    """The layers before the first stage, without the input, and those behind the last."""
     before = list(takewhile(lambda section: not _STAGE.fullmatch(section.name) and section.name != "head", sections))
     behind = [section for section in sections[len(before) :] if not _STAGE.fullmatch(section.name)]
     stem, head = (tuple(chain.from_iterable(one.series for one in part)) for part in (before, behind))
@@ -153,7 +153,7 @@ def _block(graph: Graph, elements: Series) -> Block:
 
 
 def _without_followed_numbers(layers: Block, residual: Block, channels: int) -> Block:
-    """The layers of a shortcut; a stride and channels that are what the residual path came to are no numbers any more.
+    """The layers of a shortcut without the stride and the channels that follow from the residual path.
 
     Zero padding (option A) has its two layers even where there are no rows to leave out, or no channels to append.
     """

@@ -1,4 +1,4 @@
-"""What an outline costs, and the shapes that arrive at its layers."""
+"""The costs of an outline, and the shapes that arrive at its layers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Arrival = tuple[Op, Shape]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What happens on the way through a block: its layers in the order of `walk`, its costs, the shape that leaves."""
+    """The way through a block: its layers in the order of `walk`, its costs, the shape that leaves."""
 
     arrivals: tuple[Arrival, ...]
     costs: Costs | None
@@ -117,7 +117,7 @@ def total(parts: Iterable[Costs | None]) -> Costs | None:
 
 @lru_cache(maxsize=4096)
 def _through_op(op: Op, shape: Shape) -> tuple[Costs | None, Shape]:
-    """What a layer costs and the shape that leaves it; no costs, and a likely shape, where it does not fit."""
+    """The costs of a layer and the shape that leaves it; no costs, and a likely shape, where it does not fit."""
     if isinstance(op, ops.AveragePool) and op.size == WHOLE:
         return Costs(), (1, 1, shape[-1])
     if isinstance(op, ops.PadChannels):

@@ -58,7 +58,7 @@ class Lighting(Short):
 
 
 class RandAugment(Kind):
-    """Some of fourteen changes to place and colour, drawn for each image anew (arXiv:1909.13719)."""
+    """Applies some of fourteen changes to place and colour, drawn for each image anew (arXiv:1909.13719)."""
 
     MOST: ClassVar[int] = 30
 
@@ -91,10 +91,10 @@ class CutMix(Short):
 
 
 Colours = ColourJitter | Lighting | RandAugment
-"""They work on pixels as they are stored; normalisation follows the last of them."""
+"""Augmentations that work on pixels as they are stored; normalisation follows the last of them."""
 Geometry = Shift | PadCrop | Flip | Cutout
 Mixing = MixUp | CutMix
-"""They mix labels, too."""
+"""Augmentations that mix labels, too."""
 Augmentation = Framing | Colours | Geometry | Mixing
 AnyAugmentation = Annotated[Augmentation, *checks(one_of_short(Augmentation, "augmentations"))]
 Augmentations = Annotated[tuple[AnyAugmentation, ...], AfterValidator(check_sizes)]

@@ -111,7 +111,7 @@ def _told_name(group: h5py.Group) -> str | None:
 
 
 def _layer(name: str, arrays: Sequence[tuple[str, NDArray[Any]]], told: str | None = None) -> Layer:
-    """What a layer is follows from the shapes of its weights, which Keras always stores in the same order."""
+    """A layer whose kind follows from the shapes of its weights, which Keras always stores in the same order."""
     if "depthwise" in name or "depthwise_kernel" in arrays[0][0]:
         arrays = [(arrays[0][0], _as_grouped(arrays[0][1])), *arrays[1:]]
     kind, parts = _kind([array.ndim for _, array in arrays])
@@ -153,7 +153,7 @@ def _group(parent: h5py.Group, path: str) -> h5py.Group:
 
 
 def _inside(parent: h5py.Group, path: str, kind: type) -> Any:
-    """What lies at a path, by way of hard links alone."""
+    """The object at a path, by way of hard links alone."""
     for part in path.split("/"):
         link = parent.get(part, getclass=True, getlink=True)
         if link is not h5py.HardLink:

@@ -28,15 +28,15 @@ class Match:
     pairs: Pairs
     how: str
     problems: tuple[str, ...]
-    """What is left over or does not fit, a line a tensor."""
+    """The tensors that are left over or do not fit, a line each."""
     fresh: tuple[str, ...] = ()
     """Why the last dense layer keeps its own initial weights, in one sentence; empty where it does not."""
     doubts: tuple[str, ...] = ()
-    """What the file does not tell."""
+    """Pairs that the file leaves in doubt."""
 
 
 def match(graph: Graph, source: WeightFile) -> Match:
-    """By our own names; else by the names of known schemes; else by the order of layers of the same kind and shapes."""
+    """Matches by our own names, else by those of known schemes, else by the order of layers of a kind and shapes."""
     named = _by_own_names(graph, source)
     if named:
         return _judged(graph, source, named, "by name")
@@ -73,7 +73,7 @@ def _position(node: Node) -> Position:
 
 
 def _by_order(graph: Graph, source: WeightFile) -> Match:
-    """In the first of the possible orders that fits; says where another would fit as well and means something else."""
+    """Matches by the first possible order that fits; says where another fits as well and means something else."""
     tried = [_in_order(order, source.layers) for order in orders(graph)]
     if source.channels_first:
         tried = [*tried[2:], *tried[:2]]
@@ -101,7 +101,7 @@ def _in_order(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
 
 
 def _aligned(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
-    """One by one where there are as many; else the longest runs of the same shapes, and between them one by one."""
+    """Pairs one by one where there are as many; else the longest runs of the same shapes, and what lies between."""
     if len(nodes) == len(layers):
         return {node.name: layer for node, layer in zip(nodes, layers, strict=True)}
     matcher = SequenceMatcher(None, [_shapes(node) for node in nodes], [layer.shapes() for layer in layers], False)

@@ -1,4 +1,4 @@
-"""What other people's names of layers say: which unit, and whether on its shortcut.
+"""Other people's names of layers: which unit they mean, and whether its shortcut.
 
 One row a scheme and part; within its place, a layer is found by its kind and its rank. So `layer2.0.bn2` is the second
 norm on the residual path of the first unit of stage 2, whatever that unit calls it.
@@ -15,7 +15,7 @@ from archbuilder.weights.weight_file import natural_key
 
 @dataclass(frozen=True)
 class Position:
-    """Where in a network: `stem`, `head` or `stage2/unit1`, and there on the shortcut or not."""
+    """A position in a network: `stem`, `head` or `stage2/unit1`, on the shortcut or not."""
 
     section: str
     shortcut: bool = False
@@ -29,7 +29,7 @@ class _Row:
     section: str = ""
     shortcut: bool = False
     first: tuple[int, int] = (1, 1)
-    """What the scheme calls the first stage and the first unit."""
+    """The numbers of the first stage and the first unit in the scheme."""
 
     def position(self, name: str) -> Position | None:
         found = re.fullmatch(self.pattern, name)
@@ -71,12 +71,12 @@ _ROWS = (
 
 
 def position(name: str) -> Position | None:
-    """Where the layer of this name stands; None for a name that no scheme knows."""
+    """The position of the layer of this name; None for a name that no scheme knows."""
     return next((found for row in _ROWS if (found := row.position(name))), None)
 
 
 def scheme(names: Iterable[str]) -> str | None:
-    """Whose names at least half of these are; None where no scheme knows as many."""
+    """The scheme that knows at least half of these names; None if there is none."""
     known = [next((row.scheme for row in _ROWS if row.position(name)), None) for name in names]
     counted = [one for one in known if one]
     return max(counted, key=counted.count) if 2 * len(counted) >= len(known) > 0 else None

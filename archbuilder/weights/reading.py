@@ -1,4 +1,4 @@
-"""Which reader a file is for."""
+"""The reader of a file of weights."""
 
 from __future__ import annotations
 

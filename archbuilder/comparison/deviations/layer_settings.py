@@ -20,7 +20,7 @@ from archbuilder.outline.shapes import arrivals, blocks
 TRAINING = ("initializer", "initial_bias", "l2", "zero_scale")
 """Settings that say how weights start and are regularised; they do not make it another network."""
 MOST_VALUES = 3
-"""Of one setting, so many different values are told one by one."""
+"""The most values of one setting that are named one by one."""
 
 
 def pairs(state: Undoing) -> list[Pair]:
@@ -68,7 +68,7 @@ def rebuilt(network: Outline, new: Sequence[Op]) -> Outline:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What differs: some settings of one kind of layer, from these values to those, in words."""
+    """A difference: settings of one kind of layer, with both values in words."""
 
     op: type[Op]
     names: tuple[str, ...]

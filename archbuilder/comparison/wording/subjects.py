@@ -26,7 +26,7 @@ class Pair:
     mine: Op
     theirs: Op
     arriving: Shape
-    """What arrives at theirs."""
+    """The shape of the input of theirs."""
     part: str
     """`stem`, `stage1/unit2`, `stage1` (what follows its units) or `head`."""
     on_shortcut: bool
@@ -39,7 +39,7 @@ class Pair:
 
     @property
     def has_stride(self) -> bool:
-        """Whether it leaves out windows, larger than a pixel: there, `same` and symmetric padding differ."""
+        """Whether it has a stride and a window larger than a pixel: then `same` and symmetric padding differ."""
         return isinstance(self.theirs, Window) and self.theirs.stride != (1, 1) and window(self.theirs)[0] != (1, 1)
 
     @property

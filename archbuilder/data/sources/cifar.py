@@ -72,12 +72,12 @@ def load(cifar: Cifar, shape: tuple[int, ...], path: Path | None) -> Dataset:
 
 
 def cache_folder() -> Path:
-    """Where Keras keeps its data sets."""
+    """The folder where Keras keeps its data sets."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
 
 
 def cached(cifar: Cifar) -> Path | None:
-    """Where in the cache the data set lies, if it does; it is not read."""
+    """The place of the data set in the cache, if it is there; it is not read."""
     found = _located(cifar, cache_folder()) if cache_folder().is_dir() else None
     return found[0] if found else None
 
