@@ -9,9 +9,11 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "NDArray[Any]"
 Tensor = Any
-"""Of TensorFlow or of JAX."""
+"""A tensor of TensorFlow, Keras or JAX."""
 Variable = Any
-"""Of TensorFlow."""
+"""A variable of TensorFlow."""
 Json = dict[str, Any]
 """An object of a JSON file."""
+Level = Literal["stage", "unit", "layer"]
+"""How finely a network is shown."""
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]

@@ -11,7 +11,8 @@ from archbuilder.spec import Spec, load
 if TYPE_CHECKING:
     import keras
 
-    from archbuilder.costs.summary import Level, Report
+    from archbuilder.aliases import Level
+    from archbuilder.costs.summary import Summary
     from archbuilder.graph.network import Graph
     from archbuilder.training.run.folder import Run
     from archbuilder.training.sweep import Sweep
@@ -35,7 +36,7 @@ def build(
     `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit.
     """
     from archbuilder.keras_model.build import build_model
-    from archbuilder.weights import transfer
+    from archbuilder.weights.transfer import transfer
 
     graph = expand(spec, edits)
     found = None if weights is None else transfer(Path(weights), graph)
@@ -45,18 +46,19 @@ def build(
     return model
 
 
-def summary(spec: SpecLike, edits: Sequence[str] = ()) -> Report:
+def summary(spec: SpecLike, edits: Sequence[str] = ()) -> Summary:
     """What the network of a spec costs: parameters, multiply-adds and activation memory, by stage, unit and layer."""
-    from archbuilder.costs.summary import report
+    from archbuilder.costs.summary import summarise
 
-    return report(expand(spec, edits))
+    return summarise(expand(spec, edits))
 
 
 def draw(spec: SpecLike, path: str | Path, edits: Sequence[str] = (), *, level: Level = "stage") -> Path:
     """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path."""
-    from archbuilder.diagram import diagram, render
+    from archbuilder.diagram.dot import diagram
+    from archbuilder.diagram.files import save
 
-    render(diagram(expand(spec, edits), level), Path(path))
+    save(diagram(expand(spec, edits), level), Path(path))
     return Path(path)
 
 

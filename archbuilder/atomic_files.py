@@ -11,18 +11,18 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError
 
 UNFINISHED = ".writing-"
-"""How the name begins under which something is written until it is complete."""
+"""The beginning of the name of a file or folder that is still being written."""
 
 
 def replace_output(path: Path, write: Callable[[Path], object]) -> None:
-    """As `replace_file`, where other processes may write the same file at the same time."""
+    """Replaces a file that other processes may write at the same time; otherwise like `replace_file`."""
     replace_file(path, write, mark=f"{os.getpid()}-")
 
 
 def replace_file(path: Path, write: Callable[[Path], object], mark: str = "") -> None:
     """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk."""
     beside = path.with_name(f"{UNFINISHED}{mark}{path.name}")
-    with told_in_words(path):
+    with as_archbuilder_error(path):
         try:
             write(beside)
             _sync(beside)
@@ -36,7 +36,7 @@ def replace_file(path: Path, write: Callable[[Path], object], mark: str = "") ->
 def whole_folder(target: Path) -> Iterator[Path]:
     """A hidden folder to write into, which takes its name when everything in it is on disk."""
     folder = target.with_name(UNFINISHED + target.name)
-    with told_in_words(target):
+    with as_archbuilder_error(target):
         target.parent.mkdir(exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -52,8 +52,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def told_in_words(path: Path | str) -> Iterator[None]:
-    """A full disk or a folder that may not be written to is no fault of ours."""
+def as_archbuilder_error(path: Path | str) -> Iterator[None]:
+    """Turns an OSError, such as that of a full disk, into an ArchbuilderError that names the path."""
     try:
         yield
     except OSError as error:

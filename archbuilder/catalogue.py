@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from archbuilder.aliases import Json
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.analysis import depth
 from archbuilder.spec import bundled, load
@@ -26,7 +27,7 @@ class Entry:
     macs: int
     published: tuple[Figure, ...]
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         parameters = {"trainable": self.trainable, "total": self.total}
         about = {"name": self.name, "summary": self.summary, "source": self.source}
         published = [figure.model_dump(exclude_none=True) for figure in self.published]
@@ -87,7 +88,7 @@ def _figures(entry: Entry) -> tuple[list[str], list[str], list[str]]:
     return errors, top5, [figure.conditions for figure in entry.published]
 
 
-def render(entries: Sequence[Entry]) -> None:
+def print_catalogue(entries: Sequence[Entry]) -> None:
     """Prints the specs as a table; on a narrow terminal the summaries take several lines."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

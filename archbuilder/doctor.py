@@ -1,4 +1,4 @@
-"""What a machine offers: each thing that archbuilder can use, whether it is there, and what to do where it is not."""
+"""The check of a machine: each thing that archbuilder can use, whether it is there, and what to do if it is not."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Finding:
 
     name: str
     found: str
-    """What is there; empty where nothing is."""
+    """A description of what is there; empty if nothing is."""
     advice: str = ""
-    """What to do about what is missing."""
+    """Advice on how to get what is missing."""
     is_needed: bool = False
     """Whether nothing can be built or trained without it."""
 
@@ -37,7 +37,7 @@ class Check:
 
     name: str
     look: Callable[[], str]
-    """What was found, or nothing."""
+    """The function that describes what is there; empty text if nothing is."""
     advice: str = ""
     is_needed: bool = False
 
@@ -93,7 +93,7 @@ def _processor() -> str:
 
 
 def _gpus() -> str:
-    """Those that TensorFlow can use; a card that only its driver knows of is no help."""
+    """The GPUs that TensorFlow can use; a card that only its driver knows of is no help."""
     import tensorflow as tf
 
     from archbuilder.training.environment import gpu_name
@@ -122,12 +122,12 @@ def _graphviz() -> str:
     """Draws a node, since libraries that are there may still not fit each other."""
     from graphviz import Digraph
 
-    from archbuilder.diagram import render
+    from archbuilder.diagram.files import save
 
     digraph = Digraph()
     digraph.node("x")
     with TemporaryDirectory() as folder:
-        render(digraph, Path(folder) / "x.svg")
+        save(digraph, Path(folder) / "x.svg")
     try:
         import pygraphviz
     except ImportError:

@@ -34,7 +34,7 @@ class Diagnostic:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        """As a person reads it; characters that a terminal would act on are shown as `?`."""
+        """The message for people; characters that a terminal would act on are shown as `?`."""
         lines = [f"{self._location()}{self.severity}[{self.code}]: {self.message}"]
         if self.span is not None:
             lines += excerpt(self.span)
@@ -103,7 +103,7 @@ class TerminatedError(StoppedError):
 
 
 class UsageError(ArchbuilderError):
-    """What was asked for contradicts itself or what is on disk."""
+    """A request contradicts itself or what is on disk."""
 
     exit_code = 2
 

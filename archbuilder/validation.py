@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archbuilder.aliases import Json
 from archbuilder.errors import ArchbuilderError, Diagnostic, SpecError
 from archbuilder.expansion.expansion import expand
 from archbuilder.spec import load
@@ -11,7 +12,7 @@ from archbuilder.spec import load
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with a spec; nothing where the exit code is 0."""
+    """The verdict on a spec: all that is wrong with it; nothing if the exit code is 0."""
 
     spec: str
     exit_code: int
@@ -21,7 +22,7 @@ class Verdict:
     def __str__(self) -> str:
         return self.message
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         problems = [diagnostic.to_json() for diagnostic in self.diagnostics]
         missing = [{"code": "missing", "message": self.message}] if self.exit_code and not problems else []
         return {"spec": self.spec, "valid": self.exit_code == 0, "problems": problems or missing}

@@ -16,7 +16,7 @@ from archbuilder.augmentation.colour import colour_jitter, lighting
 from archbuilder.augmentation.geometry import cutout, flip, pad_crop, shift
 from archbuilder.augmentation.mixing import cutmix, mixup
 from archbuilder.augmentation.rand_augment import rand_augment
-from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.augmentation.random_numbers import StatelessRandom
 from archbuilder.spec.augmentation import (
     Augmentation,
     ColourJitter,
@@ -24,11 +24,11 @@ from archbuilder.spec.augmentation import (
     CutMix,
     Cutout,
     Flip,
+    Geometry,
     Lighting,
     Mixing,
     MixUp,
     PadCrop,
-    Places,
     RandAugment,
     Shift,
 )
@@ -49,11 +49,11 @@ def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tenso
     def augment(pixels: Tensor, shares: Tensor, indices: Tensor, epoch: Tensor) -> tuple[Tensor, Tensor]:
         images = tf.cast(pixels, tf.float32) if coloured else normalise(pixels)
         for number, step in enumerate(steps, 1):
-            draws = Draws(indices, epoch, seed, number - 1)
+            random = StatelessRandom(indices, epoch, seed, number - 1)
             if isinstance(step, Mixing):
-                images, shares = _mixed(step, images, shares, draws)
+                images, shares = _mixed(step, images, shares, random)
             elif not isinstance(step, Framing):
-                images = _changed(step, images, draws)
+                images = _changed(step, images, random)
             if number == coloured:
                 images = normalise(images)
         return images, shares
@@ -61,31 +61,31 @@ def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tenso
     return augment
 
 
-def _mixed(step: Mixing, images: Tensor, shares: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+def _mixed(step: Mixing, images: Tensor, shares: Tensor, random: StatelessRandom) -> tuple[Tensor, Tensor]:
     match step:
         case MixUp():
-            return mixup(images, shares, draws, step.alpha)
+            return mixup(images, shares, random, step.alpha)
         case CutMix():
-            return cutmix(images, shares, draws, step.alpha)
+            return cutmix(images, shares, random, step.alpha)
         case _:
             assert_never(step)
 
 
-def _changed(step: Colours | Places, images: Tensor, draws: Draws) -> Tensor:
+def _changed(step: Colours | Geometry, images: Tensor, random: StatelessRandom) -> Tensor:
     match step:
         case ColourJitter():
-            return colour_jitter(images, draws, step)
+            return colour_jitter(images, random, step)
         case RandAugment():
-            return rand_augment(images, draws, step)
+            return rand_augment(images, random, step)
         case Lighting():
-            return lighting(images, draws, step.deviation)
+            return lighting(images, random, step.deviation)
         case Shift():
-            return shift(images, draws, step.fraction, step.fill)
+            return shift(images, random, step.fraction, step.fill)
         case PadCrop():
-            return pad_crop(images, draws, step.pad, step.fill)
+            return pad_crop(images, random, step.pad, step.fill)
         case Flip():
-            return flip(images, draws, step.direction == "horizontal")
+            return flip(images, random, step.direction == "horizontal")
         case Cutout():
-            return cutout(images, draws, step.size)
+            return cutout(images, random, step.size)
         case _:
             assert_never(step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from archbuilder.aliases import Tensor
-from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.augmentation.random_numbers import StatelessRandom
 from archbuilder.spec.augmentation import ColourJitter
 
 LUMA = (0.299, 0.587, 0.114)
@@ -19,14 +19,14 @@ COMPONENTS = (
 STRENGTHS = (0.2175, 0.0188, 0.0045)
 
 
-def colour_jitter(images: Tensor, draws: Draws, step: ColourJitter) -> Tensor:
+def colour_jitter(images: Tensor, random: StatelessRandom, step: ColourJitter) -> Tensor:
     """Blends with black, with the mean grey value, and with the grey image, as fb.resnet.torch does.
 
     There, the three come in random order. As nothing is clipped and the shares of grey add up to 1, they commute: any
     order gives what is computed here.
     """
     brightness, contrast, saturation = (
-        for_each_image(1 + (draws.uniform(number) * 2 - 1) * strength)
+        for_each_image(1 + (random.uniform(number) * 2 - 1) * strength)
         for number, strength in enumerate((step.brightness, step.contrast, step.saturation))
     )
     grey = as_grey(images)
@@ -34,9 +34,9 @@ def colour_jitter(images: Tensor, draws: Draws, step: ColourJitter) -> Tensor:
     return brightness * (contrast * (saturation * images + (1 - saturation) * grey) + (1 - contrast) * mean)
 
 
-def lighting(images: Tensor, draws: Draws, deviation: float) -> Tensor:
+def lighting(images: Tensor, random: StatelessRandom, deviation: float) -> Tensor:
     """Adds a random multiple of each principal component of ImageNet's colours (Krizhevsky et al. 2012)."""
-    shares = tf.stack([draws.normal(number) for number in range(3)], -1) * (255 * deviation)
+    shares = tf.stack([random.normal(number) for number in range(3)], -1) * (255 * deviation)
     colours = tf.linalg.matmul(shares * STRENGTHS, COMPONENTS, transpose_b=True)
     return images + colours[:, None, None, :]
 

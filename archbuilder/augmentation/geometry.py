@@ -8,20 +8,20 @@ import tensorflow as tf
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.colour import for_each_image
-from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.augmentation.random_numbers import StatelessRandom
 
 Fill = Literal["nearest", "zero", "reflect"]
 
 
-def shift(images: Tensor, draws: Draws, fraction: float, fill: Fill) -> Tensor:
+def shift(images: Tensor, random: StatelessRandom, fraction: float, fill: Fill) -> Tensor:
     """Moves each image by up to `fraction` of its height and width, with bilinear interpolation.
 
     This is what `width_shift_range` and `height_shift_range` of Keras' ImageDataGenerator do. The pixels between which
     is interpolated are the same for a whole image, and so is their share.
     """
     _, height, width, _ = images.shape
-    down = (draws.uniform(0) * 2 - 1) * fraction * height
-    right = (draws.uniform(1) * 2 - 1) * fraction * width
+    down = (random.uniform(0) * 2 - 1) * fraction * height
+    right = (random.uniform(1) * 2 - 1) * fraction * width
     whole_down, whole_right = tf.floor(down), tf.floor(right)
     wider = _window(images, _places(whole_down, height + 1), _places(whole_right, width + 1), fill)
     share = for_each_image(right - whole_right)
@@ -30,32 +30,34 @@ def shift(images: Tensor, draws: Draws, fraction: float, fill: Fill) -> Tensor:
     return wider[:, :-1] + share * (wider[:, 1:] - wider[:, :-1])
 
 
-def pad_crop(images: Tensor, draws: Draws, pad: int, fill: Fill) -> Tensor:
+def pad_crop(images: Tensor, random: StatelessRandom, pad: int, fill: Fill) -> Tensor:
     """Crops the old size out of the image with `pad` pixels around it, at one of (2 pad + 1)^2 places."""
     _, height, width, _ = images.shape
-    top, left = draws.integer(0, 2 * pad + 1) - pad, draws.integer(1, 2 * pad + 1) - pad
+    top, left = random.integer(0, 2 * pad + 1) - pad, random.integer(1, 2 * pad + 1) - pad
     return _window(images, _places(top, height), _places(left, width), fill)
 
 
-def flip(images: Tensor, draws: Draws, horizontal: bool) -> Tensor:
+def flip(images: Tensor, random: StatelessRandom, horizontal: bool) -> Tensor:
     """Mirrors an image with probability 1/2."""
     _, height, width, _ = images.shape
     size = width if horizontal else height
-    mirrored = draws.integer(0, 2)[:, None] == 1
+    mirrored = random.integer(0, 2)[:, None] == 1
     changed = tf.where(mirrored, tf.range(size - 1, -1, -1), tf.range(size))
     same = tf.range(height if horizontal else width)[None, :]
     return _window(images, *((same, changed) if horizontal else (changed, same)), "nearest")
 
 
-def cutout(images: Tensor, draws: Draws, size: int) -> Tensor:
+def cutout(images: Tensor, random: StatelessRandom, size: int) -> Tensor:
     """Sets a square to zero, whose middle is anywhere in the image."""
-    return tf.where(rectangle(images, draws, 0, size, size), 0.0, images)
+    return tf.where(rectangle(images, random, 0, size, size), 0.0, images)
 
 
-def rectangle(images: Tensor, draws: Draws, number: int, height: int | Tensor, width: int | Tensor) -> Tensor:
+def rectangle(
+    images: Tensor, random: StatelessRandom, number: int, height: int | Tensor, width: int | Tensor
+) -> Tensor:
     """Whether pixels (n, H, W, 1) lie in a rectangle of this size, or of sizes (n,), with its middle anywhere."""
     rows, columns = (
-        _between(draws.integer(number + axis, size) - length // 2, length, size)
+        _between(random.integer(number + axis, size) - length // 2, length, size)
         for axis, (length, size) in enumerate(zip((height, width), images.shape[1:3], strict=True))
     )
     return (rows[:, :, None] & columns[:, None, :])[..., None]

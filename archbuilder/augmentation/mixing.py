@@ -9,20 +9,20 @@ import tensorflow as tf
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.geometry import rectangle
-from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.augmentation.random_numbers import StatelessRandom
 
 
-def mixup(images: Tensor, shares: Tensor, draws: Draws, alpha: float) -> tuple[Tensor, Tensor]:
+def mixup(images: Tensor, shares: Tensor, random: StatelessRandom, alpha: float) -> tuple[Tensor, Tensor]:
     """Blends, in a proportion that each image draws for itself."""
-    kept = draws.beta(0, alpha)
+    kept = random.beta(0, alpha)
     return _blended(images, kept[:, None, None, None]), _blended(shares, kept[:, None])
 
 
-def cutmix(images: Tensor, shares: Tensor, draws: Draws, alpha: float) -> tuple[Tensor, Tensor]:
+def cutmix(images: Tensor, shares: Tensor, random: StatelessRandom, alpha: float) -> tuple[Tensor, Tensor]:
     """Puts a rectangle of the next image in; the label's share is what is left of the image's area."""
     _, height, width, _ = images.shape
-    side = tf.sqrt(1 - draws.beta(0, alpha))
-    replaced = rectangle(images, draws, 1, tf.cast(side * height, tf.int32), tf.cast(side * width, tf.int32))
+    side = tf.sqrt(1 - random.beta(0, alpha))
+    replaced = rectangle(images, random, 1, tf.cast(side * height, tf.int32), tf.cast(side * width, tf.int32))
     kept = 1 - tf.reduce_mean(tf.cast(replaced, tf.float32), (1, 2))
     return tf.where(replaced, _next(images), images), _blended(shares, kept)
 

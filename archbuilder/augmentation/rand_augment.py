@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.colour import as_grey, for_each_image
-from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.augmentation.random_numbers import StatelessRandom
 from archbuilder.spec.augmentation import RandAugment
 
 GREY = 128.0
@@ -21,11 +21,11 @@ SHIFTED = 150 / 331
 """The largest shift: 150 pixels of the 331 of the authors' images."""
 
 
-def rand_augment(images: Tensor, draws: Draws, step: RandAugment) -> Tensor:
+def rand_augment(images: Tensor, random: StatelessRandom, step: RandAugment) -> Tensor:
     images = _clipped(images)
     for turn in range(step.operations):
-        choice = draws.integer(2 * turn, len(OPERATIONS))
-        signs = tf.cast(draws.integer(2 * turn + 1, 2) * 2 - 1, tf.float32)
+        choice = random.integer(2 * turn, len(OPERATIONS))
+        signs = tf.cast(random.integer(2 * turn + 1, 2) * 2 - 1, tf.float32)
         images = _operated(images, choice, signs * (step.magnitude / step.MOST))
     return images
 
@@ -105,7 +105,7 @@ def _clipped(images: Tensor) -> Tensor:
 
 
 def _rotate(images: Tensor, levels: Tensor) -> Tensor:
-    """By up to 30 degrees about the middle."""
+    """Rotates by up to 30 degrees about the middle."""
     _, height, width, _ = images.shape
     cosine, sine = tf.cos(levels * (pi / 6)), tf.sin(levels * (pi / 6))
     down, right = (height - 1) / 2, (width - 1) / 2
@@ -147,4 +147,4 @@ OPERATIONS = (
     _identity, _auto_contrast, _equalize, _rotate, _solarize, _colour, _posterize, _contrast, _brightness, _sharpness,
     _shear_x, _shear_y, _translate_x, _translate_y,
 )  # fmt: skip
-"""Those of the paper, section 4, in its order."""
+"""The operations of the paper, section 4, in its order."""

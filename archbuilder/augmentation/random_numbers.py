@@ -12,7 +12,7 @@ import tensorflow as tf
 from archbuilder.aliases import Tensor
 
 
-class Draws:
+class StatelessRandom:
     """The random numbers of one augmentation for the images of a batch; `number` tells several of an image apart."""
 
     def __init__(self, indices: Tensor, epoch: Tensor, seed: int, position: int) -> None:

@@ -48,7 +48,7 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """What a signal interrupts cleans up behind itself, and says that it was stopped."""
+        """Runs a command; one that a signal interrupts cleans up and says that it was stopped."""
         signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Where the shell closed one of the three, the next file that is opened would take its place, and what is printed.
+    """Opens the standard streams that the shell has closed, since the next opened file would take their place.
 
     Opening takes the lowest number that is free.
     """

@@ -19,9 +19,9 @@ from archbuilder.cli.options import (
 from archbuilder.errors import UsageError
 
 if TYPE_CHECKING:
-    from archbuilder.costs.summary import Level
+    from archbuilder.aliases import Level
     from archbuilder.graph.network import Graph
-    from archbuilder.weights import Transfer
+    from archbuilder.weights.transfer import Transfer
 
 
 @click.command()
@@ -66,10 +66,10 @@ def command(
     graph = expand(load(spec, edits))
     found = _read_weights(weights, graph, as_json)
     if summary or as_json or not (output or check or found):
-        from archbuilder.costs.summary import report
+        from archbuilder.costs.summary import summarise
         from archbuilder.costs.text import render
 
-        costs = report(graph)
+        costs = summarise(graph)
         if as_json:
             print_json(costs.to_json())
         else:
@@ -81,7 +81,7 @@ def command(
 def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | None:
     if path is None:
         return None
-    from archbuilder.weights import transfer
+    from archbuilder.weights.transfer import transfer
 
     found = transfer(path, graph)
     for note in found.notes:

@@ -10,7 +10,7 @@ import click
 from archbuilder.cli.options import edits_option, spec_argument
 
 if TYPE_CHECKING:
-    from archbuilder.diagram import Level
+    from archbuilder.aliases import Level
 
 
 @click.command()
@@ -32,11 +32,12 @@ def command(spec: str, output: Path | None, level: Level, edits: tuple[str, ...]
       archbuilder draw resnet56_v2 -o resnet56.pdf --level unit
       archbuilder draw my_network.yaml -o wider.svg --set stages.2.filters=128
     """
-    from archbuilder.diagram import diagram, render
+    from archbuilder.diagram.dot import diagram
+    from archbuilder.diagram.files import save
     from archbuilder.expansion.expansion import expand
     from archbuilder.spec import load
 
     graph = expand(load(spec, edits))
     path = output or Path(f"{Path(graph.name).name}.svg")
-    render(diagram(graph, level), path)
+    save(diagram(graph, level), path)
     click.echo(path)

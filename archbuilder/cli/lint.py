@@ -23,7 +23,7 @@ def command(spec: str, as_json: bool, edits: tuple[str, ...]) -> None:
       archbuilder lint my_network.yaml
       archbuilder lint resnet20_v1 --set training.optimizer=sgd
     """
-    from archbuilder.linting import lint
+    from archbuilder.linting.linting import lint
     from archbuilder.spec import load
 
     warnings = lint(load(spec, edits))

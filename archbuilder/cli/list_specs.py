@@ -27,4 +27,4 @@ def command(as_json: bool, markdown: bool) -> None:
     elif markdown:
         click.echo(catalogue.markdown(entries), nl=False)
     else:
-        catalogue.render(entries)
+        catalogue.print_catalogue(entries)

@@ -1,4 +1,4 @@
-"""What several commands take alike."""
+"""Arguments and options that several commands share, and how they print."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def print_json(data: object) -> None:
 
 
 def print_table(table: Table) -> None:
-    """In a width of its own where it goes into a file or a pipe: nothing is to be folded at 80 columns there."""
+    """Prints a table; in a file or a pipe it is 200 columns wide, so that nothing is folded at 80."""
     from rich.console import Console
 
     Console(width=None if Console().is_terminal else 200, highlight=False).print(table)

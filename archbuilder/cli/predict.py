@@ -54,7 +54,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
 
 
 def _shown(predictions: Iterator[Prediction], count: int) -> list[Prediction]:
-    """All of them; a terminal shows meanwhile how many there are."""
+    """The list of all predictions; a terminal shows the progress meanwhile."""
     from rich.console import Console
     from rich.progress import track
 

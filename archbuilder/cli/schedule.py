@@ -40,7 +40,7 @@ def command(
       archbuilder schedule mine.yaml --epochs 30 -o curve.svg
     """
     from archbuilder.learning_rate import plot
-    from archbuilder.learning_rate.timetable import render, timetable
+    from archbuilder.learning_rate.timetable import print_timetable, timetable
     from archbuilder.spec import load
 
     loaded = load(spec, edits)
@@ -54,7 +54,7 @@ def command(
     if as_json:
         print_json(found.to_json())
     else:
-        render(found)
-        click.echo(f"\n{plot.text(found)}")
+        print_timetable(found)
+        click.echo(f"\n{plot.render(found)}")
         for note in found.notes:
             click.echo(f"note: {note}")

@@ -11,7 +11,7 @@ from archbuilder.errors import UsageError
 
 
 class SeedsType(click.ParamType[int | tuple[int, ...]]):
-    """How many seeds, or which."""
+    """A number of seeds, or a list of them."""
 
     name = "seeds"
 

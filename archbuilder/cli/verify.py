@@ -27,7 +27,9 @@ def command(spec: str, against: str | None, as_json: bool, edits: tuple[str, ...
       archbuilder verify my_network.yaml
       archbuilder verify resnet20_v1 --against he2015/resnet20 --set shortcut=zero_pad
     """
-    from archbuilder.comparison import compare, nearest_bundled, render
+    from archbuilder.comparison.comparison import compare
+    from archbuilder.comparison.nearest import nearest_bundled
+    from archbuilder.comparison.result import render
     from archbuilder.expansion.expansion import expand
     from archbuilder.spec import load
 

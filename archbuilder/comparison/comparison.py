@@ -19,20 +19,20 @@ from archbuilder.comparison.deviations.structure import (
 from archbuilder.comparison.deviations.widths_and_strides import compare_strides, compare_widths
 from archbuilder.comparison.result import Comparison, Identity
 from archbuilder.graph import analysis, ops
-from archbuilder.graph.network import Graph
+from archbuilder.graph.network import Costs, Graph
 from archbuilder.outline.from_graph import canonical, outline, with_longer_stem
 from archbuilder.outline.parts import Outline, Unit, skeleton
-from archbuilder.outline.shapes import Costs, blocks
+from archbuilder.outline.shapes import blocks
 
 STRUCTURE = (
     compare_input, compare_stage_count, compare_unit_counts, compare_stem_and_head, compare_shortcuts, compare_kinds,
     compare_orders, compare_layers, compare_forks, compare_strides, compare_widths, compare_outputs,
 )  # fmt: skip
-"""From the large to the small; each sees the network without the deviations found before it."""
+"""The comparisons, from large parts to small ones; each sees the network without the deviations found before it."""
 
 
 def compare(mine: Graph, theirs: Graph) -> Comparison:
-    """Whether a network is another one, and all in which it deviates."""
+    """Compares two networks: whether they are the same, and every deviation."""
     same = canonical(mine) == canonical(theirs)
     state = Undoing(*_settled(outline(mine), outline(theirs)), theirs.name)
     for look in STRUCTURE if not same else ():
@@ -51,7 +51,7 @@ def _identity(graph: Graph) -> Identity:
 
 
 def _settled(mine: Outline, theirs: Outline) -> tuple[Outline, Outline]:
-    """Both with the border of stem and first unit at one place, where one of them is plain and so has no fork."""
+    """Both outlines with the same border of stem and first unit; a plain network has no fork that would set it."""
     return _like(mine, theirs), _like(theirs, mine)
 
 
@@ -66,7 +66,7 @@ def _like(one: Outline, other: Outline) -> Outline:
 
 
 def _side_by_side(state: Undoing) -> bool:
-    """Whether all layers stand beside one of their kind; shortcuts that only sizes asked for are made to."""
+    """Whether each layer has one of its kind beside it; lets shortcuts that only sizes asked for follow theirs."""
     if [len(stage.units) for stage in state.mine.stages] != [len(stage.units) for stage in state.theirs.stages]:
         return False
     state.mine = state.with_units(lambda mine, theirs: mine, follow=True)

@@ -16,7 +16,7 @@ from archbuilder.outline.from_graph import canonical
 from archbuilder.spec import Spec, bundled, load
 
 CANDIDATES = 6
-"""So many networks, those with the most layers alike, are compared in full."""
+"""The number of networks, those with the most layers alike, that are compared in full."""
 
 
 def nearest_bundled(mine: Graph) -> Comparison:

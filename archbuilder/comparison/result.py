@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archbuilder.aliases import Json
 from archbuilder.comparison.deviations.deviation import Deviation
-from archbuilder.outline.shapes import Costs
+from archbuilder.graph.network import Costs
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the two networks of a comparison are called and come to."""
+    """The name, the depth and the costs of one of the two networks."""
 
     name: str
     depth: int
     costs: Costs
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         return {"name": self.name, "depth": self.depth, **self.costs.to_json()}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All in which a network deviates from another; it is the same network if there is nothing."""
+    """Every deviation of a network from another; with none, it is the same network."""
 
     mine: Identity
     theirs: Identity
@@ -35,7 +36,7 @@ class Comparison:
     also: tuple[str, ...] = ()
     """Other names of the same network."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         return {
             "spec": self.mine.to_json(),
             "against": self.theirs.to_json(),
@@ -49,7 +50,7 @@ class Comparison:
 
 
 def render(found: Comparison) -> str:
-    """The verdict, then one line a deviation with what it adds, then what they come to together."""
+    """The verdict, one line for each deviation with what it adds, then the totals of both networks."""
     return "\n".join([_verdict(found), *_deviations(found), *_notes(found)])
 
 

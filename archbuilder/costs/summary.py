@@ -4,40 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
+from archbuilder.aliases import Json
 from archbuilder.graph import analysis
-from archbuilder.graph.network import Graph, Node
+from archbuilder.graph.network import Costs, Graph, Node
 from archbuilder.graph.ops import Shape
 from archbuilder.graph.words import node_words, op_name
-
-Level = Literal["stage", "unit", "layer"]
-Json = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """Parameters, multiply-adds of one image, and bytes of the activations of one image in float32."""
-
-    trainable: int = 0
-    total: int = 0
-    macs: int = 0
-    activation_bytes: int = 0
-
-    def __add__(self, other: Costs) -> Costs:
-        return Costs(
-            self.trainable + other.trainable,
-            self.total + other.total,
-            self.macs + other.macs,
-            self.activation_bytes + other.activation_bytes,
-        )
-
-    def to_json(self) -> Json:
-        return {
-            "parameters": {"trainable": self.trainable, "total": self.total},
-            "macs": self.macs,
-            "activation_bytes": self.activation_bytes,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +20,16 @@ class Layer:
     op: str
     """Its name in the language, such as `conv`."""
     words: str
-    """What it does, such as `3x3 conv, 16`."""
+    """Its description, such as `3x3 conv, 16`."""
     inputs: tuple[str, ...]
     output_shape: Shape
     costs: Costs
+    activation_bytes: int
+    """The size of its output for one image in float32."""
 
     def to_json(self) -> Json:
-        shape = list(self.output_shape)
-        inputs = list(self.inputs)
-        return {"name": self.name, "op": self.op, "inputs": inputs, "output_shape": shape, **self.costs.to_json()}
+        about = {"name": self.name, "op": self.op, "inputs": list(self.inputs)}
+        return {**about, "output_shape": list(self.output_shape), **_costs(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +47,12 @@ class Unit:
     def costs(self) -> Costs:
         return _sum(layer.costs for layer in self.layers)
 
+    @property
+    def activation_bytes(self) -> int:
+        return sum(layer.activation_bytes for layer in self.layers)
+
     def to_json(self) -> Json:
-        return {"name": self.name, "output_shape": list(self.output_shape), **self.costs.to_json()}
+        return {"name": self.name, "output_shape": list(self.output_shape), **_costs(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +70,17 @@ class Stage:
     def costs(self) -> Costs:
         return _sum(unit.costs for unit in self.units)
 
+    @property
+    def activation_bytes(self) -> int:
+        return sum(unit.activation_bytes for unit in self.units)
+
     def to_json(self) -> Json:
         units = [unit.to_json() for unit in self.units]
-        return {"name": self.name, "output_shape": list(self.output_shape), **self.costs.to_json(), "units": units}
+        return {"name": self.name, "output_shape": list(self.output_shape), **_costs(self), "units": units}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Summary:
     """What a network costs. The costs of its stages add up to its own, those of a stage's units to the stage's."""
 
     name: str
@@ -116,6 +97,10 @@ class Report:
     @property
     def costs(self) -> Costs:
         return _sum(stage.costs for stage in self.stages)
+
+    @property
+    def activation_bytes(self) -> int:
+        return sum(stage.activation_bytes for stage in self.stages)
 
     @property
     def input_shape(self) -> Shape:
@@ -135,7 +120,7 @@ class Report:
         return {
             "name": self.name,
             "depth": self.depth,
-            **self.costs.to_json(),
+            **_costs(self),
             "input": list(self.input_shape),
             "output": list(self.output_shapes[-1]),
             "outputs": outputs,
@@ -144,19 +129,23 @@ class Report:
         }
 
 
-def report(graph: Graph) -> Report:
-    """The report of a network."""
+def summarise(graph: Graph) -> Summary:
+    """The summary of a network."""
     stages = tuple(
         Stage(stage.name, tuple(Unit(unit.name, tuple(map(_layer, unit.nodes))) for unit in analysis.units(stage)))
         for stage in analysis.stages(graph)
     )
-    return Report(graph.name, analysis.depth(graph), stages, graph.outputs)
+    return Summary(graph.name, analysis.depth(graph), stages, graph.outputs)
 
 
 def _layer(node: Node) -> Layer:
-    costs = Costs(node.trainable, node.parameters, node.macs, analysis.activation_bytes(node))
-    return Layer(node.name, op_name(node.op), node_words(node), node.inputs, node.shape, costs)
+    costs, size = Costs(node.trainable, node.parameters, node.macs), analysis.activation_bytes(node)
+    return Layer(node.name, op_name(node.op), node_words(node), node.inputs, node.shape, costs, size)
 
 
 def _sum(costs: Iterable[Costs]) -> Costs:
     return sum(costs, Costs())
+
+
+def _costs(part: Layer | Unit | Stage | Summary) -> Json:
+    return {**part.costs.to_json(), "activation_bytes": part.activation_bytes}

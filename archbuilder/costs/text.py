@@ -1,11 +1,12 @@
-"""What a network costs, as a table."""
+"""The summary of a network as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from io import StringIO
 
-from archbuilder.costs.summary import Costs, Level, Report, Stage, Unit
+from archbuilder.aliases import Level
+from archbuilder.costs.summary import Layer, Stage, Summary, Unit
 from archbuilder.graph.ops import Shape, show
 
 NOTES = (
@@ -13,28 +14,29 @@ NOTES = (
     "memory: the outputs of all layers for one image, in float32.",
 )
 Row = tuple[str, ...]
-Line = tuple[str, str, Shape, Costs]
-"""A label, what the layer does, the shape of the output and the costs."""
+Part = Layer | Unit | Stage
+Line = tuple[str, str, Part]
+"""A label, what the layer does, and the part that the numbers belong to."""
 HEADINGS: Row = ("", "", "output", "trainable", "total", "macs", "memory")
 
 
-def render(report: Report, level: Level = "unit") -> str:
-    """A report as a table in plain text: one line a stage, with its units or all its layers under it."""
-    scale = _scale(report.costs.macs)
-    rows = (_row(*line, scale) for line in _lines(report, level))
-    table = _table(rows, _row("total", "", report.output_shapes[-1], report.costs, scale))
-    return "\n".join([_title(report), "", table, "", *NOTES])
+def render(summary: Summary, level: Level = "unit") -> str:
+    """A summary as a table in plain text: one line a stage, with its units or all its layers under it."""
+    scale = _scale(summary.costs.macs)
+    rows = (_row(label, words, part.output_shape, part, scale) for label, words, part in _lines(summary, level))
+    table = _table(rows, _row("total", "", summary.output_shapes[-1], summary, scale))
+    return "\n".join([_title(summary), "", table, "", *NOTES])
 
 
-def _title(report: Report) -> str:
-    outputs = ", ".join(map(show, report.output_shapes))
-    return f"{report.name}: depth {report.depth}, input {show(report.input_shape)}, output {outputs}"
+def _title(summary: Summary) -> str:
+    outputs = ", ".join(map(show, summary.output_shapes))
+    return f"{summary.name}: depth {summary.depth}, input {show(summary.input_shape)}, output {outputs}"
 
 
-def _lines(report: Report, level: Level) -> Iterator[Line]:
-    for stage in report.stages:
+def _lines(summary: Summary, level: Level) -> Iterator[Line]:
+    for stage in summary.stages:
         only_layer = stage.name == stage.units[0].layers[0].name
-        yield f"{stage.name}{_unit_count(stage)}", "", stage.output_shape, stage.costs
+        yield f"{stage.name}{_unit_count(stage)}", "", stage
         if level != "stage" and not only_layer:
             for unit in stage.units:
                 yield from _unit_lines(stage, unit, level)
@@ -50,17 +52,17 @@ def _unit_lines(stage: Stage, unit: Unit, level: Level) -> Iterator[Line]:
     nested = unit.name != stage.name or len(stage.units) > 1
     if nested:
         label = "after" if unit.name == stage.name else unit.name.rpartition("/")[2]
-        yield f"  {label}", "", unit.output_shape, unit.costs
+        yield f"  {label}", "", unit
     if level == "layer":
         margin = "    " if nested else "  "
         for layer in unit.layers:
-            yield f"{margin}{layer.name.removeprefix(f'{unit.name}/')}", layer.words, layer.output_shape, layer.costs
+            yield f"{margin}{layer.name.removeprefix(f'{unit.name}/')}", layer.words, layer
 
 
-def _row(label: str, words: str, shape: Shape, costs: Costs, scale: tuple[int, str]) -> Row:
-    divisor, unit = scale
+def _row(label: str, words: str, shape: Shape, part: Part | Summary, scale: tuple[int, str]) -> Row:
+    (divisor, unit), costs = scale, part.costs
     macs = f"{costs.macs / divisor:,.{3 if unit == 'G' else 1}f} {unit}" if costs.macs else ""
-    memory = f"{costs.activation_bytes / 2**20:,.2f} MiB" if costs.activation_bytes else ""
+    memory = f"{part.activation_bytes / 2**20:,.2f} MiB" if part.activation_bytes else ""
     parameters = (f"{number:,}" if number else "" for number in (costs.trainable, costs.total))
     return (label, words, show(shape), *parameters, macs, memory)
 

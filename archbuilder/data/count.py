@@ -1,4 +1,4 @@
-"""How many training images there are, without reading them."""
+"""The number of training images, without reading them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from archbuilder.data.sources import folder as data_folder
+from archbuilder.data.sources import folder
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.spec import data as spec
+from archbuilder.spec.data import Cifar10, Cifar100, Digits, ImageFolder, Npz, Source, Tfds, TfRecord, train_images
 
 
-def count(source: spec.Source, path: Path) -> int:
+def count(source: Source, path: Path) -> int:
     """The number of training images; raises MissingError where they are not there, or cannot be counted."""
     match source:
-        case spec.ImageFolder():
-            folder = data_folder.locate(path)
-            return len(data_folder.files(folder, "train", data_folder.class_names(folder), "RGB"))
-        case spec.Npz():
+        case ImageFolder():
+            place = folder.locate(path)
+            return len(folder.files(place, "train", folder.class_names(place), "RGB"))
+        case Npz():
             return _labels(path)
-        case spec.TfRecord() | spec.Tfds():
+        case TfRecord() | Tfds():
             message = f"the images of a {source.kind} data set are counted only as it is read"
             raise UsageError(f"{message}: say with --images how many there are")
-        case spec.Digits() | spec.Cifar10() | spec.Cifar100():
-            return spec.train_images(source) or 0
+        case Digits() | Cifar10() | Cifar100():
+            return train_images(source) or 0
         case _:
             assert_never(source)
 

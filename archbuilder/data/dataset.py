@@ -25,12 +25,12 @@ class Pictures(Protocol):
 
     @property
     def labels(self) -> Labels:
-        """Of each image, (n,)."""
+        """The class of each image, (n,)."""
         ...
 
     @property
     def extent(self) -> str:
-        """How much there is, for a fingerprint."""
+        """The size of the set in words, for a fingerprint."""
         ...
 
     def __len__(self) -> int: ...
@@ -38,11 +38,11 @@ class Pictures(Protocol):
     def take(self, indices: Indices) -> Self: ...
 
     def digests(self) -> list[bytes]:
-        """What tells each image with its label from the others."""
+        """A digest of each image with its label."""
         ...
 
     def image(self, index: int) -> Image.Image:
-        """At its own size, upright, in the channels of the input."""
+        """An image at its own size, upright, in the channels of the input."""
         ...
 
 
@@ -82,13 +82,13 @@ class Dataset:
     name: str
     classes: tuple[str, ...]
     train: Pictures
-    """In the order of their digests, so that a run is the same whichever layout the images lie in."""
+    """The training images in the order of their digests, so that a run is the same whichever layout they lie in."""
     test: Pictures
-    """In the order that they are stored in."""
+    """The test images in the order that they are stored in."""
     fingerprint: str
     """The sha256 of all digests, in their own order: the same for the same images, in whichever layout."""
     origin: str
-    """Where it was found."""
+    """The file, folder or package that it was read from."""
 
     @classmethod
     def of(cls, name: str, classes: Sequence[str], train: Pictures, test: Pictures, origin: str) -> Dataset:

@@ -20,7 +20,7 @@ Encoded = Path | bytes
 
 
 def mode_of(shape: Shape) -> str:
-    """What Pillow calls images of so many channels."""
+    """Pillow's name for images with the channels of a shape."""
     if shape[2] not in MODES:
         raise UsageError(f"image files have 1, 3 or 4 channels, but the network takes {shape[2]}")
     return MODES[shape[2]]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from archbuilder.data.dataset import Pixels
-from archbuilder.spec import framing as spec
+from archbuilder.spec import framing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,8 +24,8 @@ TRIES = 10
 BILINEAR = 2  # Image.Resampling.BILINEAR
 
 
-class ImageDraws:
-    """The random numbers of one framing step for one image: those of `draws.Draws`, in whole numbers of Python."""
+class ImageRandom:
+    """The random numbers of one framing step for one image: those of `StatelessRandom`, in Python's integers."""
 
     def __init__(self, seed: int, position: int, epoch: int, index: int) -> None:
         self._key = _hash(_hash(_hash(seed) + position) + epoch)
@@ -49,62 +49,65 @@ def _hash(value: int) -> int:
     return value ^ value >> 16
 
 
-def _no_chance(position: int) -> ImageDraws:
-    return ImageDraws(0, position, 0, 0)
+def _no_chance(position: int) -> ImageRandom:
+    return ImageRandom(0, position, 0, 0)
 
 
-def crops(steps: Sequence[spec.AnyFraming]) -> int:
-    """How many images an image becomes."""
-    return 10 if any(isinstance(step, spec.TenCrop) for step in steps) else 1
+def crops(steps: Sequence[framing.AnyFraming]) -> int:
+    """The number of images that an image becomes."""
+    return 10 if any(isinstance(step, framing.TenCrop) for step in steps) else 1
 
 
 def frame(
-    image: Image.Image, steps: Sequence[spec.AnyFraming], size: Size, draws: Callable[[int], ImageDraws] = _no_chance
+    image: Image.Image,
+    steps: Sequence[framing.AnyFraming],
+    size: Size,
+    random_at: Callable[[int], ImageRandom] = _no_chance,
 ) -> Pixels:
-    """(H, W, C), or (crops, H, W, C); `draws` gives the random numbers of the step at a place, if there are any."""
+    """(H, W, C), or (crops, H, W, C); `random_at` gives the random numbers of the step at a position."""
     for position, step in enumerate(steps):
-        if isinstance(step, spec.TenCrop):
+        if isinstance(step, framing.TenCrop):
             return np.stack([_pixels(crop) for crop in _ten_crops(image, size)])
-        image = _apply(step, image, size, draws(position))
+        image = _apply(step, image, size, random_at(position))
     return _pixels(image)
 
 
-def _apply(step: spec.Framing, image: Image.Image, size: Size, draws: ImageDraws) -> Image.Image:
+def _apply(step: framing.Framing, image: Image.Image, size: Size, random: ImageRandom) -> Image.Image:
     match step:
-        case spec.Resize():
-            return _resized(image, _target(step, image, size, draws))
-        case spec.RandomCrop():
+        case framing.Resize():
+            return _resized(image, _target(step, image, size, random))
+        case framing.RandomCrop():
             spare_down, spare_right = image.height - size[0], image.width - size[1]
-            return _crop(image, draws.integer(0, spare_down + 1), draws.integer(1, spare_right + 1), size)
-        case spec.CentreCrop():
+            return _crop(image, random.integer(0, spare_down + 1), random.integer(1, spare_right + 1), size)
+        case framing.CentreCrop():
             return _crop(image, *_centre(image, size), size)
-        case spec.RandomResizedCrop():
-            top, left, height, width = _random_part(image, step.scale, step.ratio, draws)
+        case framing.RandomResizedCrop():
+            top, left, height, width = _random_part(image, step.scale, step.ratio, random)
             return _resized(_crop(image, top, left, (height, width)), size)
         case _:
             assert_never(step)
 
 
-def _target(step: spec.Resize, image: Image.Image, size: Size, draws: ImageDraws) -> Size:
+def _target(step: framing.Resize, image: Image.Image, size: Size, random: ImageRandom) -> Size:
     if step.sides is None:
         return size
     least, most = step.sides
-    short = least + draws.integer(0, most - least + 1)
+    short = least + random.integer(0, most - least + 1)
     long = int(short * max(image.size) / min(image.size))
     return (long, short) if image.height > image.width else (short, long)
 
 
 def _random_part(
-    image: Image.Image, scale: tuple[float, float], ratio: tuple[float, float], draws: ImageDraws
+    image: Image.Image, scale: tuple[float, float], ratio: tuple[float, float], random: ImageRandom
 ) -> tuple[int, int, int, int]:
     """Top, left, height, width; after ten tries that do not fit, those of the largest middle part that fits."""
     for first in range(0, 4 * TRIES, 4):
-        area = draws.uniform(first, *scale) * image.width * image.height
-        shape = exp(draws.uniform(first + 1, log(ratio[0]), log(ratio[1])))
+        area = random.uniform(first, *scale) * image.width * image.height
+        shape = exp(random.uniform(first + 1, log(ratio[0]), log(ratio[1])))
         height, width = round(sqrt(area / shape)), round(sqrt(area * shape))
         if 0 < height <= image.height and 0 < width <= image.width:
-            top = draws.integer(first + 2, image.height - height + 1)
-            return top, draws.integer(first + 3, image.width - width + 1), height, width
+            top = random.integer(first + 2, image.height - height + 1)
+            return top, random.integer(first + 3, image.width - width + 1), height, width
     shape = min(max(image.width / image.height, ratio[0]), ratio[1])
     height, width = min(image.height, round(image.width / shape)), min(image.width, round(image.height * shape))
     return (image.height - height) // 2, (image.width - width) // 2, height, width

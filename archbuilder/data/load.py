@@ -10,17 +10,16 @@ import numpy.typing as npt
 
 from archbuilder.data.dataset import Dataset, Images, Indices, Pictures, Shape
 from archbuilder.data.decoding import mode_of
-from archbuilder.data.sources import cifar, folder, npz, tfds, tfrecord
-from archbuilder.data.sources import digits as data_digits
+from archbuilder.data.sources import cifar, digits, folder, npz, tfds, tfrecord
 from archbuilder.errors import UsageError
-from archbuilder.spec import data as spec
+from archbuilder.spec.data import Cifar10, Cifar100, Data, Digits, ImageFolder, Npz, OnTest, Tfds, TfRecord, Validation
 
 __all__ = ["Dataset", "Images", "Pictures", "load_data", "split"]
 
 SomePictures = TypeVar("SomePictures", bound=Pictures)
 
 
-def load_data(data: spec.Data, input_shape: Shape, path: Path | None, own_size: bool = False) -> Dataset:
+def load_data(data: Data, input_shape: Shape, path: Path | None, own_size: bool = False) -> Dataset:
     """The data set of a spec, from `path` if that is given, in images of the network's input shape.
 
     Where they are wanted at their own size, they share only the input's channels; so do those of records and of large
@@ -32,27 +31,27 @@ def load_data(data: spec.Data, input_shape: Shape, path: Path | None, own_size: 
         mode_of(input_shape)  # they pass through Pillow
     shape = input_shape[2:] if own_size else input_shape
     match source:
-        case spec.Digits():
+        case Digits():
             if path is not None:
                 raise UsageError("the digits come with scikit-learn: there is no other place to read them from")
-            return data_digits.load((data_digits.SIDE, data_digits.SIDE, input_shape[2]) if own_size else input_shape)
-        case spec.Cifar10():
+            return digits.load((digits.SIDE, digits.SIDE, input_shape[2]) if own_size else input_shape)
+        case Cifar10():
             return cifar.load(cifar.CIFAR10, shape, path)
-        case spec.Cifar100():
+        case Cifar100():
             return cifar.load(cifar.CIFAR100, shape, path)
-        case spec.ImageFolder():
+        case ImageFolder():
             return folder.load(_given(path, source), input_shape, own_size)
-        case spec.Npz():
+        case Npz():
             return npz.load(_given(path, source), shape)
-        case spec.TfRecord():
+        case TfRecord():
             return tfrecord.load(_given(path, source), input_shape)
-        case spec.Tfds():
+        case Tfds():
             return tfds.load(source.name, path, input_shape)
         case _:
             assert_never(source)
 
 
-def _given(path: Path | None, source: spec.ImageFolder | spec.Npz | spec.TfRecord) -> Path:
+def _given(path: Path | None, source: ImageFolder | Npz | TfRecord) -> Path:
     if path is not None:
         return path
     if source.path is None:
@@ -60,12 +59,12 @@ def _given(path: Path | None, source: spec.ImageFolder | spec.Npz | spec.TfRecor
     return Path(source.path)
 
 
-def split(train: SomePictures, validation: spec.Validation, seed: int) -> tuple[SomePictures, SomePictures]:
-    """What is left for training, and what is held out, each in its old order; with `test`, nothing is held out.
+def split(train: SomePictures, validation: Validation, seed: int) -> tuple[SomePictures, SomePictures]:
+    """The images left for training and those held out, each in their old order; with `test`, none are held out.
 
     A held-out part takes the same share of each class, as nearly as whole images can.
     """
-    if isinstance(validation, spec.OnTest):
+    if isinstance(validation, OnTest):
         return train, train.take(np.zeros(0, np.int64))
     chosen = _stratified(train.labels, validation.count(len(train)), seed)
     return train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))

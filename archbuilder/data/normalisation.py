@@ -1,4 +1,4 @@
-"""What is done to pixels before a network sees them: `(x / 255 - offset) * scale`, fitted on the training images."""
+"""The normalisation of pixels: `(x / 255 - offset) * scale`, fitted on the training images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archbuilder.aliases import Tensor
-from archbuilder.spec import normalisation as spec
+from archbuilder.spec import normalisation
 
 Floats = npt.NDArray[np.float32]
 Moments = npt.NDArray[np.float64]
@@ -47,23 +47,23 @@ class Normaliser:
             return cls(archive["offset"], archive["scale"])
 
 
-def fit(how: spec.Normalisation, batches: Iterable[Pixels]) -> Normaliser:
+def fit(how: normalisation.Normalisation, batches: Iterable[Pixels]) -> Normaliser:
     """The normaliser of a training set, given in batches (n, H, W, C), which are read only where they are needed."""
     offset, scale = _offset_and_scale(how, batches)
     return Normaliser(offset.astype(np.float32), scale.astype(np.float32))
 
 
-def _offset_and_scale(how: spec.Normalisation, batches: Iterable[Pixels]) -> tuple[Moments, Moments]:
+def _offset_and_scale(how: normalisation.Normalisation, batches: Iterable[Pixels]) -> tuple[Moments, Moments]:
     match how:
-        case spec.Unchanged():
+        case normalisation.Unchanged():
             return np.zeros(1), np.ones(1)
-        case spec.Channels():
+        case normalisation.Channels():
             return np.array(how.mean), 1 / np.array(how.deviation)
-        case spec.PixelMean():
+        case normalisation.PixelMean():
             return _mean_image(batches), np.ones(1)
-        case spec.ChannelMean():
+        case normalisation.ChannelMean():
             return _channel_moments(batches)[0], np.ones(1)
-        case spec.ChannelMeanStd():
+        case normalisation.ChannelMeanStd():
             mean, deviation = _channel_moments(batches)
             return mean, 1 / np.where(deviation > 0, deviation, 1.0)  # a channel that never changes stays as it is
         case _:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from archbuilder.data.dataset import Indices, Pictures, Pixels, Shape
-from archbuilder.data.framing import ImageDraws, crops, frame
+from archbuilder.data.framing import ImageRandom, crops, frame
 from archbuilder.spec.framing import AnyFraming
 
 AHEAD = 2
-"""How many batches are being made while one is learned from."""
+"""The number of batches that are made while one is learned from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Stream:
     seed: int = 0
 
     def batches(self, size: int) -> Iterator[Pixels]:
-        """All of them in their order, `size` crops at a time: (n, H, W, C) or (n, crops, H, W, C)."""
+        """All images in their order, `size` crops at a time: (n, H, W, C) or (n, crops, H, W, C)."""
         count = max(1, size // crops(self.steps))
         indices = np.arange(len(self.images))
         return self.read((indices[start : start + count] for start in range(0, len(indices), count)), epoch=0)
@@ -52,10 +52,10 @@ class Stream:
             pool.shutdown(cancel_futures=True)
 
     def _image(self, index: int, epoch: int) -> Pixels:
-        def draws(position: int) -> ImageDraws:
-            return ImageDraws(self.seed, position, epoch, index)
+        def random_at(position: int) -> ImageRandom:
+            return ImageRandom(self.seed, position, epoch, index)
 
-        return frame(self.images.image(index), self.steps, self.shape[:2], draws)
+        return frame(self.images.image(index), self.steps, self.shape[:2], random_at)
 
 
 def _stacked(images: list[Future[Pixels]]) -> Pixels:

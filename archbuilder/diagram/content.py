@@ -1,12 +1,13 @@
-"""From a graph to what its diagram shows at one of three levels: stages, units or layers."""
+"""The content of a diagram at one of three levels: stages, units or layers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
-from typing import Literal, assert_never
+from typing import assert_never
 
+from archbuilder.aliases import Level
 from archbuilder.diagram.flow import Box, Flow, Fork, Kind, Line, Panel, Side, Stroke, Words
 from archbuilder.graph import ops
 from archbuilder.graph.analysis import (
@@ -23,8 +24,6 @@ from archbuilder.graph.analysis import (
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Op, show
 from archbuilder.graph.words import node_words
-
-Level = Literal["stage", "unit", "layer"]
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 STROKES: dict[ShortcutKind | None, Stroke] = {
@@ -175,7 +174,7 @@ Row = list["Node | Parallel"]
 
 
 def _rows(series: Series) -> list[Row]:
-    """What is told in one line each: a layer with the norm and activation before it, or else behind it."""
+    """The groups of layers that share a line: a layer with the norm and activation before it, or else behind it."""
     elements = list(_inlined(series))
     before = bool(elements) and not _major(elements[0])
     rows: list[Row] = []

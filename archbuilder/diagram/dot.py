@@ -1,4 +1,4 @@
-"""A placed diagram as a Graphviz graph: colours, fonts, and positions that Graphviz is told to keep."""
+"""The diagram of a network as a Graphviz graph: colours, fonts, and positions that Graphviz is told to keep."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from urllib.parse import quote
 
 from graphviz import Digraph
 
+from archbuilder.aliases import Level
+from archbuilder.diagram.content import content
 from archbuilder.diagram.flow import Kind
-from archbuilder.diagram.layout import PAD, Drawing, Edge, Frame, PlacedBox, Point
+from archbuilder.diagram.layout import PAD, Drawing, Edge, Frame, PlacedBox, Point, layout
 from archbuilder.diagram.text import FONT, NORMAL, SMALL, box_label, heading, small_label
+from archbuilder.graph.network import Graph
 
 COLOURS: dict[Kind, tuple[str, str]] = {
     "conv": ("#d9e6f2", "#5b7fa3"),
@@ -28,7 +31,12 @@ ARROW = 5.5
 ROUND = 7.0
 
 
-def digraph(name: str, drawing: Drawing) -> Digraph:
+def diagram(graph: Graph, level: Level = "stage") -> Digraph:
+    """The diagram of a network: its stages with equal units folded, all its units, or all its layers."""
+    return _digraph(graph.name, layout(content(graph, level)))
+
+
+def _digraph(name: str, drawing: Drawing) -> Digraph:
     """The diagram in the DOT language; `layout=nop2` has Graphviz draw it as it is."""
     graph = Digraph(
         _id(name),

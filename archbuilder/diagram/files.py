@@ -14,11 +14,11 @@ from archbuilder.errors import MissingError, UsageError
 
 FORMATS = ("svg", "png", "pdf", "dot")
 RESOLUTION = "150"
-"""Of a PNG, in dots per inch."""
+"""The resolution of a PNG in dots per inch."""
 
 
-def render(digraph: Digraph, path: Path) -> None:
-    """Write a diagram in the format of the path's extension; the file is complete or not there at all.
+def save(digraph: Digraph, path: Path) -> None:
+    """Writes a diagram in the format of the path's extension; the file is complete or not there at all.
 
     Raises UsageError for another format and MissingError without any Graphviz.
     """

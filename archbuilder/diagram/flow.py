@@ -1,4 +1,4 @@
-"""What a diagram shows, before anything has a place: boxes, the paths between a fork and a merge, and panels."""
+"""The content of a diagram before it is placed: boxes, the paths between a fork and a merge, and panels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where everything in a diagram stands: a straight spine from top to bottom, paths beside it, stages in columns.
+"""The places of everything in a diagram: a straight spine from top to bottom, paths beside it, stages in columns.
 
 Places are in points, x to the right and y downwards. Graphviz only draws: its own layout bends the spine and takes
 long ways around, and a network is known well enough to do without.
@@ -16,17 +16,17 @@ from archbuilder.diagram.text import SMALL, box_size, merge_size, text_width
 
 Point = tuple[float, float]
 GAP = 15.0
-"""Between two boxes: room for an arrow."""
+"""The distance between two boxes: room for an arrow."""
 FORK = 7.0
-"""Between a box and the fork behind it."""
+"""The distance between a box and the fork behind it."""
 ASIDE = 13.0
-"""Between the spine's boxes and a path beside them."""
+"""The distance between the spine's boxes and a path beside them."""
 PAD = 9.0
 HEADER = 22.0
 GUTTER = 26.0
-"""Between two columns."""
+"""The distance between two columns."""
 TALLEST = 500.0
-"""Above this height, stages stand side by side."""
+"""The height above which stages stand side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Wire:
 
 
 NOWHERE = Wire("", ())
-"""Where the first box comes from."""
+"""The wire that leads to the first box, which comes from nowhere."""
 
 
 def layout(flow: Flow) -> Drawing:
@@ -177,7 +177,7 @@ class _Builder:
         return Size(size.left, max(size.right, label), size.height)
 
     def _run(self, fork: Fork) -> float:
-        """From the fork to the top of the merge."""
+        """The distance from the fork to the top of the merge."""
         tallest = max(self.size(flow).height for flow in (fork.main, *(side.flow for side in fork.sides)))
         return GAP + tallest + GAP
 
@@ -271,6 +271,6 @@ def _header(panel: Panel) -> float:
 
 
 def _around(wire: Wire, bottom: float, gutter: float, x: float) -> Wire:
-    """From the bottom of one column through the gutter to the top of the next."""
+    """Leads a wire from the bottom of one column through the gutter to the top of the next."""
     below, above = bottom + PAD, -PAD
     return wire.to((wire.points[-1][0], below), (gutter, below), (gutter, above), (x, above))

@@ -1,4 +1,4 @@
-"""How wide words are, roughly, and how labels are written in Graphviz' HTML."""
+"""The rough width of words, and labels in Graphviz' HTML."""
 
 from __future__ import annotations
 

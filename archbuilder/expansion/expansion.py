@@ -1,4 +1,4 @@
-"""From a spec to a graph: templates are unfolded, expressions evaluated, shapes followed and checked."""
+"""Expands a spec to a graph: templates are unfolded, expressions evaluated, shapes followed and checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archbuilder.graph.network import Graph, Node, node
 from archbuilder.graph.words import op_name
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import Conditional, Layer, Layers, Merge, Use
-from archbuilder.spec.loading import Spec, in_order
+from archbuilder.spec.loading import Spec, sorted_by_place
 from archbuilder.spec.network import ShortcutTemplate, Stage, UnitChanges
 from archbuilder.spec.op_layers import Op
 from archbuilder.spec.problems import locate
@@ -37,7 +37,7 @@ def expand(spec: Spec) -> Graph:
         expansion.note(problem)
     expansion.check_decay()
     if expansion.problems:
-        raise SpecError(in_order(expansion.problems.values()))
+        raise SpecError(sorted_by_place(expansion.problems.values()))
     outputs = tuple(expansion.ends[name].name for name in spec.network.outputs)
     return Graph(spec.name, tuple(expansion.nodes), outputs or (expansion.nodes[-1].name,))
 

@@ -1,4 +1,4 @@
-"""Where an expansion stands, and what the parameters of a template stand for there."""
+"""The place of an expansion, and the values of a template's parameters there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scope:
     """The user's own document; a place in another one (the library) is shown as `use`."""
     names: Mapping[str, Any] = field(default_factory=dict)
     pinned: Mapping[str, int] = field(default_factory=dict)
-    """In a shortcut, `$channels` is what the residual path came to, not what arrives."""
+    """The names that keep their value: in a shortcut, `$channels` is that of the residual path, not what arrives."""
     nesting: int = 0
     use: Span | None = None
 
@@ -65,7 +65,7 @@ class Scope:
         return f"stage {stage.removeprefix('stage')}, unit {unit}: " if unit.isdigit() else f"stage {stage[5:]}: "
 
     def names_at(self, current: Node) -> dict[str, Any]:
-        """What names stand for in a layer behind `current`."""
+        """The values of names in a layer behind `current`."""
         return {**self.names, "channels": current.shape[-1], **self.pinned}
 
     def evaluate(self, value: Any, names: Mapping[str, Any]) -> Any:

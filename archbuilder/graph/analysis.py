@@ -1,4 +1,4 @@
-"""What can be read off a graph: its depth, its stages and units, and its paths between fork and merge."""
+"""The structure of a graph: its depth, its stages and units, and its paths between fork and merge."""
 
 from __future__ import annotations
 

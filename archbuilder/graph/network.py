@@ -5,8 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from archbuilder.aliases import Json
 from archbuilder.errors import Span
 from archbuilder.graph.ops import Op, Shape, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Parameters, and multiply-adds of one image; as a difference, each may be negative."""
+
+    trainable: int = 0
+    total: int = 0
+    macs: int = 0
+
+    def __add__(self, other: Costs) -> Costs:
+        return Costs(self.trainable + other.trainable, self.total + other.total, self.macs + other.macs)
+
+    def __sub__(self, other: Costs) -> Costs:
+        return Costs(self.trainable - other.trainable, self.total - other.total, self.macs - other.macs)
+
+    def to_json(self) -> Json:
+        return {"parameters": {"trainable": self.trainable, "total": self.total}, "macs": self.macs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +36,11 @@ class Node:
     op: Op
     inputs: tuple[str, ...]
     shape: Shape
-    """What it returns."""
+    """The shape of its output."""
     weights: tuple[Weight, ...]
     macs: int
     span: Span | None = field(default=None, compare=False)
-    """Where in the YAML it came from."""
+    """The place in the YAML that it came from."""
 
     @property
     def scope(self) -> str:

@@ -19,7 +19,7 @@ class Repetition:
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """Those of the first unit, which stand for all."""
+        """The nodes of the first unit, which stand for all."""
         return self.units[0]
 
     @property

@@ -1,4 +1,4 @@
-"""What ops are called: their name in the language, and the few words that papers use for them."""
+"""The words for ops: their name in the language, and the description that papers use."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def op_name(op: Op) -> str:
 
 
 def node_words(node: Node) -> str:
-    """As `words`; also whether a convolution is depthwise, which its op alone does not tell."""
+    """Describes a node like `words`, and also says whether a convolution is depthwise, which its op alone does not."""
     if isinstance(node.op, ops.Conv) and node.op.groups > 1 and node.weights[0].shape[2] == 1:
         return f"depthwise {words(replace(node.op, groups=1))}"
     return words(node.op)
 
 
 def words(op: Op) -> str:
-    """What an op does in the words of papers' figures, such as `3x3 conv, 64, /2`."""
+    """The description of an op in papers' figures, such as `3x3 conv, 64, /2`."""
     match op:
         case ops.Conv():
             return _conv(op)

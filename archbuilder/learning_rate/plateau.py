@@ -1,4 +1,4 @@
-"""What reacts to the run itself: a rate that falls on a plateau, patience, and a warm-up until the error is low."""
+"""Reactions to the run itself: a rate that falls on a plateau, patience, and a warm-up until the error is low."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from archbuilder.spec import learning_rate as rates
 
 State = Mapping[str, float | int | None]
-"""What a checkpoint holds of something that remembers."""
+"""The part of a checkpoint that holds one of these reactions."""
 
 
 class Patience:
-    """How many epochs it is since a value improved; one that is not a number never improves."""
+    """Counts the epochs since a value improved; one that is not a number never improves."""
 
     def __init__(self, watch: rates.Watched, min_change: float) -> None:
         self.watch, self.min_change = watch, min_change
@@ -53,7 +53,7 @@ class Plateau:
         self._cooling = 0
 
     def lowered(self, rate: float) -> float:
-        """What it makes of a rate; one that is below `min_rate` stays."""
+        """The rate after the falls so far; one that is below `min_rate` stays."""
         return max(rate * self._factor, min(rate, self.spec.min_rate))
 
     def update(self, value: float) -> None:
@@ -65,7 +65,7 @@ class Plateau:
             self._patience.waited, self._cooling = 0, self.spec.cooldown
 
     def state(self) -> State:
-        """What a checkpoint has to hold."""
+        """The values that a checkpoint has to hold."""
         return {**self._patience.state(), "factor": self._factor, "cooling": self._cooling}
 
     def restore(self, state: State) -> None:
@@ -96,7 +96,7 @@ class LowError:
         self._right, self._count = self._right - right, self._count - count
 
     def state(self) -> State:
-        """What a checkpoint has to hold."""
+        """The values that a checkpoint has to hold."""
         return {"reached": self.reached, "right": self._right, "count": self._count}
 
     def restore(self, state: State) -> None:

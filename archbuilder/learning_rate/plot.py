@@ -11,7 +11,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.learning_rate.timetable import Timetable
 
 WIDE = 20
-"""From this ratio of the highest to the lowest rate on, the axis is logarithmic."""
+"""The ratio of the highest to the lowest rate from which on the axis is logarithmic."""
 ENDINGS = (".png", ".svg", ".pdf")
 
 
@@ -20,7 +20,7 @@ def is_wide(rates: list[float]) -> bool:
     return min(rates) > 0 and max(rates) / min(rates) >= WIDE
 
 
-def text(table: Timetable, width: int = 60, height: int = 11) -> str:
+def render(table: Timetable, width: int = 60, height: int = 11) -> str:
     """The curve in braille dots."""
     import plotille
 

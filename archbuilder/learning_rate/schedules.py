@@ -14,14 +14,14 @@ from archbuilder.spec.training import Stop
 
 @dataclass(frozen=True)
 class Length:
-    """How long a run is; the last iteration of an epoch may be of fewer images, the last epoch of fewer iterations."""
+    """The length of a run; the last iteration of an epoch may have fewer images, the last epoch fewer iterations."""
 
     iterations_per_epoch: int
     iterations: int
 
     @classmethod
     def of(cls, stop: Stop, batch_size: int, images: int) -> Length:
-        """That of a run over so many training images."""
+        """The length of a run over so many training images."""
         per_epoch = math.ceil(images / batch_size)
         return cls(per_epoch, stop.iterations or (stop.epochs or 0) * per_epoch)
 
@@ -52,14 +52,14 @@ def spans_the_run(spec: rates.LearningRate) -> bool:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a learning rate of a spec comes to in a run; of its rates, plateau and a low error decide some."""
+    """The learning rate of each iteration of a run; a plateau and a low error may change it on the way."""
 
     spec: rates.LearningRate
     iterations_per_epoch: int
     iterations: int
     plateau: Plateau | None = None
     low_error: LowError | None = None
-    """What ends the warm-up, where an error does."""
+    """The error that ends the warm-up, if one does."""
 
     def rate(self, iteration: int) -> float:
         """The rate of the update that is made after `iteration` others."""
@@ -67,7 +67,7 @@ class Schedule:
         return (self.plateau.lowered(base) if self.plateau else base) * self._warm_up(iteration)
 
     def reach(self, length: float, unit: rates.Unit) -> float:
-        """So many iterations, epochs or shares of the run in iterations."""
+        """A number of iterations, epochs or shares of the run, in iterations."""
         return length * {"iterations": 1, "epochs": self.iterations_per_epoch, "fraction": self.iterations}[unit]
 
     def first(self, boundary: float, unit: rates.Unit) -> int:

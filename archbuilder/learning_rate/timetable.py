@@ -1,4 +1,4 @@
-"""When the learning rate of a spec changes: every boundary in iterations, epochs and the share of the run at once."""
+"""The changes of a learning rate: every boundary in iterations, epochs and the share of the run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import assert_never
 
+from archbuilder.aliases import Json
 from archbuilder.errors import UsageError
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
@@ -14,22 +15,22 @@ from archbuilder.spec.data import train_images
 from archbuilder.spec.training import Stop, Training
 
 SAMPLES = 400
-"""Points of a curve, besides those on both sides of each boundary."""
+"""The number of points of a curve, besides those on both sides of each boundary."""
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """Where the rate, or its course, changes."""
+    """A point where the rate, or its course, changes."""
 
     what: str
     iteration: int | None
-    """How many have been made before it; none where nobody knows beforehand."""
+    """The number of iterations before it; None if nobody knows beforehand."""
     epoch: float | None
     fraction: float | None
     before: float | None
-    """The rate of the last iteration before it; none before the first."""
+    """The rate of the last iteration before it; None before the first."""
     after: float | None
-    """The rate of the first iteration behind it; none behind the last."""
+    """The rate of the first iteration behind it; None behind the last."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Timetable:
     curve: tuple[tuple[int, float], ...]
     """Iterations and their rates; a warm-up whose end nobody knows is left out."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         return {name: value for name, value in asdict(self).items() if name != "curve"}
 
 
@@ -100,7 +101,7 @@ def _boundaries(planned: Schedule, first: float) -> Iterator[Boundary]:
 
 
 def _changes(planned: Schedule) -> Iterator[tuple[str, int]]:
-    """What the schedule itself does, and before which iteration."""
+    """The changes that the schedule makes, each with the iteration before which it comes."""
     match spec := planned.spec:
         case rates.Steps():
             yield from (("step", planned.first(boundary, spec.unit)) for boundary in spec.drops)
@@ -138,7 +139,7 @@ def _curve(planned: Schedule, rows: list[Boundary]) -> Iterator[tuple[int, float
         yield iteration, planned.rate(iteration)
 
 
-def render(table: Timetable) -> None:
+def print_timetable(table: Timetable) -> None:
     """Prints the boundaries as a table."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

@@ -5,14 +5,14 @@ from __future__ import annotations
 from archbuilder.errors import Diagnostic
 from archbuilder.linting.recipe import Recipe
 from archbuilder.linting.rules import RULES
-from archbuilder.spec import Spec, in_order
 from archbuilder.spec.document import Place
+from archbuilder.spec.loading import Spec, sorted_by_place
 
 
 def lint(spec: Spec) -> list[Diagnostic]:
-    """What contradicts itself in the recipe of a spec, in order; raises SpecError where it has none."""
+    """The contradictions in the recipe of a spec, in order; raises SpecError if it has no recipe."""
     recipe = Recipe(spec)
-    return in_order(
+    return sorted_by_place(
         Diagnostic(rule.code, found.message, Place(spec.document, found.path).key_span, rule.why, "warning")
         for rule in RULES
         for found in rule.check(recipe)

@@ -1,4 +1,4 @@
-"""What rules look at: the recipe of a spec beside its network, and as much of the data as is known beforehand."""
+"""The material of the rules: the recipe of a spec, its network, and what is known of the data beforehand."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ class Recipe:
 
     @property
     def epochs(self) -> int | None:
-        """How many epochs the run has, if that is known."""
+        """The number of epochs of the run, if that is known."""
         if self.training.stop.epochs:
             return self.training.stop.epochs
         return next((Length(one.iterations_per_epoch, one.iterations).epochs for one in self.schedules), None)
 
     def share(self, length: float, unit: rates.Unit) -> float | None:
-        """So many iterations or epochs as a share of the run, if that is known."""
+        """The share of the run that a number of iterations or epochs is, if that is known."""
         stop = self.training.stop
         of = {"iterations": stop.iterations, "epochs": stop.epochs, "fraction": 1}[unit]
         if of:
@@ -99,7 +99,7 @@ class Recipe:
 
     @property
     def penalised(self) -> Path | None:
-        """Where the spec gives layers an l2, if any layer has one."""
+        """The place where the spec gives layers an l2, if any layer has one."""
         if not any(weight.l2 for node in self.graph.nodes for weight in node.weights):
             return None
         paths = (path for path, value in walk(self.spec.document.data) if path[-1:] == ("l2",) and value)

@@ -51,7 +51,7 @@ def _never_reached(recipe: Recipe) -> Iterator[Found]:
 
 
 def _lengths(recipe: Recipe) -> Iterator[tuple[str, float, rates.Unit, Path]]:
-    """What changes the rate, after how much of the run, and where the spec says so."""
+    """The changes of the rate: what changes it, after how much of the run, and where the spec says so."""
     rate, warmup = recipe.rate, recipe.rate.warmup
     if warmup and warmup.iterations:
         yield "the warm-up ends", warmup.iterations, "iterations", recipe.rate_path("warmup", "iterations")
@@ -78,7 +78,7 @@ def _patience(recipe: Recipe) -> Iterator[Found]:
 
 
 def _waiting(recipe: Recipe) -> Iterator[tuple[Path, rates.PlateauRule | EarlyStopping]]:
-    """What acts after epochs without improvement."""
+    """The rules that act after epochs without improvement."""
     if (plateau := _acting_plateau(recipe)) is not None:
         yield plateau
     if recipe.training.early_stopping:

@@ -1,4 +1,4 @@
-"""Which backend of Keras computes the networks. Loads Keras only when it is asked which one that is."""
+"""The backend of Keras that computes the networks; Keras is loaded only when it is asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Backend = Literal["tensorflow", "jax"]
 
 
 def backend() -> Backend:
-    """The one that Keras has loaded; raises UsageError for one that archbuilder does not know."""
+    """The backend that Keras has loaded; raises UsageError for one that archbuilder does not know."""
     require_backend()
     import keras
 

@@ -12,11 +12,11 @@ INSTRUCTIONS = {
     "avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 bf16", "amx_bf16": "AMX bf16", "asimd": "NEON",
     "bf16": "bf16",
 }  # fmt: skip
-"""Those that decide the speed of a training, by their names in Linux."""
+"""The instructions that decide the speed of a training, by their names in Linux."""
 
 
 def processor() -> str:
-    """Linux names the model in a file; elsewhere Python knows at least the family."""
+    """The model of the processor; outside Linux, Python knows only the family."""
     return next(_cpu_lines("model name"), platform.processor() or platform.machine())
 
 
@@ -27,13 +27,13 @@ def instructions() -> list[str]:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """The number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def memory() -> int | None:
-    """In bytes: what the machine has, or what its container may take."""
+    """The memory of the machine, or what its container may take, in bytes."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

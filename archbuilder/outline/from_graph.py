@@ -1,4 +1,4 @@
-"""From a graph to its outline, and to the form that two graphs share if they are one network but for names."""
+"""The outline of a graph, and the form that two graphs share if they are one network but for names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from archbuilder.graph.analysis import Parallel, Section, Series
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Op, Padding
 from archbuilder.graph.words import op_name
-from archbuilder.outline.canonical import reduced, resolved_padding
 from archbuilder.outline.parts import (
     FOLLOWED_STRIDE,
     FOLLOWS,
@@ -29,6 +28,7 @@ from archbuilder.outline.parts import (
     mapped,
     stride,
 )  # fmt: skip
+from archbuilder.outline.reduction import reduced, resolved_padding
 from archbuilder.outline.shapes import through
 
 _STAGE = re.compile(r"stage\d+")
@@ -89,7 +89,7 @@ def outline(graph: Graph) -> Outline:
 
 
 def _ends(sections: Sequence[Section]) -> tuple[Series, Series]:
-    """What stands before the first stage, the input left out, and behind the last."""
+    """The layers before the first stage, without the input, and those behind the last."""
     before = list(takewhile(lambda section: not _STAGE.fullmatch(section.name) and section.name != "head", sections))
     behind = [section for section in sections[len(before) :] if not _STAGE.fullmatch(section.name)]
     stem, head = (tuple(chain.from_iterable(one.series for one in part)) for part in (before, behind))
@@ -125,7 +125,7 @@ def _unit(graph: Graph, elements: Series) -> Unit:
     [addition], place = additions, elements.index(additions[0])
     before, residual = _block(graph, elements[:place]), _block(graph, addition.paths[1 - index])
     behind = _block(graph, elements[place + 1 :])
-    layers = _following(_block(graph, addition.paths[index]), residual, addition.merge.shape[-1])
+    layers = _without_followed_numbers(_block(graph, addition.paths[index]), residual, addition.merge.shape[-1])
     return Unit((*before, *residual, *behind), Shortcut(len(before), len(before) + len(residual), layers))
 
 
@@ -141,8 +141,8 @@ def _block(graph: Graph, elements: Series) -> Block:
     return tuple(items)
 
 
-def _following(layers: Block, residual: Block, channels: int) -> Block:
-    """The layers of a shortcut; a stride and channels that are what the residual path came to are no numbers any more.
+def _without_followed_numbers(layers: Block, residual: Block, channels: int) -> Block:
+    """The layers of a shortcut without the stride and the channels that follow from the residual path.
 
     Zero padding (option A) has its two layers even where there are no rows to leave out, or no channels to append.
     """
@@ -156,14 +156,14 @@ def _following(layers: Block, residual: Block, channels: int) -> Block:
         items.insert(0, ops.Subsample(FOLLOWED_STRIDE))
     if items == [ops.Subsample(FOLLOWED_STRIDE)]:
         items.append(ops.PadChannels(channels))
-    return _following_channels(items, channels)
+    return _without_followed_channels(items, channels)
 
 
 def _stride(item: Item) -> ops.Pair | None:
     return item.stride if isinstance(item, Strided) else None
 
 
-def _following_channels(items: list[Item], channels: int) -> Block:
+def _without_followed_channels(items: list[Item], channels: int) -> Block:
     for index, item in reversed(list(enumerate(items))):
         if isinstance(item, ops.Conv) and item.filters == channels:
             items[index] = replace(item, filters=FOLLOWS)

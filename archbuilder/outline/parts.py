@@ -12,7 +12,7 @@ from archbuilder.graph.ops import Op, Pair, Shape
 from archbuilder.graph.words import op_name
 
 FOLLOWS = 0
-"""In a shortcut, a number of channels, and as a pair a stride, that is what the residual path came to."""
+"""The channels of a shortcut, or as a pair its stride, that follow from the residual path."""
 FOLLOWED_STRIDE: Pair = (FOLLOWS, FOLLOWS)
 DEPTHWISE = 0
 """The groups of a convolution that treats every channel on its own."""
@@ -35,7 +35,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """What is added to the residual path: it leaves before `main[fork]` and is added before `main[merge]`."""
+    """The path that is added to the residual path: it leaves before `main[fork]` and is added before `main[merge]`."""
 
     fork: int
     merge: int
@@ -74,7 +74,7 @@ class Outline:
 
 
 def word(item: Item) -> str:
-    """What kind of layer an item is, whatever its settings: `conv`, `norm`, `activation`, `add`."""
+    """The kind of a layer, whatever its settings: `conv`, `norm`, `activation`, `add`."""
     if isinstance(item, Branch):
         return item.kind
     return "activation" if isinstance(item, ops.Activation) else op_name(item)
@@ -116,6 +116,6 @@ def with_convs(block: Block, new: tuple[ops.Conv, ...]) -> Block:
 
 
 def stride(block: Block) -> Pair:
-    """By how much a block makes images smaller, as far as its own layers (not its branches) say."""
+    """The stride of a block: the product of those of its own layers, without its branches."""
     strides = [item.stride for item in block if isinstance(item, Strided)]
     return (prod(pair[0] for pair in strides), prod(pair[1] for pair in strides))

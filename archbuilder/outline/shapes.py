@@ -1,4 +1,4 @@
-"""What an outline costs, and the shapes that arrive at its layers."""
+"""The costs of an outline, and the shapes that arrive at its layers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import gcd
 
 from archbuilder.graph import ops
+from archbuilder.graph.network import Costs
 from archbuilder.graph.ops import Op, Shape, ShapeError
 from archbuilder.outline.parts import (
     DEPTHWISE,
@@ -23,32 +24,13 @@ from archbuilder.outline.parts import (
     stride,
 )  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """Parameters and multiply-adds; as a difference, each may be negative."""
-
-    trainable: int = 0
-    total: int = 0
-    macs: int = 0
-
-    def __add__(self, other: Costs) -> Costs:
-        return Costs(self.trainable + other.trainable, self.total + other.total, self.macs + other.macs)
-
-    def __sub__(self, other: Costs) -> Costs:
-        return Costs(self.trainable - other.trainable, self.total - other.total, self.macs - other.macs)
-
-    def to_json(self) -> dict[str, object]:
-        return {"parameters": {"trainable": self.trainable, "total": self.total}, "macs": self.macs}
-
-
 Arrival = tuple[Op, Shape]
 """A layer, with the shape that arrives at it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What happens on the way through a block: its layers in the order of `walk`, its costs, the shape that leaves."""
+    """The way through a block: its layers in the order of `walk`, its costs, the shape that leaves."""
 
     arrivals: tuple[Arrival, ...]
     costs: Costs | None
@@ -89,12 +71,12 @@ def _through_unit(unit: Unit, shape: Shape) -> Passage:
         return through(unit.main, shape)
     before = through(unit.main[: unit.shortcut.fork], shape)
     residual = through(unit.residual, before.shape)
-    shortcut = through(_following(unit.shortcut.layers, unit.residual, residual.shape[-1]), before.shape)
+    shortcut = through(_with_followed_numbers(unit.shortcut.layers, unit.residual, residual.shape[-1]), before.shape)
     behind = through(unit.main[unit.shortcut.merge :], residual.shape)
     return _joined((before, residual, behind, shortcut), behind.shape)
 
 
-def _following(layers: Block, residual: Block, target: int) -> Block:
+def _with_followed_numbers(layers: Block, residual: Block, target: int) -> Block:
     """The layers of a shortcut with the numbers that the residual path gives them."""
 
     def change(op: Op) -> Op:
@@ -135,7 +117,7 @@ def total(parts: Iterable[Costs | None]) -> Costs | None:
 
 @lru_cache(maxsize=4096)
 def _through_op(op: Op, shape: Shape) -> tuple[Costs | None, Shape]:
-    """What a layer costs and the shape that leaves it; no costs, and a likely shape, where it does not fit."""
+    """The costs of a layer and the shape that leaves it; no costs, and a likely shape, where it does not fit."""
     if isinstance(op, ops.AveragePool) and op.size == WHOLE:
         return Costs(), (1, 1, shape[-1])
     if isinstance(op, ops.PadChannels):

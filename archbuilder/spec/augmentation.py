@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from archbuilder.spec.base import Fraction, Kind
-from archbuilder.spec.framing import Framing, in_order
+from archbuilder.spec.framing import Framing, check_sizes
 from archbuilder.spec.short import Short, Weight, checks, misplaced, one_of_short
 
 Alpha = Annotated[float, Field(strict=True, gt=0, le=100)]
@@ -58,7 +58,7 @@ class Lighting(Short):
 
 
 class RandAugment(Kind):
-    """Some of fourteen changes to place and colour, drawn for each image anew (arXiv:1909.13719)."""
+    """Applies some of fourteen changes to place and colour, drawn for each image anew (arXiv:1909.13719)."""
 
     MOST: ClassVar[int] = 30
 
@@ -91,13 +91,13 @@ class CutMix(Short):
 
 
 Colours = ColourJitter | Lighting | RandAugment
-"""They work on pixels as they are stored; normalisation follows the last of them."""
-Places = Shift | PadCrop | Flip | Cutout
+"""Augmentations that work on pixels as they are stored; normalisation follows the last of them."""
+Geometry = Shift | PadCrop | Flip | Cutout
 Mixing = MixUp | CutMix
-"""They mix labels, too."""
-Augmentation = Framing | Colours | Places | Mixing
+"""Augmentations that mix labels, too."""
+Augmentation = Framing | Colours | Geometry | Mixing
 AnyAugmentation = Annotated[Augmentation, *checks(one_of_short(Augmentation, "augmentations"))]
-Augmentations = Annotated[tuple[AnyAugmentation, ...], AfterValidator(in_order)]
+Augmentations = Annotated[tuple[AnyAugmentation, ...], AfterValidator(check_sizes)]
 
 
 def require_channels(steps: Sequence[Augmentation], channels: int) -> None:

@@ -1,4 +1,4 @@
-"""What all models of a spec share: frozen, strict about types, and unions whose members stand under their own name."""
+"""The base of all models of a spec: frozen, strict about types; members of unions stand under their own name."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Kind(Model):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """As it stands in YAML: under its name, or the name alone where nothing must be said."""
+        """The schema as it stands in YAML: under its name, or the name alone where nothing must be said."""
         reference = handler(core_schema)
         schema = handler.resolve_ref_schema(reference)
         if "properties" in schema:  # else it has been rewritten already

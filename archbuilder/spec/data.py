@@ -78,7 +78,7 @@ class Holdout(Short):
     )
 
     def count(self, total: int) -> int:
-        """How many of so many training images are set apart; raises UsageError where none would be left."""
+        """The number of training images that are set apart; raises UsageError where none would be left."""
         count = max(1, round(self.amount * total)) if isinstance(self.amount, float) else self.amount
         if count >= total:
             raise UsageError(
@@ -107,7 +107,7 @@ class Data(Model):
     )
 
     def held_out(self, total: int) -> int:
-        """How many of so many training images are not learned from."""
+        """The number of training images that are not learned from."""
         return self.validation.count(total) if isinstance(self.validation, Holdout) else 0
 
 

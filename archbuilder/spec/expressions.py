@@ -51,7 +51,7 @@ class Expression:
         return frozenset(node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)) - _CONSTANTS.keys()
 
     def evaluate(self, names: Mapping[str, Value]) -> Value:
-        """Its value; raises ExpressionError for an unknown name, a wrong type, a zero divisor or too large a number."""
+        """The value; raises ExpressionError for an unknown name, a wrong type, a zero divisor or too large a number."""
         return _evaluate(self.tree, names)
 
 

@@ -78,7 +78,7 @@ TestFraming = Resize | CentreCrop | TenCrop
 AnyFraming = Framing | TenCrop
 
 
-def in_order(steps: tuple[Any, ...]) -> tuple[Any, ...]:
+def check_sizes(steps: tuple[Any, ...]) -> tuple[Any, ...]:
     """The steps as they are; raises at the first that is out of place.
 
     An image is at its own size, then resized, then at the input's size; what is no framing works on the last.
@@ -115,7 +115,7 @@ def fixed(steps: tuple[Any, ...]) -> tuple[Any, ...]:
         if isinstance(step, Resize) and isinstance(step.shorter_side, tuple):
             message = "in testing nothing is random: one number of pixels is expected, not a range"
             raise misplaced(message, index, "resize", "shorter_side")
-    return in_order(steps)
+    return check_sizes(steps)
 
 
 def require_crops(steps: Sequence[object], needed: int, *place: str) -> None:

@@ -1,4 +1,4 @@
-"""What may stand in a list of layers: ops, merges, `if`, and templates by name."""
+"""The members of a list of layers: ops, merges, `if`, and templates by name."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ class Piecewise(Fixed):
 
 
 class Linear(Fixed):
-    """From one rate to another along a line, over the whole run."""
+    """The rate goes from one value to another along a line, over the whole run."""
 
     kind: Literal["linear"] = "linear"
     initial: PositiveRate = Field(description="The rate of the first iteration.")
@@ -186,7 +186,7 @@ class Linear(Fixed):
 
 
 class Cosine(Fixed):
-    """From one rate to another along half a cosine, over the whole run (arXiv:1608.03983, equation 5, no restarts)."""
+    """The rate goes from one value to another along half a cosine, over the whole run (arXiv:1608.03983, eq. 5)."""
 
     kind: Literal["cosine"] = "cosine"
     initial: PositiveRate = Field(description="The rate of the first iteration.")
@@ -194,7 +194,7 @@ class Cosine(Fixed):
 
 
 class Polynomial(Fixed):
-    """From one rate to another along a power of the share of the run that is left."""
+    """The rate goes from one value to another along a power of the share of the run that is left."""
 
     kind: Literal["polynomial"] = "polynomial"
     initial: PositiveRate = Field(description="The rate of the first iteration.")

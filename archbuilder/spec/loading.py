@@ -1,4 +1,4 @@
-"""From a name or a path to a checked spec: locate, read, extend, edit, validate."""
+"""Loads a spec by its name or path: locate, read, extend, edit, validate."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Spec:
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
-        """What `dump` writes."""
+        """The data that `dump` writes."""
         data = _as_lists(self.network.model_dump(exclude_none=True, by_alias=True))
         used = _used_templates(self)
         data["templates"] = {
@@ -115,7 +115,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _bundle() -> Path:
-    """In an installed package the specs lie inside it, in a checkout beside it."""
+    """The folder of bundled specs: inside an installed package, beside it in a checkout."""
     package = Path(str(files("archbuilder")))
     inside = package / "specs"
     return inside if inside.is_dir() else package.parent / "specs"
@@ -224,12 +224,12 @@ def _checked(document: Document) -> Spec:
     except ValidationError as error:
         problems += diagnostics(error, root)
     if problems:
-        raise SpecError(in_order(problems))
+        raise SpecError(sorted_by_place(problems))
     return Spec(network, document)
 
 
-def in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By file, line and column."""
+def sorted_by_place(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Problems in the order of file, line and column."""
     return sorted(problems, key=lambda one: (one.span.file, *one.span.order()) if one.span else ("", 0, 0))
 
 
@@ -267,6 +267,6 @@ def _used_templates(spec: Spec) -> dict[Plural, set[str]]:
 
 
 def _words(data: Any) -> set[str]:
-    """All keys and texts in some data."""
+    """The keys and texts in some data."""
     values = [value for _, value in walk(data)]
     return {v for v in values if isinstance(v, str)} | {key for v in values if isinstance(v, dict) for key in v}

@@ -1,4 +1,4 @@
-"""How one spec extends another, and how `--set` edits one: documents in, a document out, every place kept."""
+"""Extends one spec by another, and edits one by `--set`: documents in, a document out, every place kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to pixels before a network sees them."""
+"""The normalisation of a training section: the change of pixels before a network sees them."""
 
 from __future__ import annotations
 

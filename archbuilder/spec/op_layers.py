@@ -59,12 +59,12 @@ class Op(Kind):
     op: ClassVar[Callable[..., ops.Op]]
 
     def fields(self) -> dict[str, Any]:
-        """What the op is made of, expressions unevaluated."""
+        """The settings of the op, expressions unevaluated."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
     @model_serializer
     def _what_it_says(self) -> Any:
-        """Only what the layer itself says, so that the defaults of the network still decide the rest."""
+        """The settings that the layer itself gives, so that the defaults of the network still decide the rest."""
         said = {name: written(getattr(self, name)) for name in type(self).model_fields if name in self.model_fields_set}
         said.pop("kind", None)
         return {self.kind: said} if said else self.kind

@@ -1,4 +1,4 @@
-"""What training makes small, and how: loss, optimizer and weight decay of a training section."""
+"""The loss, optimizer and weight decay of a training section."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Pydantic finds wrong, as diagnostics with their place in the YAML."""
+"""The errors of Pydantic as diagnostics with their place in the YAML."""
 
 from __future__ import annotations
 

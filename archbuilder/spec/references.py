@@ -25,7 +25,7 @@ CHANGE_KEYS = frozenset(UnitChanges.model_fields)
 
 @dataclass(frozen=True)
 class Signature:
-    """What a template may, and must, be given."""
+    """The parameters that a template may, and must, be given."""
 
     parameters: frozenset[str]
     required: frozenset[str]

@@ -1,4 +1,4 @@
-"""What the parts of a training section share: members that may be written short, and errors in plain words."""
+"""The base of a training section's parts: members that may be written short, and errors in plain words."""
 
 from __future__ import annotations
 

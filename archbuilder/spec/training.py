@@ -46,7 +46,7 @@ class Keep(Model):
 
 
 class Training(Model):
-    """How a network is trained."""
+    """The recipe by which a network is trained."""
 
     data: Data = Field(description="The data set, and what of it is for validation.")
     normalise: AnyNormalisation = Field(
@@ -137,7 +137,7 @@ class Training(Model):
 
 
 def _loss(value: object) -> object:
-    """Also reads the plain name of a loss."""
+    """Reads the plain name of a loss as well."""
     if isinstance(value, Loss):
         return value
     name, fields = named(value, "losses")

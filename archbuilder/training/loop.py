@@ -26,7 +26,7 @@ from archbuilder.training.setup import prepare
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.trainer import Trainer
-from archbuilder.weights import Transfer, transfer
+from archbuilder.weights.transfer import Transfer, transfer
 
 
 def train(

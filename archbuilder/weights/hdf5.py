@@ -22,8 +22,8 @@ from archbuilder.weights.weight_file import (
     Budget,
     Kind,
     Layer,
-    Source,
     Tensor,
+    WeightFile,
     natural_order,
     tensor,
     widened,
@@ -36,12 +36,12 @@ _EXPANSION = 1000
 """A dataset above a megabyte that declares this many times what is stored is no data but a trap."""
 
 
-def read_hdf5(path: Path) -> Source:
+def read_hdf5(path: Path) -> WeightFile:
     """Raises ArchbuilderError where the file is not one that Keras writes."""
     return _read(path, path.name)
 
 
-def read_archive(path: Path) -> Source:
+def read_archive(path: Path) -> WeightFile:
     """The weights of a `.keras` archive; its configuration, which can hold code, is never looked at."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -56,13 +56,13 @@ def read_archive(path: Path) -> Source:
     return _read(BytesIO(content), path.name)
 
 
-def _read(file: Path | BinaryIO, name: str) -> Source:
+def _read(file: Path | BinaryIO, name: str) -> WeightFile:
     try:
         with h5py.File(file, "r") as root:
             layers = tuple(_layers(root, Budget(name)))
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise ArchbuilderError(f"{name} cannot be read as HDF5 weights: {error}") from error
-    return Source(name, layers, channels_first=False)
+    return WeightFile(name, layers, channels_first=False)
 
 
 def _layers(root: h5py.File, budget: Budget) -> Iterator[Layer]:
@@ -111,7 +111,7 @@ def _told_name(group: h5py.Group) -> str | None:
 
 
 def _layer(name: str, arrays: Sequence[tuple[str, NDArray[Any]]], told: str | None = None) -> Layer:
-    """What a layer is follows from the shapes of its weights, which Keras always stores in the same order."""
+    """A layer whose kind follows from the shapes of its weights, which Keras always stores in the same order."""
     if "depthwise" in name or "depthwise_kernel" in arrays[0][0]:
         arrays = [(arrays[0][0], _as_grouped(arrays[0][1])), *arrays[1:]]
     kind, parts = _kind([array.ndim for _, array in arrays])
@@ -153,7 +153,7 @@ def _group(parent: h5py.Group, path: str) -> h5py.Group:
 
 
 def _inside(parent: h5py.Group, path: str, kind: type) -> Any:
-    """What lies at a path, by way of hard links alone."""
+    """The object at a path, by way of hard links alone."""
     for part in path.split("/"):
         link = parent.get(part, getclass=True, getlink=True)
         if link is not h5py.HardLink:

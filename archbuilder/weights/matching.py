@@ -12,9 +12,9 @@ from typing import TypeVar, assert_never
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
-from archbuilder.weights.naming_schemes import Place, place, rank, scheme
+from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import on_shortcut, orders
-from archbuilder.weights.weight_file import Kind, Layer, Source
+from archbuilder.weights.weight_file import Kind, Layer, WeightFile
 
 Pairs = dict[str, Layer]
 """The layer of each node, by the node's name."""
@@ -28,15 +28,15 @@ class Match:
     pairs: Pairs
     how: str
     problems: tuple[str, ...]
-    """What is left over or does not fit, a line a tensor."""
+    """The tensors that are left over or do not fit, a line each."""
     fresh: tuple[str, ...] = ()
     """Why the last dense layer keeps its own initial weights, in one sentence; empty where it does not."""
     doubts: tuple[str, ...] = ()
-    """What the file does not tell."""
+    """Pairs that the file leaves in doubt."""
 
 
-def match(graph: Graph, source: Source) -> Match:
-    """By our own names; else by the names of known schemes; else by the order of layers of the same kind and shapes."""
+def match(graph: Graph, source: WeightFile) -> Match:
+    """Matches by our own names, else by those of known schemes, else by the order of layers of a kind and shapes."""
     named = _by_own_names(graph, source)
     if named:
         return _judged(graph, source, named, "by name")
@@ -48,32 +48,32 @@ def match(graph: Graph, source: Source) -> Match:
     return ordered if placed is None or not ordered.problems else placed
 
 
-def _by_own_names(graph: Graph, source: Source) -> Pairs:
+def _by_own_names(graph: Graph, source: WeightFile) -> Pairs:
     nodes = {node.name.replace("/", "."): node.name for node in _weighted(graph)}
     layers = {layer.name.replace("/", "."): layer for layer in source.layers}
     return {nodes[name]: layer for name, layer in layers.items() if name in nodes}
 
 
-def _by_place(graph: Graph, source: Source) -> Pairs:
+def _by_place(graph: Graph, source: WeightFile) -> Pairs:
     """Pairs place by place and kind by kind; then what has a name of its own, in order."""
-    theirs = _grouped(source.layers, lambda layer: (place(layer.name), layer.kind))
-    ours = _grouped(_weighted(graph), lambda node: (_place(node), kind(node)))
+    theirs = _grouped(source.layers, lambda layer: (position(layer.name), layer.kind))
+    ours = _grouped(_weighted(graph), lambda node: (_position(node), kind(node)))
     pairs: Pairs = {}
     for key, nodes in ours.items():
         layers = sorted(theirs[key], key=lambda layer: rank(layer.name)) if key in theirs else []
         pairs |= _aligned(nodes, layers)
-    strangers = [layer for layer in source.layers if place(layer.name) is None]
+    strangers = [layer for layer in source.layers if position(layer.name) is None]
     return pairs | _in_order([node for node in _weighted(graph) if node.name not in pairs], strangers)
 
 
-def _place(node: Node) -> Place:
+def _position(node: Node) -> Position:
     parts = node.name.split("/")
     section = "/".join(parts[:2]) if parts[0].startswith("stage") and len(parts) > 2 else parts[0]
-    return Place(section, on_shortcut(node.name))
+    return Position(section, on_shortcut(node.name))
 
 
-def _by_order(graph: Graph, source: Source) -> Match:
-    """In the first of the possible orders that fits; says where another would fit as well and means something else."""
+def _by_order(graph: Graph, source: WeightFile) -> Match:
+    """Matches by the first possible order that fits; says where another fits as well and means something else."""
     tried = [_in_order(order, source.layers) for order in orders(graph)]
     if source.channels_first:
         tried = [*tried[2:], *tried[:2]]
@@ -101,7 +101,7 @@ def _in_order(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
 
 
 def _aligned(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
-    """One by one where there are as many; else the longest runs of the same shapes, and between them one by one."""
+    """Pairs one by one where there are as many; else the longest runs of the same shapes, and what lies between."""
     if len(nodes) == len(layers):
         return {node.name: layer for node, layer in zip(nodes, layers, strict=True)}
     matcher = SequenceMatcher(None, [_shapes(node) for node in nodes], [layer.shapes() for layer in layers], False)
@@ -111,7 +111,7 @@ def _aligned(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
     return pairs
 
 
-def _judged(graph: Graph, source: Source, pairs: Pairs, how: str) -> Match:
+def _judged(graph: Graph, source: WeightFile, pairs: Pairs, how: str) -> Match:
     """Lists the tensors on both sides that have no partner of their shape, but lets the number of classes differ."""
     nodes = _weighted(graph)
     fresh = _fresh_head(nodes[-1], pairs, source) if nodes else ()
@@ -124,7 +124,7 @@ def _judged(graph: Graph, source: Source, pairs: Pairs, how: str) -> Match:
     return Match({node.name: pairs[node.name] for node in nodes if node.name in pairs}, how, tuple(problems), fresh)
 
 
-def _fresh_head(last: Node, pairs: Pairs, source: Source) -> tuple[str, ...]:
+def _fresh_head(last: Node, pairs: Pairs, source: WeightFile) -> tuple[str, ...]:
     """Why a last dense layer starts anew: the file has another number of classes, or no dense layer at all."""
     if not isinstance(last.op, ops.Dense):
         return ()

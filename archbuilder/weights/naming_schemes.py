@@ -1,4 +1,4 @@
-"""What other people's names of layers say: which unit, and whether on its shortcut.
+"""Other people's names of layers: which unit they mean, and whether its shortcut.
 
 One row a scheme and part; within its place, a layer is found by its kind and its rank. So `layer2.0.bn2` is the second
 norm on the residual path of the first unit of stage 2, whatever that unit calls it.
@@ -14,8 +14,8 @@ from archbuilder.weights.weight_file import natural_key
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in a network: `stem`, `head` or `stage2/unit1`, and there on the shortcut or not."""
+class Position:
+    """A position in a network: `stem`, `head` or `stage2/unit1`, on the shortcut or not."""
 
     section: str
     shortcut: bool = False
@@ -29,16 +29,16 @@ class _Row:
     section: str = ""
     shortcut: bool = False
     first: tuple[int, int] = (1, 1)
-    """What the scheme calls the first stage and the first unit."""
+    """The numbers of the first stage and the first unit in the scheme."""
 
-    def place(self, name: str) -> Place | None:
+    def position(self, name: str) -> Position | None:
         found = re.fullmatch(self.pattern, name)
         if found is None:
             return None
         if self.section:
-            return Place(self.section, self.shortcut)
+            return Position(self.section, self.shortcut)
         stage, unit = map(_number, found.groups())
-        return Place(f"stage{stage - self.first[0] + 1}/unit{unit - self.first[1] + 1}", self.shortcut)
+        return Position(f"stage{stage - self.first[0] + 1}/unit{unit - self.first[1] + 1}", self.shortcut)
 
 
 _HUGGING, _EITHER = r"(?:resnet\.)?", "(?:convolution|normalization)"
@@ -70,14 +70,14 @@ _ROWS = (
 )  # fmt: skip
 
 
-def place(name: str) -> Place | None:
-    """Where the layer of this name stands; None for a name that no scheme knows."""
-    return next((found for row in _ROWS if (found := row.place(name))), None)
+def position(name: str) -> Position | None:
+    """The position of the layer of this name; None for a name that no scheme knows."""
+    return next((found for row in _ROWS if (found := row.position(name))), None)
 
 
 def scheme(names: Iterable[str]) -> str | None:
-    """Whose names at least half of these are; None where no scheme knows as many."""
-    known = [next((row.scheme for row in _ROWS if row.place(name)), None) for name in names]
+    """The scheme that knows at least half of these names; None if there is none."""
+    known = [next((row.scheme for row in _ROWS if row.position(name)), None) for name in names]
     counted = [one for one in known if one]
     return max(counted, key=counted.count) if 2 * len(counted) >= len(known) > 0 else None
 

@@ -29,7 +29,7 @@ def _weighted(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 
 
 def _by_depth(graph: Graph, shortcut_first: bool) -> tuple[Node, ...]:
-    """As Keras lists the layers of a functional model."""
+    """The nodes in the order in which Keras lists the layers of a functional model."""
     distances = dict.fromkeys((node.name for node in graph.nodes), 0)
     for node in reversed(graph.nodes):
         for name in node.inputs:
@@ -59,7 +59,7 @@ def _inputs(node: Node, shortcut_first: bool) -> tuple[str, ...]:
 
 
 def _shortcuts_first(graph: Graph) -> tuple[Node, ...]:
-    """In the order of definition, where units define their shortcut before their residual path."""
+    """The nodes in the order of definition of units that define their shortcut before their residual path."""
     places = {node.name: place for place, node in enumerate(graph.nodes)}
     first: dict[str, int] = {}
     for node in graph.nodes:

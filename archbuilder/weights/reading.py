@@ -1,16 +1,16 @@
-"""Which reader a file is for."""
+"""The reader of a file of weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.weights.weight_file import Source
+from archbuilder.weights.weight_file import WeightFile
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras", ".pth", ".pt", ".safetensors")
 
 
-def read(path: Path) -> Source:
+def read(path: Path) -> WeightFile:
     """The layers of a file of weights; raises MissingError, UsageError, or ArchbuilderError where it is damaged."""
     if not path.is_file():
         raise MissingError(f"there is no file {path}")
@@ -20,7 +20,7 @@ def read(path: Path) -> Source:
     return source
 
 
-def _read(path: Path) -> Source:
+def _read(path: Path) -> WeightFile:
     match path.suffix:
         case ".h5" | ".hdf5":
             from archbuilder.weights.hdf5 import read_hdf5

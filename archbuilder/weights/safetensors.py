@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.weights.torch_layout import layers
-from archbuilder.weights.weight_file import Budget, Source, natural_order, widened
+from archbuilder.weights.weight_file import Budget, WeightFile, natural_order, widened
 
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 """What weights are made of; tensors of integers are counters and the like, and no weights."""
@@ -21,14 +21,14 @@ _LONGEST_HEADER = 100_000_000
 """The format's own limit."""
 
 
-def read_safetensors(path: Path) -> Source:
+def read_safetensors(path: Path) -> WeightFile:
     """Raises ArchbuilderError where the header does not describe the file."""
     try:
         arrays = _arrays(path)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArchbuilderError(f"{path} cannot be read as safetensors: {error}") from error
     found, channels_first = layers(arrays)
-    return Source(path.name, found, channels_first)
+    return WeightFile(path.name, found, channels_first)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

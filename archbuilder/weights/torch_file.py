@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError, MissingError
 from archbuilder.weights.torch_layout import layers
-from archbuilder.weights.weight_file import LIMIT_BYTES, Budget, Source
+from archbuilder.weights.weight_file import LIMIT_BYTES, Budget, WeightFile
 
 _SAFE_SINCE = (2, 6)
-"""Before, `weights_only` could be got round (CVE-2025-32434)."""
+"""The first PyTorch whose `weights_only` cannot be got round (CVE-2025-32434)."""
 _NESTS = ("state_dict", "model_state_dict", "model")
-"""Where training scripts put the weights in their checkpoints."""
+"""The keys under which training scripts put the weights in their checkpoints."""
 _UNREADABLE = (
     pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError,
 )  # fmt: skip
 
 
-def read_torch(path: Path) -> Source:
+def read_torch(path: Path) -> WeightFile:
     """Raises MissingError without a sound PyTorch, ArchbuilderError where the file holds more than plain data."""
     torch = _torch(path)
     try:
@@ -37,7 +37,7 @@ def read_torch(path: Path) -> Source:
         reason = str(error).strip().partition("\n")[0]
         raise ArchbuilderError(f"{path} is refused: not weights and plain data alone ({reason})") from error
     found, channels_first = layers(_arrays(torch, content, Budget(path.name)))
-    return Source(path.name, found, channels_first)
+    return WeightFile(path.name, found, channels_first)
 
 
 def _torch(path: Path) -> Any:
@@ -52,7 +52,7 @@ def _torch(path: Path) -> Any:
 
 
 def _size(path: Path) -> int:
-    """Of the file once it is decompressed."""
+    """The size of the file once it is decompressed."""
     if not zipfile.is_zipfile(path):
         return path.stat().st_size
     with zipfile.ZipFile(path) as archive:

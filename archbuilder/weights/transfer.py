@@ -1,4 +1,4 @@
-"""From a file to the variables of a Keras model: everything is checked before anything is written."""
+"""Transfers weights from a file to a Keras model: everything is checked before anything is written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 _DOUBTS = 4
-"""How many are shown."""
+"""The number of doubts that are shown."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Transfer:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know, a line each."""
+        """The messages for people, a line each."""
         count = f"{len(self.match.pairs):,} layer" + "s" * (len(self.match.pairs) != 1)
         doubts = self.match.doubts
         more = f" and {len(doubts) - _DOUBTS:,} more" if len(doubts) > _DOUBTS else ""
@@ -41,7 +41,7 @@ class Transfer:
         return [*lines, doubt + more] if doubts else lines
 
     def facts(self) -> dict[str, str]:
-        """What identifies the file, for the record of a run."""
+        """The path and the digest of the file, for the record of a run."""
         with self.path.open("rb") as file:
             return {"path": str(self.path.resolve()), "sha256": file_digest(file, "sha256").hexdigest()}
 

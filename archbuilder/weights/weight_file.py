@@ -1,4 +1,4 @@
-"""What a file of weights holds: layers of tensors, in Keras' layout, whatever wrote them."""
+"""The content of a file of weights: layers of tensors, in Keras' layout, whatever wrote them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archbuilder.graph.ops import Shape, show
 Array = NDArray[np.float32]
 Kind = Literal["conv", "dense", "norm", "other"]
 LIMIT_BYTES = 8 * 2**30
-"""How much a file may hold in all, decompressed; the largest bundled network needs 0.6 GB."""
+"""The most bytes that a file may hold, decompressed; the largest bundled network needs 0.6 GB."""
 LIMIT_TENSORS = 100_000
 
 
@@ -27,9 +27,9 @@ class Tensor:
 
     name: str
     array: Array
-    """In Keras' layout: kernels are (height, width, in, out) and (in, out)."""
+    """The values in Keras' layout: kernels are (height, width, in, out) and (in, out)."""
     stored: Shape
-    """As it lies in the file."""
+    """The shape in the file."""
 
     def __str__(self) -> str:
         here = f" (here {show(self.array.shape)})" if self.stored != self.array.shape else ""
@@ -49,7 +49,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightFile:
     """The layers of a file, in its order."""
 
     file: str
@@ -85,7 +85,7 @@ def widened(bits: NDArray[np.uint16]) -> Array:
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """With `conv2d_2` before `conv2d_10`, and `conv2d` before both."""
+    """Names with `conv2d_2` before `conv2d_10`, and `conv2d` before both."""
     return sorted(names, key=natural_key)
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import stats  # type: ignore[import-untyped]
 
 from archbuilder.augmentation.augmenter import augmenter
-from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.augmentation.random_numbers import StatelessRandom
 from archbuilder.spec.augmentation import Augmentation, CutMix, MixUp
 from tests.augmentation.test_augmenter import Images, batch, bits, uniform
 
@@ -70,6 +70,6 @@ def test_a_batch_of_one_has_nothing_to_mix_with(step: Augmentation) -> None:
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
 def test_shares_have_a_beta_distribution(alpha: float) -> None:
-    drawn = Draws(tf.range(5000), tf.constant(0), 0, 0).beta(0, alpha).numpy()
+    drawn = StatelessRandom(tf.range(5000), tf.constant(0), 0, 0).beta(0, alpha).numpy()
     assert drawn.mean() == pytest.approx(0.5, abs=0.02)
     assert drawn.std() == pytest.approx((8 * alpha + 4) ** -0.5, rel=0.03)

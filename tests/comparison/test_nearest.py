@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from archbuilder.comparison import nearest, nearest_bundled, render
+from archbuilder.comparison.nearest import nearest, nearest_bundled
+from archbuilder.comparison.result import render
 from tests.comparison.networks import network
 from tests.conftest import Call, Golden
 from tests.test_imports import SPY, heavy_modules

@@ -8,7 +8,8 @@ from itertools import permutations
 
 import pytest
 
-from archbuilder.comparison import compare, render
+from archbuilder.comparison.comparison import compare
+from archbuilder.comparison.result import render
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, node
 from archbuilder.graph.ops import Op

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archbuilder.comparison import compare, render
+from archbuilder.comparison.comparison import compare
+from archbuilder.comparison.result import render
 from archbuilder.outline.shapes import total
 from tests.comparison.networks import network
 from tests.conftest import Golden

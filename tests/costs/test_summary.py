@@ -1,4 +1,4 @@
-"""The report: rows that add up, tables that stay as they are, and JSON for scripts."""
+"""The summary: rows that add up, tables that stay as they are, and JSON for scripts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 
 import pytest
 
-from archbuilder.costs.summary import Costs, Level, Report, report
+from archbuilder.aliases import Level
+from archbuilder.costs.summary import Summary, summarise
 from archbuilder.costs.text import render
 from archbuilder.expansion.expansion import expand
+from archbuilder.graph.network import Costs
 from archbuilder.spec import load, load_text
 from tests.conftest import Golden
 
@@ -28,12 +30,12 @@ head: [global_average_pool, {dense: {units: 10}}, softmax]
 LEVELS: tuple[Level, ...] = ("stage", "unit", "layer")
 
 
-def small() -> Report:
-    return report(expand(load_text(SMALL, "small.yaml")))
+def small() -> Summary:
+    return summarise(expand(load_text(SMALL, "small.yaml")))
 
 
-def bundled(name: str) -> Report:
-    return report(expand(load(name)))
+def bundled(name: str) -> Summary:
+    return summarise(expand(load(name)))
 
 
 def total(costs: list[Costs]) -> Costs:
@@ -47,6 +49,7 @@ def test_costs_add_up(name: str) -> None:
     assert total([stage.costs for stage in found.stages]) == found.costs
     for stage in found.stages:
         assert total([unit.costs for unit in stage.units]) == stage.costs
+    assert sum(layer.activation_bytes for layer in found.layers) == found.activation_bytes > 0
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -100,7 +103,7 @@ def test_json_says_what_the_table_says() -> None:
 
 
 def test_several_outputs() -> None:
-    found = report(expand(load_text(SMALL + "outputs: [stage1, head]", "small.yaml")))
+    found = summarise(expand(load_text(SMALL + "outputs: [stage1, head]", "small.yaml")))
     assert found.to_json()["outputs"] == [
         {"name": "stage1/max_pool1", "shape": [4, 4, 4]},
         {"name": "head/softmax1", "shape": [10]},
@@ -111,5 +114,5 @@ def test_several_outputs() -> None:
 @pytest.mark.parametrize(("filters", "shown"), [(1, "9.0 k"), (200, "1.8 M"), (200_000, "1.800 G")])
 def test_multiply_adds_have_one_unit_for_the_whole_table(filters: int, shown: str) -> None:
     text = f"archbuilder: 1\nname: wide\ninput: [10, 100, 1]\nstem: [{{conv: {{filters: {filters}, kernel: 3}}}}]"
-    table = render(report(expand(load_text(text, "wide.yaml"))))
+    table = render(summarise(expand(load_text(text, "wide.yaml"))))
     assert table.count(shown) == 2

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from archbuilder.augmentation.random_numbers import Draws
+from archbuilder.augmentation.random_numbers import StatelessRandom
 from archbuilder.data.dataset import Images
-from archbuilder.data.framing import ImageDraws, frame
+from archbuilder.data.framing import ImageRandom, frame
 from archbuilder.data.stream import Stream
 from archbuilder.errors import MissingError, StoppedError
 from archbuilder.spec import Spec, load
@@ -37,7 +37,7 @@ def photo(width: int = 23, height: int = 17, seed: int = 0) -> Image.Image:
 
 
 def framed(image: Image.Image, *steps: AnyFraming, index: int = 0, epoch: int = 0) -> Any:
-    return frame(image, steps, SIZE, lambda position: ImageDraws(3, position, epoch, index))
+    return frame(image, steps, SIZE, lambda position: ImageRandom(3, position, epoch, index))
 
 
 def place_in(whole: Any, part: Any) -> list[tuple[int, int]]:
@@ -51,13 +51,13 @@ def place_in(whole: Any, part: Any) -> list[tuple[int, int]]:
 
 def test_random_numbers_are_those_of_augmentations_in_the_compiled_step() -> None:
     indices, epoch = [0, 7, 123_456, 1_281_166], 89
-    draws = Draws(tf.constant(indices), tf.constant(epoch), seed=5, position=2)
+    random = StatelessRandom(tf.constant(indices), tf.constant(epoch), seed=5, position=2)
     for number in range(3):
-        singly = [ImageDraws(5, 2, epoch, index) for index in indices]
+        singly = [ImageRandom(5, 2, epoch, index) for index in indices]
         np.testing.assert_array_equal(
-            draws.uniform(number), np.array([one.uniform(number) for one in singly], np.float32)
+            random.uniform(number), np.array([one.uniform(number) for one in singly], np.float32)
         )
-        np.testing.assert_array_equal(draws.integer(number, 225), [one.integer(number, 225) for one in singly])
+        np.testing.assert_array_equal(random.integer(number, 225), [one.integer(number, 225) for one in singly])
 
 
 def test_whole_image_comes_to_the_input() -> None:
@@ -236,6 +236,6 @@ def test_data_sets_in_memory_are_framed_alike(load_spec: Load) -> None:
     batch = setup.feed.batches(0)[0]
     [(indices, pixels), *_] = setup.feed.read([batch], epoch=0)
     np.testing.assert_array_equal(indices, batch)
-    draws = [ImageDraws(0, position, 0, int(batch[0])) for position in range(2)]
-    expected = frame(setup.train.image(int(batch[0])), setup.training.training_frame, (8, 8), draws.__getitem__)
+    random = [ImageRandom(0, position, 0, int(batch[0])) for position in range(2)]
+    expected = frame(setup.train.image(int(batch[0])), setup.training.training_frame, (8, 8), random.__getitem__)
     np.testing.assert_array_equal(pixels[0], expected)

@@ -20,7 +20,7 @@ from PIL import Image
 from archbuilder.data.decoding import decode
 from archbuilder.data.framing import frame
 from archbuilder.data.load import Dataset, Images, Pictures, load_data, split
-from archbuilder.data.sources import cifar as data_cifar
+from archbuilder.data.sources import cifar
 from archbuilder.data.sources.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
 from archbuilder.data.sources.download import DownloadError, download
 from archbuilder.data.sources.unpickle import unpickle
@@ -197,9 +197,9 @@ def test_what_is_not_there_is_downloaded_into_the_cache(
         assert len(checksum) == 64
         write_archive(target, cifar10_files(*parts))
 
-    monkeypatch.setattr(data_cifar, "download", fake)
+    monkeypatch.setattr(cifar, "download", fake)
     assert load("cifar10", None).origin == str(cache / "cifar-10-python.tar.gz")
-    monkeypatch.delattr(data_cifar, "download")
+    monkeypatch.delattr(cifar, "download")
     assert len(load("cifar10", None).train) == TRAIN
 
 
@@ -208,7 +208,7 @@ def test_without_a_network_the_message_says_where_to_get_it(cache: Path, monkeyp
     def fake(url: str, target: Path, checksum: str) -> None:
         raise DownloadError("no route to host")
 
-    monkeypatch.setattr(data_cifar, "download", fake)
+    monkeypatch.setattr(cifar, "download", fake)
     with pytest.raises(MissingError) as caught:
         load("cifar10", None)
     for words in (str(cache), "no route to host", "https://www.cs.toronto.edu", "--data", "train/<class>/"):

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from archbuilder.aliases import Level
 from archbuilder.cli.draw import command
-from archbuilder.diagram import Level, diagram, render
 from archbuilder.diagram.content import content
+from archbuilder.diagram.dot import diagram
+from archbuilder.diagram.files import save
 from archbuilder.diagram.flow import Box, Flow, Fork, Panel
 from archbuilder.diagram.layout import Drawing, Frame, PlacedBox, layout
 from archbuilder.errors import MissingError, UsageError
@@ -246,14 +248,14 @@ def test_a_tall_network_has_a_column_for_each_stage() -> None:
 
 @pytest.mark.parametrize("extension", STARTS)
 def test_formats(extension: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    render(diagram(small()), tmp_path / f"small.{extension}")
+    save(diagram(small()), tmp_path / f"small.{extension}")
     assert (tmp_path / f"small.{extension}").read_bytes().startswith(STARTS[extension])
     assert list(tmp_path.iterdir()) == [tmp_path / f"small.{extension}"]
     assert capfd.readouterr().err == ""
 
 
 def test_svg_shows_the_words(tmp_path: Path) -> None:
-    render(diagram(small(), "layer"), tmp_path / "small.svg")
+    save(diagram(small(), "layer"), tmp_path / "small.svg")
     text = (tmp_path / "small.svg").read_text(encoding="utf-8")
     assert "global average pool" in text
     assert "stroke-dasharray" in text
@@ -261,12 +263,12 @@ def test_svg_shows_the_words(tmp_path: Path) -> None:
 
 def test_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one of svg, png, pdf, dot"):
-        render(diagram(small()), tmp_path / "small.gif")
+        save(diagram(small()), tmp_path / "small.gif")
 
 
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="there is no folder"):
-        render(diagram(small()), tmp_path / "nowhere" / "small.svg")
+        save(diagram(small()), tmp_path / "nowhere" / "small.svg")
 
 
 def test_without_graphviz_nothing_is_written_but_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,9 +276,9 @@ def test_without_graphviz_nothing_is_written_but_dot(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "small.svg").write_text("kept")
     with pytest.raises(MissingError, match="pip install pygraphviz"):
-        render(diagram(small()), tmp_path / "small.svg")
+        save(diagram(small()), tmp_path / "small.svg")
     assert (tmp_path / "small.svg").read_text() == "kept"
-    render(diagram(small()), tmp_path / "small.dot")
+    save(diagram(small()), tmp_path / "small.dot")
 
 
 @pytest.mark.parametrize("name", ['a<b>&"c"', "a:b:c", "back\\slash\\", "<html>", "zero\x00bell\x07", "ünï-çødé/{x|y}"])
@@ -286,7 +288,7 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     second = node(f"{name}/unit2/{name}", Activation("tanh"), [first])
     graph = Graph(name, (image, first, second), (second.name,))
     for level in LEVELS:
-        render(diagram(graph, level), tmp_path / "odd.svg")
+        save(diagram(graph, level), tmp_path / "odd.svg")
         assert "tanh" in (tmp_path / "odd.svg").read_text(encoding="utf-8")
 
 

@@ -63,7 +63,7 @@ def test_the_curve_has_both_sides_of_each_boundary() -> None:
 
 
 def test_the_curve_in_characters() -> None:
-    shown = plot.text(timetable(load("he2015/resnet20"))).splitlines()
+    shown = plot.render(timetable(load("he2015/resnet20"))).splitlines()
     assert any(line.split()[0] == "0.01" and "\u2840" in line for line in shown)  # a logarithmic axis
     assert "64,000" in shown[-1]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from archbuilder.errors import SpecError
-from archbuilder.linting import RULES, lint
+from archbuilder.linting.linting import lint
+from archbuilder.linting.rules import RULES
 from archbuilder.spec import bundled, load, load_text
 from archbuilder.spec.data import Cifar10
 from tests.conftest import Call

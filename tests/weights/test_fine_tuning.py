@@ -172,7 +172,7 @@ def test_frozen_parts_keep_all_their_weights_and_the_others_learn(
 ) -> None:
     run, notes = tuned
     given = build_model(expand(spec))
-    from archbuilder.weights import transfer
+    from archbuilder.weights.transfer import transfer
 
     path = Path(run.environment["weights"]["path"])
     transfer(path, expand(spec)).apply(given)

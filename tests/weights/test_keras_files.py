@@ -16,7 +16,7 @@ import archbuilder
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph
 from archbuilder.keras_model.build import build_model
-from archbuilder.weights import transfer
+from archbuilder.weights.transfer import transfer
 from tests.conftest import Call
 from tests.weights.conftest import SMALL, torch_state, write_safetensors
 

@@ -11,11 +11,11 @@ import pytest
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph, Node
-from archbuilder.weights import transfer
 from archbuilder.weights.matching import kind, match
-from archbuilder.weights.naming_schemes import Place, place, rank, scheme
+from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import orders
-from archbuilder.weights.weight_file import Layer, Source, Tensor
+from archbuilder.weights.transfer import transfer
+from archbuilder.weights.weight_file import Layer, Tensor, WeightFile
 from tests.weights.conftest import graph, torch_state, torchvision_name, write_safetensors
 
 
@@ -23,7 +23,7 @@ def weighted(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node.weights]
 
 
-def source(nodes: Sequence[Node], names: Sequence[str] | None = None, channels_first: bool = False) -> Source:
+def source(nodes: Sequence[Node], names: Sequence[str] | None = None, channels_first: bool = False) -> WeightFile:
     """A file with the layers of these nodes in this order; their names tell nothing unless they are given."""
     layers = []
     for index, node in enumerate(nodes):
@@ -32,7 +32,7 @@ def source(nodes: Sequence[Node], names: Sequence[str] | None = None, channels_f
             one.name: Tensor(f"{name}/{one.name}", np.zeros(one.shape, np.float32), one.shape) for one in node.weights
         }
         layers.append(Layer(name, kind(node), tensors))
-    return Source("x.h5", tuple(layers), channels_first)
+    return WeightFile("x.h5", tuple(layers), channels_first)
 
 
 def pairs(graph: Graph, nodes: Sequence[Node], names: Sequence[str] | None = None) -> dict[str, str]:
@@ -71,11 +71,13 @@ def itself(graph: Graph) -> dict[str, str]:
     ],
 )
 def test_places(name: str, section: str, shortcut: bool) -> None:
-    assert place(name) == Place(section, shortcut)
+    assert position(name) == Position(section, shortcut)
 
 
 def test_no_place() -> None:
-    assert [name for name in ("conv2d_3", "layer1", "features.0", "xfc", "layer1.0.conv1.extra") if place(name)] == []
+    assert [
+        name for name in ("conv2d_3", "layer1", "features.0", "xfc", "layer1.0.conv1.extra") if position(name)
+    ] == []
 
 
 def test_schemes() -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.graph.network import Graph
-from archbuilder.weights import read, transfer
-from archbuilder.weights import weight_file as sources
+from archbuilder.weights import weight_file
+from archbuilder.weights.reading import read
+from archbuilder.weights.transfer import transfer
 from archbuilder.weights.weight_file import natural_order
 from tests.weights.conftest import graph, torch_state, write_safetensors
 
@@ -134,7 +135,7 @@ def test_a_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 def test_the_whole_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = keras3(tmp_path / "x.h5", {"dense": [np.ones((100, 100))]})
-    monkeypatch.setattr(sources, "LIMIT_BYTES", 50_000)
+    monkeypatch.setattr(weight_file, "LIMIT_BYTES", 50_000)
     refused(path, "declares more than")
 
 

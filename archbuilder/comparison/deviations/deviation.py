@@ -9,47 +9,49 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
+from archbuilder.aliases import Json
 from archbuilder.graph import ops
+from archbuilder.graph.network import Costs
 from archbuilder.graph.ops import Op
 from archbuilder.outline.parts import Block, Outline, Unit, mapped, skeleton, walk
-from archbuilder.outline.shapes import Costs, costs
+from archbuilder.outline.shapes import costs
 
 UnitPlace = tuple[int, int]
 """Stage and unit, counted from one."""
 Patch = Callable[[Unit, Unit], Unit]
-"""From a unit and the one that it should be like, a unit that is more like it."""
+"""A function of a unit and the one that it should be like; it returns a unit that is more like it."""
 GATES = ("sigmoid", "hard_sigmoid", "softmax", "tanh")
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One thing in which a network is not the other."""
+    """A single difference between two networks."""
 
     code: str
     message: str
     where: tuple[str, ...]
     """The parts that it concerns, such as `stage2/unit1`; none where it concerns the whole network."""
     effect: Costs | None
-    """What it adds; None where the costs without it cannot be told."""
+    """The costs that it adds; None where the costs without it are not known."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> Json:
         effect = self.effect.to_json() if self.effect is not None else None
         return {"code": self.code, "message": self.message, "where": list(self.where), "effect": effect}
 
 
 @dataclass(slots=True)
 class Undoing:
-    """What is left of a network's deviations from another, and those found so far."""
+    """The search for deviations: those found so far, and my network without them."""
 
     mine: Outline
     theirs: Outline
     name: str
-    """What the other network is called."""
+    """The name of the other network."""
     found: list[Deviation] = field(default_factory=list)
     notes: list[Deviation] = field(default_factory=list)
     """Differences that do not make it another network."""
     costs: Costs | None = field(init=False)
-    """Of my network when the last deviation was undone."""
+    """The costs of my network when the last deviation was undone."""
 
     def __post_init__(self) -> None:
         self.costs = costs(self.mine)
@@ -80,7 +82,7 @@ class Undoing:
         return replace(self.mine, stages=tuple(stages))
 
     def dressed(self, block: Block, unit: Unit | None = None) -> Block:
-        """Their layers with my settings: those of my unit, or else of my stem."""
+        """Gives their layers my settings: those of my unit, or else of my stem."""
         return dressed(block, (*(unit.main if unit else ()), *self.mine.stem, *self.mine.head))
 
     def following(self, mine: Unit, theirs: Unit) -> Unit:

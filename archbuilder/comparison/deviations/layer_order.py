@@ -1,4 +1,4 @@
-"""What stands in a unit and in which order: kinds of units, post- and pre-activation, single layers more or fewer."""
+"""The layers of a unit and their order: kinds of units, post- and pre-activation, single layers more or fewer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ORDERS = {
 }  # fmt: skip
 """Each order (arXiv:1603.05027, figure 4): what stands around every convolution, and around the last."""
 Texts = tuple[str, str]
-"""What is said of my units, and of theirs."""
+"""The words for my units, and for theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from archbuilder.comparison.wording.sentences import described, sentence, span, 
 from archbuilder.comparison.wording.subjects import Pair, subject
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op
-from archbuilder.outline.canonical import resolved_padding
 from archbuilder.outline.parts import Block, Outline, Stage, Unit, mapped, walk
+from archbuilder.outline.reduction import resolved_padding
 from archbuilder.outline.shapes import arrivals, blocks
 
 MOST_VALUES = 3
-"""Of one setting, so many different values are told one by one."""
+"""The most values of one setting that are named one by one."""
 
 
 def pairs(state: Undoing) -> list[Pair]:
@@ -66,7 +66,7 @@ def rebuilt(network: Outline, new: Sequence[Op]) -> Outline:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What differs: some settings of one kind of layer, from these values to those, in words."""
+    """A difference: settings of one kind of layer, with both values in words."""
 
     op: type[Op]
     names: tuple[str, ...]

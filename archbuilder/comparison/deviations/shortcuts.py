@@ -1,4 +1,4 @@
-"""What is added to the residual paths: shortcuts of option A, B or C, with or without norm, or none at all."""
+"""Shortcuts: option A, B or C, with or without norm, or none at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPTIONS = {
     ("identity", "identity"): "the identity",
     (NONE, NONE): NONE,
 }  # fmt: skip
-"""What they are where the shape changes, and elsewhere (arXiv:1512.03385, sections 3.3 and 4.1)."""
+"""The kinds of shortcuts where the shape changes, and elsewhere (arXiv:1512.03385, sections 3.3 and 4.1)."""
 
 
 def kind(unit: Unit) -> str:
@@ -56,7 +56,7 @@ def _shapes(network: Outline) -> list[tuple[Unit, Shape, Shape]]:
 
 
 def compare_shortcuts(state: Undoing) -> None:
-    """One line for two rules, or else one for each difference; what only widths and strides ask for is left alone."""
+    """Takes one deviation for two rules, else one for each difference that widths and strides do not ask for."""
     differing = {
         place
         for place, mine, theirs in state.units()

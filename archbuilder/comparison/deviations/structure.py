@@ -11,7 +11,7 @@ from archbuilder.graph.ops import show
 from archbuilder.outline.parts import Block, Outline, Stage, Strided, Unit, skeleton, word
 
 MOST_LAYERS = 5
-"""So many layers are told one by one."""
+"""The most layers that are named one by one."""
 
 
 def compare_input(state: Undoing) -> None:
@@ -55,7 +55,7 @@ def compare_unit_counts(state: Undoing) -> None:
 
 
 def _resized(mine: tuple[Unit, ...], theirs: tuple[Unit, ...]) -> tuple[Unit, ...]:
-    """As many units as theirs: more, or fewer, of those between the first and the last."""
+    """My units, as many as theirs: some between the first and the last are repeated or left out."""
     count = len(theirs)
     if len(mine) >= count:
         return mine if len(mine) == count else (*mine[: max(count - 1, 1)], *mine[len(mine) - (count > 1) :])

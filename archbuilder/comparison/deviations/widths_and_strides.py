@@ -1,4 +1,4 @@
-"""Where strides stand, and how wide the units are."""
+"""The places of strides, and the widths of units."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compare_strides(state: Undoing) -> None:
 
 
 def _strides(stage: Stage) -> list[Stride]:
-    """Where the strides of a stage stand."""
+    """The strides of a stage, each with its place."""
     return [
         (number, position, item.stride)
         for number, unit in enumerate(stage.units, 1)

@@ -20,7 +20,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a sentence is about, in the singular or plural."""
+    """The subject of a sentence, in the singular or plural."""
 
     text: str
     plural: bool = True
@@ -157,7 +157,7 @@ def kinds(block: Block) -> str:
 
 
 def shortcut_kind(layers: Block) -> str:
-    """What stands on a shortcut, in the papers' words, such as `projection with norm`."""
+    """The layers of a shortcut in the papers' words, such as `projection with norm`."""
     parts = [kind(item) for item in layers]
     found = []
     while parts:

@@ -1,4 +1,4 @@
-"""What is said of a setting that differs, in the words of papers."""
+"""The sentence about a setting that differs, in the words of papers."""
 
 from __future__ import annotations
 

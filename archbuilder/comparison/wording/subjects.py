@@ -22,7 +22,7 @@ class Pair:
     mine: Op
     theirs: Op
     arriving: Shape
-    """What arrives at theirs."""
+    """The shape of the input of theirs."""
     part: str
     """`stem`, `stage1/unit2`, `stage1` (what follows its units) or `head`."""
     on_shortcut: bool
@@ -35,7 +35,7 @@ class Pair:
 
     @property
     def has_stride(self) -> bool:
-        """Whether it leaves out windows, larger than a pixel: there, `same` and symmetric padding differ."""
+        """Whether it has a stride and a window larger than a pixel: then `same` and symmetric padding differ."""
         op = self.theirs
         return isinstance(op, ops.Windowed) and op.stride != (1, 1) and op.window[0] != (1, 1)
 

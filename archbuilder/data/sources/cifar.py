@@ -13,8 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from archbuilder.data.dataset import Dataset, Images
-from archbuilder.data.sources import folder as data_folder
-from archbuilder.data.sources import npz as data_npz
+from archbuilder.data.sources import folder, npz
 from archbuilder.data.sources.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
 from archbuilder.data.sources.download import DownloadError, download
 from archbuilder.data.sources.unpickle import unpickle
@@ -68,17 +67,17 @@ Reader = Callable[[Cifar, Path], Parts]
 def load(cifar: Cifar, shape: tuple[int, ...], path: Path | None) -> Dataset:
     """The data set in whichever layout `path` holds it; without a path from Keras' cache, or downloaded to there."""
     origin, (train, test) = _given(cifar, path) if path is not None else _cached(cifar)
-    data_npz.require(origin, train, test, len(cifar.classes), shape)
+    npz.require(origin, train, test, len(cifar.classes), shape)
     return Dataset.of(cifar.name, cifar.classes, train, test, str(origin))
 
 
 def cache_folder() -> Path:
-    """Where Keras keeps its data sets."""
+    """The folder where Keras keeps its data sets."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
 
 
 def cached(cifar: Cifar) -> Path | None:
-    """Where in the cache the data set lies, if it does; it is not read."""
+    """The place of the data set in the cache, if it is there; it is not read."""
     found = _located(cifar, cache_folder()) if cache_folder().is_dir() else None
     return found[0] if found else None
 
@@ -197,21 +196,21 @@ def _is_npz(cifar: Cifar, place: Path, meant: bool) -> bool:
 
 
 def _read_npz(_: Cifar, place: Path) -> Parts:
-    return data_npz.read(place)
+    return npz.read(place)
 
 
 def _is_image_folder(cifar: Cifar, place: Path, meant: bool) -> bool:
-    if not data_folder.is_image_folder(place):
+    if not folder.is_image_folder(place):
         return False
     return meant or {child.name for child in _children(place / "train") if child.is_dir()} == set(cifar.classes)
 
 
 def _read_image_folder(cifar: Cifar, place: Path) -> Parts:
     """Labels count the classes in their official order."""
-    if set(data_folder.class_names(place)) != set(cifar.classes):
+    if set(folder.class_names(place)) != set(cifar.classes):
         raise UsageError(f"the folders in {place / 'train'} are not the classes of {cifar.name}")
-    parts = (data_folder.files(place, part, cifar.classes, "RGB") for part in ("train", "test"))
-    train, test = (data_folder.in_memory(part, SHAPE, resize=False) for part in parts)
+    parts = (folder.files(place, part, cifar.classes, "RGB") for part in ("train", "test"))
+    train, test = (folder.in_memory(part, SHAPE, resize=False) for part in parts)
     return train, test
 
 

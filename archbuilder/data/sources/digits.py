@@ -7,7 +7,7 @@ import numpy as np
 from archbuilder.data.dataset import Dataset, Images, Pixels, Shape
 
 EVERY = 5
-"""Of each digit every fifth image is for testing, beginning with the first: 363 of 1,797."""
+"""Every fifth image of each digit is for testing, beginning with the first: 363 of 1,797."""
 
 
 SIDE = 8

@@ -23,7 +23,7 @@ class Store(Protocol):
     def read(self, place: int) -> bytes: ...
 
     def name(self, place: int) -> str:
-        """For errors."""
+        """The name of an image in error messages."""
         ...
 
 

@@ -31,7 +31,7 @@ class ImageFiles:
 
     folder: Path
     names: tuple[str, ...]
-    """Their paths from the folder on."""
+    """The paths of the files within the folder."""
     labels: Labels
     mode: str
 
@@ -46,7 +46,7 @@ class ImageFiles:
         return replace(self, names=tuple(self.names[index] for index in indices), labels=self.labels[indices])
 
     def digests(self) -> list[bytes]:
-        """Of name and length: to read the content of a million files would take longer than an epoch."""
+        """A digest of the name and length of each file: reading a million files would take longer than an epoch."""
         return [sha256(f"{name} {(self.folder / name).stat().st_size}".encode()).digest() for name in self.names]
 
     def image(self, index: int) -> Image.Image:

@@ -28,12 +28,12 @@ def load(name: str, path: Path | None, input_shape: Shape) -> Dataset:
         raise MissingError(f"TensorFlow Datasets cannot give '{name}': {error}") from error
     if not {"image", "label"} <= set(features):
         raise UsageError(f"'{name}' of TensorFlow Datasets has no images with labels, but {', '.join(features)}")
-    train, test = (_images(Source(name, part), mode) for part in parts)
+    train, test = (_images(EncodedExamples(name, part), mode) for part in parts)
     return Dataset.of(name, features["label"].names, train, test, f"TensorFlow Datasets in {builder.data_dir}")
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class EncodedExamples:
     """A part of a data set, whose images stay encoded."""
 
     dataset: str
@@ -46,7 +46,7 @@ class Source:
         return f"image {place} of {self.dataset}"
 
 
-def _images(source: Source, mode: str) -> EncodedImages:
+def _images(source: EncodedExamples, mode: str) -> EncodedImages:
     examples = (source.examples[place] for place in range(len(source.examples)))
     return EncodedImages.of(source, ((bytes(one["image"]), int(one["label"])) for one in examples), mode)
 

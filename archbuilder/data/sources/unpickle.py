@@ -32,7 +32,7 @@ class _Dtype:
 
 
 class _Array:
-    """What is known of an array until the pickle has given its state."""
+    """An array before the pickle has given its state."""
 
     values: npt.NDArray[Any]
 

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from archbuilder import spec as specs
 from archbuilder.aliases import Json
-from archbuilder.atomic_files import UNFINISHED, replace_file, told_in_words
+from archbuilder.atomic_files import UNFINISHED, as_archbuilder_error, replace_file
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
@@ -57,7 +57,7 @@ class Run:
     def create(cls, spec: Spec, folder: Path | None, environment: Json, normaliser: Normaliser) -> Run:
         """Makes the folder of a new run, `runs/<name>-<when>` unless it is named; refuses one that holds something."""
         run, text = cls(folder or new_folder(spec.name)), spec.dump()
-        with told_in_words(run.folder):
+        with as_archbuilder_error(run.folder):
             run.folder.mkdir(parents=True, exist_ok=True)
         with run.locked():
             require_empty(run.folder)
@@ -117,7 +117,7 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Keeps other processes from training in the same folder; the lock goes with its process, however that ends."""
         lock, holder = FileLock(self.folder / LOCK, blocking=False), self.folder / HOLDER
-        with told_in_words(lock.lock_file):
+        with as_archbuilder_error(lock.lock_file):
             try:
                 lock.acquire()
             except Timeout:
@@ -149,7 +149,7 @@ class Run:
 
     def add_metrics(self, metrics: Json) -> None:
         path = self.folder / METRICS
-        with told_in_words(path), path.open("a", encoding="utf-8") as file:
+        with as_archbuilder_error(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

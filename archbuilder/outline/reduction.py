@@ -1,4 +1,4 @@
-"""Ways to write one function, brought to one form."""
+"""The shortest form of layers that can be written in several ways."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def named_padding(op: Window) -> Window:
 
 
 def resolved_padding(op: ops.Windowed, arriving: Shape) -> Pads | str:
-    """What a padding comes to for one size; an average of `same` padding does not count what is padded, others do."""
+    """The amounts of a padding for one size; an average of `same` padding does not count what is padded, others do."""
     size, dilation = op.window
     pads = resolve_padding((arriving[0], arriving[1]), size, op.stride, op.padding, dilation)
     uncounted = isinstance(op, ops.AveragePool) and op.padding == "same" and pads != NO_PADS
