@@ -18,7 +18,7 @@ from archbuilder.training.feed import epoch_order
 from archbuilder.training.setup import Setup
 
 Indices = npt.NDArray[np.int32]
-Shares = npt.NDArray[np.float32]
+SoftLabels = npt.NDArray[np.float32]
 SIDE = 96
 """About how many pixels an image is wide and high on the sheet."""
 GAP, LINE = 6, 14
@@ -27,10 +27,10 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch makes of some images: (n, H, W, C) pixels and (n, K) shares of classes."""
+    """What an epoch makes of some images: (n, H, W, C) pixels and (n, K) soft labels."""
 
     pixels: Pixels
-    shares: Shares
+    soft_labels: SoftLabels
 
 
 def draw(setup: Setup, images: int, epochs: int) -> Image.Image:
@@ -58,8 +58,8 @@ def learned_from(setup: Setup, normaliser: Normaliser, chosen: Indices, epoch: i
     pixels = kept[indices] if isinstance(kept, np.ndarray) else streamed[0]
     labels = tf.one_hot(setup.train.labels[indices], len(setup.data.classes))
     augment = augmenter(training.augment, normaliser, training.seed)
-    normalised, shares = augment(tf.constant(pixels), labels, tf.constant(indices), tf.constant(epoch))
-    return Epoch(normaliser.undone(normalised.numpy()[::mixed]), shares.numpy()[::mixed])
+    normalised, soft_labels = augment(tf.constant(pixels), labels, tf.constant(indices), tf.constant(epoch))
+    return Epoch(normaliser.undone(normalised.numpy()[::mixed]), soft_labels.numpy()[::mixed])
 
 
 def _followed(order: Indices, index: int, batch_size: int, count: int) -> Indices:
@@ -100,12 +100,12 @@ class _Sheet:
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
         self._paste(picture, self._cell, left, top)
         if self._lines > 2:
-            self._write_shares(epoch.shares[row], left, top + self._cell[1])
+            self._write_soft_label(epoch.soft_labels[row], left, top + self._cell[1])
 
-    def _write_shares(self, shares: Shares, left: int, top: int) -> None:
-        largest = np.argsort(-shares, kind="stable")[: self._lines - 1]
-        for line, label in enumerate(label for label in largest if shares[label] >= 0.005):
-            self._write(left, top + line * LINE, f"{100 * shares[label]:.0f} % {self._setup.data.classes[label]}")
+    def _write_soft_label(self, soft_label: SoftLabels, left: int, top: int) -> None:
+        largest = np.argsort(-soft_label, kind="stable")[: self._lines - 1]
+        for line, label in enumerate(label for label in largest if soft_label[label] >= 0.005):
+            self._write(left, top + line * LINE, f"{100 * soft_label[label]:.0f} % {self._setup.data.classes[label]}")
 
     def _paste(self, picture: Image.Image, size: tuple[int, int], left: int, top: int) -> None:
         is_larger = size[0] >= picture.width

@@ -39,11 +39,11 @@ def test_the_images_are_those_of_training(tiny: Path) -> None:
     )  # the last one of a batch is mixed with its first
     chosen = np.array([5, last, 900], np.int32)
     epoch, expected = learned_from(setup, normaliser, chosen, 2), learned_in_training(setup, 2)
-    for pixels, shares, index in zip(epoch.pixels, epoch.shares, chosen.tolist(), strict=True):
+    for pixels, soft_label, index in zip(epoch.pixels, epoch.soft_labels, chosen.tolist(), strict=True):
         image, label = expected[index]
         np.testing.assert_allclose(pixels, normaliser.undone(image), atol=1)
-        np.testing.assert_allclose(shares, label, atol=1e-5)
-    assert ((epoch.shares > 0).sum(1) > 1).any()
+        np.testing.assert_allclose(soft_label, label, atol=1e-5)
+    assert ((epoch.soft_labels > 0).sum(1) > 1).any()
 
 
 @pytest.mark.parametrize("steps", ["[]", "[mixup]", "[random_resized_crop, flip]"])

@@ -63,7 +63,7 @@ class TrainingStep:
         """The mean loss and the accuracy of the images since the last call, as the network saw them while training.
 
         The loss is the cross-entropy without what l2 adds, so that it compares with that of an evaluation. Where labels
-        are mixed, the class with the largest share is the correct answer.
+        are mixed, the class with the largest part is the correct answer.
         """
         totals = self.totals()
         self._totals.assign(tf.zeros(3, tf.float64))
@@ -180,5 +180,5 @@ def _penalties(forward: Forward) -> list[float]:
 
 
 def _smoothed(labels: Tensor, smoothing: float) -> Tensor:
-    """(n, K) shares of classes, of which `smoothing` is spread over all of them (arXiv:1512.00567)."""
+    """(n, K) soft labels, of which `smoothing` is spread over all of them (arXiv:1512.00567)."""
     return labels * (1 - smoothing) + smoothing / labels.shape[-1]
