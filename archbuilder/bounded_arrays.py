@@ -60,7 +60,7 @@ class Arrays:
         with self.archive.open(f"{name}.npy") as file:
             file.read(header.begin)
             if values.nbytes:
-                fill(file, memoryview(values.view(np.uint8)))
+                fill(file, values.view(np.uint8).data)
         return values.reshape(header.shape, order="F" if header.is_fortran else "C")
 
 

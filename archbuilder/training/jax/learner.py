@@ -14,13 +14,13 @@ from archbuilder.augmentation.augmenter import augmenter
 from archbuilder.data.dataset import Pictures
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.data.stream import Stream
-from archbuilder.errors import ArchbuilderError
 from archbuilder.keras_model.build import build_model
 from archbuilder.training.freezing import hold
 from archbuilder.training.jax.averaging import JaxAverages
 from archbuilder.training.jax.forward import JaxNetwork, values
 from archbuilder.training.jax.optimizers import make_optimizer
 from archbuilder.training.jax.step import JaxEvaluationStep, JaxInput, JaxStep
+from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.tensorflow.distribution import Engine
 from archbuilder.training.tensorflow.optimizers import kinds
@@ -74,8 +74,7 @@ class JaxLearner:
         return {"step/totals": self.step.sums(), **{name: np.array(value) for name, value in owned.items()}}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        if self.arrays().keys() != arrays.keys():
-            raise ArchbuilderError("the checkpoint was written by another version of archbuilder or Keras")
+        require_fitting(arrays, self.arrays())
         for name, variable in self._weights().items():
             variable.assign(arrays[name])
         step = self.step

@@ -16,10 +16,10 @@ from archbuilder.augmentation.augmenter import augmenter
 from archbuilder.data.load import Pictures
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.data.stream import Stream
-from archbuilder.errors import ArchbuilderError
 from archbuilder.keras_model.build import build_model
 from archbuilder.training.evaluator import EvaluationStep
 from archbuilder.training.freezing import hold
+from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.tensorflow.averaging import Averages
 from archbuilder.training.tensorflow.distribution import Engine, portion
@@ -82,8 +82,7 @@ class Learner:
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         variables = dict(self._variables())
-        if variables.keys() != arrays.keys():
-            raise ArchbuilderError("the checkpoint was written by another version of archbuilder or Keras")
+        require_fitting(arrays, self.arrays())
         for name, variable in variables.items():
             variable.assign(arrays[name])
 

@@ -21,7 +21,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
 ]
 
-ENVIRONMENT = {"precision": "float32", "data": {"path": None, "fingerprint": "f", "classes": [*"0123456789"]}}
+DATA = {
+    "name": "digits", "path": None, "origin": "scikit-learn", "fingerprint": "f", "classes": [*"0123456789"],
+    "train": 1, "validation": 1, "test": 1,
+}  # fmt: skip
+ENVIRONMENT = {"precision": "float32", "seed": 0, "versions": {}, "data": DATA}
 NORMALISER = Normaliser(np.full((8, 8, 1), 0.25, np.float32), np.ones(1, np.float32))
 
 
