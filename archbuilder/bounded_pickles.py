@@ -19,7 +19,6 @@ def names_in(content: BytesIO) -> frozenset[str]:
     their count (the C reader makes room for all numbers below), or puts names together that cannot be told beforehand.
     """
     names, texts = set[str](), list[str]()
-    remembered = 0
     try:
         for count, (code, argument, _) in enumerate(pickletools.genops(content), 1):
             if count > MAX_OPCODES:
@@ -32,7 +31,6 @@ def names_in(content: BytesIO) -> frozenset[str]:
                 case name if name in _TEXTS:
                     texts = [*texts[-1:], str(argument)]
                 case name if name in _REMEMBERS:
-                    remembered += 1
                     if int(argument or 0) > count:
                         raise BadFileError("its pickle remembers things under numbers that are far too high")
     except BadFileError:

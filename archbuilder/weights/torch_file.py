@@ -33,7 +33,7 @@ _PLAIN = frozenset({
     *(f"torch._utils _rebuild_{what}" for what in ("tensor", "tensor_v2", "parameter", "parameter_with_state")),
 })  # fmt: skip
 """What weights are put together of; `torch.FloatStorage` and the like, and `torch.float32`, besides."""
-_OF_TORCH = re.compile(r"torch (\w+Storage|b?float\d+|u?int\d+|bool|half|double|long|strided)")
+_OF_TORCH = re.compile(r"torch(\.cuda)? \w+Storage|torch (b?float\d+|u?int\d+|bool|half|double|long|strided)")
 _UNREADABLE = (
     pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError,
     MemoryError, OverflowError, OSError, ArithmeticError,

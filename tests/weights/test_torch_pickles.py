@@ -24,7 +24,8 @@ def packed(path: Path, content: bytes, name: str = "x/data.pkl") -> Path:
 def test_plain_data_is_let_through(tmp_path: Path) -> None:
     path = packed(tmp_path / "x.pth", pickle.dumps(OrderedDict(a=[1.5, "b"]), 2))
     assert _require_plain(path) == path.stat().st_size
-    (tmp_path / "y.pth").write_bytes(b"".join(pickle.dumps(one, 2) for one in (1, 2, {}, OrderedDict(), [])))
+    parts: list[object] = [1, 2, {}, OrderedDict(), []]
+    (tmp_path / "y.pth").write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
     assert _require_plain(tmp_path / "y.pth") > 0
 
 
