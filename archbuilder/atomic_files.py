@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
+from archbuilder.bounded_files import BadFileError, open_ordinary
 from archbuilder.errors import ArchbuilderError
 
 UNFINISHED = ".writing-"
 """The beginning of the name of a file or folder that is still being written."""
 
 
-def replace_output(path: Path, write: Callable[[Path], object]) -> None:
-    """Replaces a file that other processes may write at the same time; otherwise like `replace_file`."""
-    replace_file(path, write, mark=f"{os.getpid()}-")
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk.
 
-
-def replace_file(path: Path, write: Callable[[Path], object], mark: str = "") -> None:
-    """Lets `write` fill a hidden file of the same ending beside `path`, which takes its place once it is on disk."""
-    beside = path.with_name(f"{UNFINISHED}{mark}{path.name}")
+    Its name is random and was free: nobody can have put a link there before, and several processes may write the same
+    file at the same time.
+    """
+    beside = _beside(path)
     with as_archbuilder_error(path):
+        _create(beside)
         try:
             write(beside)
             _sync(beside)
@@ -35,20 +37,51 @@ def replace_file(path: Path, write: Callable[[Path], object], mark: str = "") ->
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """A hidden folder to write into, which takes its name when everything in it is on disk."""
-    folder = target.with_name(UNFINISHED + target.name)
+    folder = _beside(target)
     with as_archbuilder_error(target):
         target.parent.mkdir(exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:
             yield folder
             for path in (*folder.iterdir(), folder):
                 _sync(path)
-            shutil.rmtree(target, ignore_errors=True)
+            remove(target)
             folder.replace(target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         _sync(target.parent)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, a folder, or a link but not what it leads to; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a text file and waits until it is on disk; raises ArchbuilderError where the path is a link."""
+    with as_archbuilder_error(path):
+        try:
+            descriptor = open_ordinary(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, follow_links=False)
+        except BadFileError as error:
+            raise ArchbuilderError(f"cannot write {path}: {error}") from error
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(f"{line}\n".encode())
+            file.flush()
+            os.fsync(descriptor)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{UNFINISHED}{token_hex(8)}-{path.name}")
+
+
+def _create(path: Path) -> None:
+    """Makes an empty file where there is nothing at all, not even a link that leads nowhere."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    os.close(os.open(path, flags, 0o666))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from archbuilder.atomic_files import replace_output
+from archbuilder.atomic_files import replace_file
 from archbuilder.cli.options import edits_option, load_tensorflow, spec_argument
 from archbuilder.errors import UsageError
 
@@ -46,5 +46,5 @@ def command(
     from archbuilder.training.setup import prepare
 
     path = output or Path(f"{Path(loaded.name).name}.png")
-    replace_output(path, draw(prepare(loaded, data), images, epochs).save)
+    replace_file(path, draw(prepare(loaded, data), images, epochs).save)
     click.echo(path)

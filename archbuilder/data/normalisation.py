@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archbuilder.aliases import Tensor
+from archbuilder.bounded_arrays import open_arrays
 from archbuilder.spec import normalisation
 
 Floats = npt.NDArray[np.float32]
@@ -43,8 +44,19 @@ class Normaliser:
 
     @classmethod
     def load(cls, path: Path) -> Normaliser:
-        with np.load(path, allow_pickle=False) as archive:
-            return cls(archive["offset"], archive["scale"])
+        """Raises BadFileError where there is no such archive; links are not followed."""
+        with open_arrays(path, follow_links=False) as archive:
+            return cls(archive.read("offset"), archive.read("scale"))
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether it can be laid over images (H, W, C), and gives finite numbers."""
+        return all(_broadcasts(one, shape) for one in (self.offset, self.scale)) and bool((self.scale != 0).all())
+
+
+def _broadcasts(values: Floats, shape: tuple[int, ...]) -> bool:
+    sides = values.shape[::-1]
+    fits = len(sides) <= len(shape) and all(side in (1, whole) for side, whole in zip(sides, shape[::-1], strict=False))
+    return fits and values.dtype == np.float32 and bool(np.isfinite(values).all())
 
 
 def fit(how: normalisation.Normalisation, batches: Iterable[Pixels]) -> Normaliser:

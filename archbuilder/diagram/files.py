@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graphviz import Digraph, ExecutableNotFound
 
-from archbuilder.atomic_files import replace_output
+from archbuilder.atomic_files import replace_file
 from archbuilder.errors import MissingError, UsageError
 
 FORMATS = ("svg", "png", "pdf", "dot")
@@ -27,7 +27,7 @@ def save(digraph: Digraph, path: Path) -> None:
         raise UsageError(f"cannot draw '{path}': the file's extension says the format, one of {', '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
-    replace_output(path, lambda beside: beside.write_bytes(_content(digraph, kind)))
+    replace_file(path, lambda beside: beside.write_bytes(_content(digraph, kind)))
 
 
 def _content(digraph: Digraph, kind: str) -> bytes:

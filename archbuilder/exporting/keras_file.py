@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archbuilder.atomic_files import replace_output
+from archbuilder.atomic_files import replace_file
 from archbuilder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,4 +17,4 @@ def save_model(model: keras.Model, path: Path) -> None:
     if path.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_output(path, model.save)
+    replace_file(path, model.save)

@@ -6,7 +6,7 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from archbuilder.atomic_files import replace_output
+from archbuilder.atomic_files import replace_file
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.learning_rate.timetable import Timetable
 
@@ -56,4 +56,4 @@ def save(table: Timetable, path: Path) -> None:
     axes.grid(alpha=0.3)
     per_epoch = table.iterations_per_epoch
     axes.secondary_xaxis("top", functions=(lambda x: x / per_epoch, lambda x: x * per_epoch)).set_xlabel("epoch")
-    replace_output(path, figure.savefig)
+    replace_file(path, figure.savefig)

@@ -11,7 +11,6 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.data.dataset import Pictures
-from archbuilder.errors import ArchbuilderError
 from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.feed import Feed
 from archbuilder.training.step_settings import Totals
@@ -112,9 +111,3 @@ class Learner(Protocol):
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Sets all of its variables; raises ArchbuilderError where they are not the same ones."""
         ...
-
-
-def require_same_names(known: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
-    """Raises ArchbuilderError where a checkpoint holds other arrays than a learner."""
-    if known.keys() != arrays.keys():
-        raise ArchbuilderError("the checkpoint was written by another version of archbuilder or Keras")

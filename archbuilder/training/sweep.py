@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, median, stdev
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from archbuilder.aliases import Json
 from archbuilder.errors import MissingError, StoppedError, UsageError
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import Reporter
-from archbuilder.training.run.checkpoint import write_json
+from archbuilder.training.run import records
+from archbuilder.training.run.checkpoint import link_in_run, write_json
 from archbuilder.training.run.folder import PLAN, SPEC, Run, new_folder, require_empty
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.cluster import require_alone
@@ -25,17 +26,42 @@ SUMMARY = "summary.json"
 MAX_SEEDS = 1000
 
 
-class Plan(BaseModel):
-    """What the runs of a sweep begin with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class Plan(records.Record):
+    """`sweep.json`: what the runs of a sweep begin with."""
 
     spec: str
     """The resolved spec, as YAML."""
-    seeds: tuple[int, ...]
+    seeds: Annotated[tuple[records.Count, ...], Field(min_length=1, max_length=MAX_SEEDS)]
     data: str | None
     weights: str | None
     freeze: tuple[str, ...]
+
+
+class Errors(records.Record):
+    """What the test errors of several runs come to, in percent."""
+
+    best: float
+    mean: float
+    deviation: float | None
+    median: float
+
+
+class Finished(records.Result):
+    """What one of the runs came to."""
+
+    seed: records.Count
+    folder: str
+
+
+class Summary(records.Record):
+    """`summary.json`: what the runs of a sweep came to, and what was published."""
+
+    network: str
+    data: str
+    test_images: records.Count
+    runs: list[Finished]
+    test_error: dict[Literal["best", "final"], Errors]
+    published: list[dict[str, str | float]]
 
 
 @dataclass(frozen=True)
@@ -53,20 +79,20 @@ class Sweep:
 
     @cached_property
     def plan(self) -> Plan:
-        try:
-            return Plan.model_validate_json((self.folder / PLAN).read_bytes())
-        except (OSError, ValidationError) as error:
-            raise MissingError(f"{self.folder / PLAN} cannot be read: {error}") from error
+        return records.read(self.folder / PLAN, Plan)
 
     @property
     def summary(self) -> Json | None:
         """What the runs came to, once all of them are finished."""
         path = self.folder / SUMMARY
-        summary: Json | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
-        return summary
+        return records.read(path, Summary).to_json() if path.is_file() else None
 
     def folder_of(self, seed: int) -> Path:
-        return self.folder / f"seed-{seed}"
+        """Raises MissingError where the folder of a run is a link."""
+        folder = self.folder / f"seed-{seed}"
+        if folder.is_symlink():
+            raise link_in_run(folder)
+        return folder
 
     @property
     def runs(self) -> list[Run]:

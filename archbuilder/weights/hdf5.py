@@ -6,9 +6,9 @@ files of whoever opens it.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,9 +16,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from archbuilder.bounded_files import BadFileError, open_archive, path_size, regular_file
 from archbuilder.errors import ArchbuilderError
 from archbuilder.weights.weight_file import (
     LIMIT_BYTES,
+    LIMIT_TENSORS,
+    RATIO,
     Budget,
     Kind,
     Layer,
@@ -26,53 +29,61 @@ from archbuilder.weights.weight_file import (
     WeightFile,
     natural_order,
     tensor,
+    unreadable,
     widened,
 )
 
 _MEMBER = "model.weights.h5"
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 _DEPTH = 20
+_HDF5_ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, MemoryError, OverflowError, AttributeError)
+_LONGEST_CHUNK = 2**20
+"""How much of a compressed dataset may be stored in one piece, which unpacks to at most 1 GiB whatever it declares."""
+_LONGEST_NAMES = 2**24
 _EXPANSION = 1000
 """A dataset above a megabyte that declares this many times what is stored is no data but a trap."""
 
 
 def read_hdf5(path: Path) -> WeightFile:
     """Raises ArchbuilderError where the file is not one that Keras writes."""
-    return _read(path, path.name)
+    try:
+        with regular_file(path) as file:
+            return _read(file, path, path_size(file))
+    except BadFileError as error:
+        raise unreadable(path, "HDF5 weights", error) from error
 
 
 def read_archive(path: Path) -> WeightFile:
     """The weights of a `.keras` archive; its configuration, which can hold code, is never looked at."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            if _MEMBER not in archive.namelist():
+        with open_archive(path, ratio=RATIO) as archive:
+            if _MEMBER not in archive.members:
                 raise ArchbuilderError(f"there is no {_MEMBER} in {path}; weights in several parts are not read")
-            if archive.getinfo(_MEMBER).file_size > LIMIT_BYTES:
-                raise ArchbuilderError(f"the weights in {path} declare more than {LIMIT_BYTES >> 30} GiB")
-            with archive.open(_MEMBER) as member:
-                content = member.read(LIMIT_BYTES)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ArchbuilderError(f"{path} is not a .keras archive: {error}") from error
-    return _read(BytesIO(content), path.name)
+            content = archive.read(_MEMBER, LIMIT_BYTES)
+    except BadFileError as error:
+        raise unreadable(path, "a .keras archive", error) from error
+    return _read(BytesIO(content), path, len(content))
 
 
-def _read(file: Path | BinaryIO, name: str) -> WeightFile:
+def _read(file: BinaryIO, path: Path, size: int) -> WeightFile:
     try:
         with h5py.File(file, "r") as root:
-            layers = tuple(_layers(root, Budget(name)))
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise ArchbuilderError(f"{name} cannot be read as HDF5 weights: {error}") from error
-    return WeightFile(name, layers, channels_first=False)
+            layers = tuple(_layers(root, Budget(path.name, size)))
+    except BadFileError as error:
+        raise unreadable(path, "HDF5 weights", error) from error
+    except _HDF5_ERRORS as error:
+        raise unreadable(path, "HDF5 weights", "it is damaged, or of another form") from error
+    return WeightFile(path.name, layers, channels_first=False)
 
 
 def _layers(root: h5py.File, budget: Budget) -> Iterator[Layer]:
-    model = _group(root, "model_weights") if "model_weights" in root else root
+    model = _group(root, "model_weights") if _holds(root, "model_weights") else root
     if "layer_names" in model.attrs or "layer_names0" in model.attrs:
         return _keras2(model, budget)
     for container in ("layers", "_layer_checkpoint_dependencies"):
-        if container in root:
+        if _holds(root, container):
             return _keras3(_group(root, container), container, budget, _DEPTH)
-    raise ArchbuilderError(f"{budget.file} holds no layers as Keras writes them")
+    raise BadFileError("it holds no layers as Keras writes them")
 
 
 def _keras2(model: h5py.Group, budget: Budget) -> Iterator[Layer]:
@@ -90,13 +101,13 @@ def _keras2(model: h5py.Group, budget: Budget) -> Iterator[Layer]:
 def _keras3(group: h5py.Group, path: str, budget: Budget, depth: int) -> Iterator[Layer]:
     """Layers in the order of the model within each class: `conv2d`, `conv2d_1`, ...; newer files tell their names."""
     if not depth:
-        raise ArchbuilderError(f"{budget.file} nests layers more than {_DEPTH} deep")
+        raise BadFileError(f"it nests layers more than {_DEPTH} deep")
     budget.take(path, (), 0)
     for key in natural_order(group):
-        inner = group.get(key, getclass=True)
-        if inner is not h5py.Group:
+        here = f"{path}/{key}"
+        child = _linked(group, key, here)
+        if not isinstance(child, h5py.Group):
             continue
-        here, child = f"{path}/{key}", _group(group, key)
         if key == "vars":
             arrays = [(f"{path}/vars/{index}", _dataset(child, index, budget)) for index in natural_order(child)]
             if arrays:
@@ -106,7 +117,7 @@ def _keras3(group: h5py.Group, path: str, budget: Budget, depth: int) -> Iterato
 
 
 def _told_name(group: h5py.Group) -> str | None:
-    name = group.attrs.get("name")
+    name = _attribute(group, "name") if "name" in group.attrs else None
     return name.decode() if isinstance(name, bytes) else name if isinstance(name, str) else None
 
 
@@ -141,11 +152,21 @@ def _as_grouped(kernel: NDArray[Any]) -> NDArray[Any]:
 def _names(group: h5py.Group, attribute: str) -> list[str]:
     """A list of names; long ones are split over `name0`, `name1`, ..."""
     if attribute in group.attrs:
-        chunks = [group.attrs[attribute]]
+        chunks = [_attribute(group, attribute)]
     else:
-        chunks = [group.attrs[key] for key in natural_order(group.attrs) if key.rstrip("0123456789") == attribute]
-    names = [name for chunk in chunks for name in np.ravel(chunk)]
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+        names = natural_order(key for key in group.attrs if key.rstrip("0123456789") == attribute)
+        chunks = [_attribute(group, key) for key in names]
+    texts = [text for chunk in chunks for text in np.ravel(chunk)]
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
+
+
+def _attribute(group: h5py.Group, name: str) -> Any:
+    """The value of an attribute with as many names as a file may have tensors, or fewer."""
+    facts = group.attrs.get_id(name)
+    count = prod(facts.shape)
+    if count > LIMIT_TENSORS or (count and facts.get_storage_size() > _LONGEST_NAMES):
+        raise BadFileError(f"its list {name} is too long")
+    return group.attrs[name]
 
 
 def _group(parent: h5py.Group, path: str) -> h5py.Group:
@@ -155,23 +176,44 @@ def _group(parent: h5py.Group, path: str) -> h5py.Group:
 def _inside(parent: h5py.Group, path: str, kind: type) -> Any:
     """The object at a path, by way of hard links alone."""
     for part in path.split("/"):
-        link = parent.get(part, getclass=True, getlink=True)
-        if link is not h5py.HardLink:
-            raise ArchbuilderError(f"{path} is missing in the file" if link is None else f"{path} links elsewhere")
-        parent = parent[part]
+        parent = _linked(parent, part, path)
     if not isinstance(parent, kind):
-        raise ArchbuilderError(f"{path} is not a {kind.__name__.lower()}")
+        raise BadFileError(f"{path} is not a {kind.__name__.lower()}")
     return parent
+
+
+def _linked(parent: h5py.Group, name: str, path: str) -> Any:
+    link = parent.get(name, getclass=True, getlink=True) if isinstance(parent, h5py.Group) else None
+    if link is not h5py.HardLink:
+        raise BadFileError(f"{path} is missing in it" if link is None else f"{path} links elsewhere")
+    return parent[name]
+
+
+def _holds(group: h5py.Group, name: str) -> bool:
+    """Whether there is something of a name, which is not looked at."""
+    return group.get(name, getclass=True, getlink=True) is not None
 
 
 def _dataset(group: h5py.Group, path: str, budget: Budget) -> NDArray[Any]:
     data = _inside(group, path, h5py.Dataset)
     if data.is_virtual or data.external:
-        raise ArchbuilderError(f"{path} lies in another file")
+        raise BadFileError(f"{path} lies in another file")
+    if data.dtype.kind not in "fiub" or data.shape is None:
+        raise BadFileError(f"{path} is no array of numbers")
+    _require_stored(data, path)
     budget.take(path, data.shape, data.dtype.itemsize)
-    if data.nbytes > 2**20 + _EXPANSION * data.id.get_storage_size():
-        raise ArchbuilderError(f"{path} declares {data.nbytes:,} bytes but stores next to nothing")
     values: NDArray[Any] = np.asarray(data[()])
     if data.attrs.get("dtype") == "bfloat16":
         return widened(values.view(np.uint16))
     return values
+
+
+def _require_stored(data: h5py.Dataset, path: str) -> None:
+    """Raises BadFileError for a dataset that declares far more than it stores, as a whole or in one of its pieces."""
+    declared = max(data.nbytes, prod(data.chunks or ()) * data.dtype.itemsize)
+    if declared > 2**20 + _EXPANSION * data.id.get_storage_size():
+        raise BadFileError(f"{path} declares {declared:,} bytes but stores next to nothing")
+    if data.id.get_create_plist().get_nfilters():
+        pieces = (data.id.get_chunk_info(index).size for index in range(data.id.get_num_chunks()))
+        if max(pieces, default=0) > _LONGEST_CHUNK:
+            raise BadFileError(f"{path} is compressed in pieces that are too large")

@@ -12,7 +12,7 @@ SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras", ".pth", ".pt", ".safetensor
 
 def read(path: Path) -> WeightFile:
     """The layers of a file of weights; raises MissingError, UsageError, or ArchbuilderError where it is damaged."""
-    if not path.is_file():
+    if not path.exists():
         raise MissingError(f"there is no file {path}")
     source = _read(path)
     if not source.layers:

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from numpy.typing import NDArray
 
+from archbuilder.bounded_files import BadFileError, open_archive, path_size, regular_file
+from archbuilder.bounded_pickles import names_in
 from archbuilder.errors import ArchbuilderError, MissingError
 from archbuilder.weights.torch_layout import layers
-from archbuilder.weights.weight_file import LIMIT_BYTES, Budget, WeightFile
+from archbuilder.weights.weight_file import RATIO, Budget, WeightFile
 
 _SAFE_SINCE = (2, 6)
 """The first PyTorch whose `weights_only` cannot be got round (CVE-2025-32434)."""
 _NESTS = ("state_dict", "model_state_dict", "model")
 """The keys under which training scripts put the weights in their checkpoints."""
+_PICKLE = "data.pkl"
+_LONGEST_PICKLE = 2**22
+"""The largest bundled network, with the state of an optimizer, needs a tenth of it."""
+_PICKLES = 5
+"""How many stand before the data of a file of PyTorch 1.5 and before: magic number, protocol, system, content, keys."""
+_PLAIN = frozenset({
+    "collections OrderedDict", "collections defaultdict", "collections Counter", "torch Size", "torch device",
+    "torch.storage UntypedStorage", "torch.nn.parameter Parameter",
+    *(f"torch._utils _rebuild_{what}" for what in ("tensor", "tensor_v2", "parameter", "parameter_with_state")),
+})  # fmt: skip
+"""What weights are put together of; `torch.FloatStorage` and the like, and `torch.float32`, besides."""
+_OF_TORCH = re.compile(r"torch(\.cuda)? \w+Storage|torch (b?float\d+|u?int\d+|bool|half|double|long|strided)")
 _UNREADABLE = (
-    pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError,
+    pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError,
+    MemoryError, OverflowError, OSError, ArithmeticError,
 )  # fmt: skip
 
 
@@ -28,16 +44,45 @@ def read_torch(path: Path) -> WeightFile:
     """Raises MissingError without a sound PyTorch, ArchbuilderError where the file holds more than plain data."""
     torch = _torch(path)
     try:
-        if _size(path) > LIMIT_BYTES:
-            raise ArchbuilderError(f"{path} declares more than {LIMIT_BYTES >> 30} GiB")
+        size = _require_plain(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about old pickles; what comes of them is checked here
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except BadFileError as error:
+        raise _refused(path, error) from error
     except _UNREADABLE as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ArchbuilderError(f"{path} is refused: not weights and plain data alone ({reason})") from error
-    found, channels_first = layers(_arrays(torch, content, Budget(path.name)))
+        raise _refused(path, "PyTorch cannot read it") from error
+    found, channels_first = layers(_arrays(torch, content, Budget(path.name, size)))
     return WeightFile(path.name, found, channels_first)
+
+
+def _refused(path: Path, reason: object) -> ArchbuilderError:
+    message = f"{path} is refused: not weights and plain data alone ({reason})"
+    return ArchbuilderError(f"{message}; save the weights anew, by torch.save(model.state_dict(), ...)")
+
+
+def _require_plain(path: Path) -> int:
+    """The size of a file whose pickles are short and ask for tensors alone; raises BadFileError for any other."""
+    with regular_file(path) as file:
+        size = path_size(file)
+        if file.read(4) != b"PK\x03\x04":
+            file.seek(0)
+            start = BytesIO(file.read(_LONGEST_PICKLE))
+            for _ in range(_PICKLES):
+                _require_plain_pickle(start)
+            return size
+    with open_archive(path, ratio=RATIO) as archive:
+        pickles = [name for name in archive.members if PurePosixPath(name).suffix == ".pkl"]
+        if [PurePosixPath(name).name for name in pickles] != [_PICKLE]:
+            raise BadFileError(f"there has to be one {_PICKLE} in it")
+        _require_plain_pickle(BytesIO(archive.read(pickles[0], _LONGEST_PICKLE)))
+    return size
+
+
+def _require_plain_pickle(content: BytesIO) -> None:
+    for name in sorted(names_in(content)):
+        if name not in _PLAIN and not _OF_TORCH.fullmatch(name):
+            raise BadFileError(f"it asks for {name.replace(' ', '.')}")
 
 
 def _torch(path: Path) -> Any:
@@ -49,14 +94,6 @@ def _torch(path: Path) -> Any:
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < _SAFE_SINCE:
         raise MissingError(f"PyTorch {torch.__version__} does not read files of strangers safely; 2.6 or later does")
     return torch
-
-
-def _size(path: Path) -> int:
-    """The size of the file once it is decompressed."""
-    if not zipfile.is_zipfile(path):
-        return path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
-        return sum(member.file_size for member in archive.infolist())
 
 
 def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, NDArray[Any]]:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archbuilder.bounded_files import allowance
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.ops import Shape, show
 
@@ -19,6 +21,8 @@ Kind = Literal["conv", "dense", "norm", "other"]
 LIMIT_BYTES = 8 * 2**30
 """The most bytes that a file may hold, decompressed; the largest bundled network needs 0.6 GB."""
 LIMIT_TENSORS = 100_000
+RATIO = 16
+"""How many times what a file stores its weights may come to: float16 doubles, shared and compressed ones more."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,24 @@ class WeightFile:
 
 
 class Budget:
-    """Bounds what a file from a stranger can make us allocate."""
+    """Bounds what a file from a stranger can make us allocate, by what it stores."""
 
-    def __init__(self, file: str) -> None:
-        self.file, self.bytes, self.tensors = file, LIMIT_BYTES, LIMIT_TENSORS
+    def __init__(self, file: str, stored: int) -> None:
+        self.file, self.tensors = file, LIMIT_TENSORS
+        self.limit = self.bytes = min(LIMIT_BYTES, allowance(stored, RATIO))
 
     def take(self, name: str, shape: Sequence[int], size: int) -> None:
         """Raises ArchbuilderError where the tensors of the file come to more than they may."""
         self.bytes -= prod(shape) * max(size, 4)
         self.tensors -= 1
         if self.bytes < 0 or self.tensors < 0:
-            limits = f"{LIMIT_BYTES >> 30} GiB or {LIMIT_TENSORS:,} tensors"
+            limits = f"{self.limit:,} bytes, which is too much for its size, or {LIMIT_TENSORS:,} tensors"
             raise ArchbuilderError(f"{self.file} declares more than {limits}; refused at {name}")
+
+
+def unreadable(path: Path, kind: str, reason: object) -> ArchbuilderError:
+    """That a file is damaged or no such file, and what helps."""
+    return ArchbuilderError(f"{path} cannot be read as {kind}: {reason}; get or save it once more")
 
 
 def tensor(name: str, array: NDArray[Any], axes: tuple[int, ...] | None = None) -> Tensor:

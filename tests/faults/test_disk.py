@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archbuilder.atomic_files import replace_output
+from archbuilder.atomic_files import replace_file
 from archbuilder.errors import ArchbuilderError
 from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints, write_json
 from tests.processes import python
@@ -145,8 +145,8 @@ def test_a_full_disk_leaves_no_half_picture(line: str, tmp_path: Path, monkeypat
 
 def test_two_processes_may_write_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
-    other = "import sys; from pathlib import Path; from archbuilder.atomic_files import replace_output\n"
-    other += "replace_output(Path(sys.argv[1]), lambda beside: beside.write_text('theirs'))"
+    other = "import sys; from pathlib import Path; from archbuilder.atomic_files import replace_file\n"
+    other += "replace_file(Path(sys.argv[1]), lambda beside: beside.write_text('theirs'))"
 
     def write(beside: Path) -> None:
         beside.write_text("half")
@@ -154,6 +154,6 @@ def test_two_processes_may_write_the_same_file(tmp_path: Path) -> None:
         assert path.read_text() == "theirs"
         beside.write_text("ours")
 
-    replace_output(path, write)
+    replace_file(path, write)
     assert [one.name for one in tmp_path.iterdir()] == ["x.txt"]
     assert path.read_text() == "ours"

@@ -283,3 +283,81 @@ def test_a_graph_whose_last_stage_is_no_output(small: Graph, tmp_path: Path) -> 
     backbone = graph("head:", "outputs: [stage1]\nhead:")
     assert backbone.outputs == ("stage1/unit2/relu1",) or len(backbone.outputs) == 1
     assert transfer(write_safetensors(tmp_path / "x.safetensors", torch_state(small)), small).match.problems == ()
+
+
+SUFFIXES = (".weights.h5", ".keras", ".safetensors", ".pth")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_ordinary_file_is_not_waited_for(make: Any, suffix: str, tmp_path: Path) -> None:
+    if suffix == ".pth":
+        pytest.importorskip("torch")
+    make(tmp_path / f"x{suffix}")
+    refused(tmp_path / f"x{suffix}", "it is (a folder|no ordinary file)")
+
+
+def test_any_damage_to_a_file_is_one_error(tmp_path: Path, small: Graph) -> None:
+    """Wherever a byte is changed or the file is cut, it is read or refused in a sentence; nothing else is raised."""
+    weights = keras3(tmp_path / "w.h5", {"conv2d": [KERNEL], "dense": [np.ones((2, 2))]})
+    with zipfile.ZipFile(tmp_path / "w.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(weights, "model.weights.h5")
+    tensors = write_safetensors(tmp_path / "w.safetensors", {"a.weight": np.ones((2, 2), np.float32)})
+    random = np.random.default_rng(0)
+    for whole in (weights, tmp_path / "w.keras", tensors):
+        content = whole.read_bytes()
+        path, outcomes = tmp_path / f"x{whole.suffix}", set()
+        for at in random.integers(0, len(content), 150):
+            flipped = bytes([content[at] ^ int(random.integers(1, 256))])
+            path.write_bytes(content[:at] + (flipped + content[at + 1 :] if at % 3 else b""))
+            try:
+                outcomes.add(bool(read(path).layers))
+            except ArchbuilderError as error:
+                assert str(path) in str(error) or path.name in str(error)
+                outcomes.add(False)
+        assert False in outcomes
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_keras_archives_of_other_packings(method: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.keras", "w", method) as archive:
+        archive.write(keras3(tmp_path / "w.h5", {"conv2d": [KERNEL]}), "model.weights.h5")
+    refused(tmp_path / "x.keras", "packed in a way that is not read")
+
+
+def test_a_small_keras_archive_of_zeros(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(100_000_000))
+    refused(tmp_path / "x.keras", "would unpack to 100,000,000 bytes")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"a": {"dtype": "F32", "shape": [1e999], "data_offsets": [0, 4]}}', '{"a": 1e999}', '{"a": NaN}', "[" * 5000,
+        '{"a": {"dtype": "F32", "shape": [1.5], "data_offsets": [0, 6]}}', '{"a": {"dtype": "F32", "shape": "22"}}',
+        '{"a": {"dtype": "F32", "shape": [' + "9" * 5000 + '], "data_offsets": [0, 4]}}', '{"a": []}', '"a"', "", "\xff",
+        '{"a": {"dtype": "F32", "shape": [' + "1, " * 99 + '1], "data_offsets": [0, 4]}}',
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_safetensors_headers_with_wrong_values(header: str, tmp_path: Path) -> None:
+    content = header.encode("latin-1")
+    (tmp_path / "x.safetensors").write_bytes(len(content).to_bytes(8, "little") + content + bytes(4))
+    refused(tmp_path / "x.safetensors", "its header is damaged")
+
+
+def test_many_names_of_one_dataset(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        vars_ = file.create_group("layers/dense/vars")
+        vars_["0"] = np.ones((500, 500), np.float32)
+        for number in range(1, 200):
+            vars_[str(number)] = vars_["0"]
+    refused(tmp_path / "x.h5", "too much for its size")
+
+
+@pytest.mark.parametrize("kind", [np.dtype("S4"), h5py.string_dtype(), np.dtype([("a", "f4")])], ids=str)
+def test_datasets_of_other_things(kind: Any, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("layers/dense/vars/0", (2, 2), kind)
+    refused(tmp_path / "x.h5", "no array of numbers|stores next to nothing")

@@ -19,7 +19,8 @@ from archbuilder.training.jax.forward import JaxNetwork, values
 from archbuilder.training.jax.inference import logits_of
 from archbuilder.training.jax.optimizers import make_optimizer
 from archbuilder.training.jax.step import JaxInput, JaxStep
-from archbuilder.training.learner import Learner, require_same_names
+from archbuilder.training.learner import Learner
+from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.step_settings import StepSettings
 from archbuilder.training.tensorflow.distribution import Distribution
@@ -61,7 +62,7 @@ class JaxLearner(Learner):
         return {"step/totals": np.array(self.step.totals()), **{name: np.array(one) for name, one in owned.items()}}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        require_same_names(self.arrays(), arrays)
+        require_fitting(arrays, self.arrays())
         for name, variable in self._weights().items():
             variable.assign(arrays[name])
         step = self.step

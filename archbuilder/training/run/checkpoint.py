@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from archbuilder.aliases import Array, Json
-from archbuilder.atomic_files import UNFINISHED, replace_file, whole_folder
+from archbuilder.atomic_files import UNFINISHED, remove, replace_file, whole_folder
+from archbuilder.bounded_arrays import open_arrays
+from archbuilder.bounded_files import BadFileError, bounded_bytes, path_size, regular_file
+from archbuilder.errors import MissingError
+from archbuilder.training.run.records import MAX_BYTES, AnyRecord, Manifest, Progress, parsed
 
 FORMAT = 1
 STATE, PROGRESS, MANIFEST = "state.npz", "progress.json", "manifest.json"
@@ -51,6 +53,7 @@ class Checkpoints:
 
         One of the same iteration that is whole stays: to replace a folder takes two steps, and a kill may part them.
         """
+        self._require_own_folder()
         target = self.folder / f"{_PREFIX}{checkpoint.iteration:08d}"
         if not self._is_whole(target):
             self._write(checkpoint, target)
@@ -83,33 +86,38 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """All checkpoint folders, oldest first."""
+        self._require_own_folder()
         found = self.folder.glob(f"{_PREFIX}*") if self.folder.is_dir() else iter(())
         return sorted((path for path in found if _iteration(path) >= 0), key=_iteration)
 
+    def _require_own_folder(self) -> None:
+        if self.folder.is_symlink():
+            raise link_in_run(self.folder)
+
     def read(self, path: Path) -> Checkpoint:
         """Raises DamagedError unless every file is as it was written."""
-        manifest = _read_manifest(path)
-        if manifest.get("format") != FORMAT:
+        if path.is_symlink():
+            raise DamagedError("it is a link")
+        manifest = _record(path / MANIFEST, Manifest)
+        if manifest.format != FORMAT:
             raise DamagedError("it was written by another version")
-        if manifest.get("spec") != self.spec_sum:
+        if manifest.spec != self.spec_sum:
             raise DamagedError("it belongs to another spec")
         for name in (STATE, PROGRESS):
-            if file_sum_or_none(path / name) != manifest["files"].get(name):
+            if name not in manifest.files or file_sum_or_none(path / name) != manifest.files[name].to_json():
                 raise DamagedError(f"{name} is not what was written")
-        try:
-            progress = json.loads((path / PROGRESS).read_text("utf-8"))
-            with np.load(path / STATE, allow_pickle=False) as state:
-                arrays = {name: state[name] for name in state.files}
-            return Checkpoint(progress.pop("iteration"), arrays, progress)
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise DamagedError(f"it cannot be read: {error}") from error
+        progress = _record(path / PROGRESS, Progress).to_json()
+        iteration = progress.pop("iteration")
+        if iteration != _iteration(path):
+            raise DamagedError(f"it is that of iteration {iteration:,}")
+        return Checkpoint(iteration, _arrays(path / STATE), progress)
 
     def _prune(self, newest: int) -> None:
         paths = self.paths()
         later = [path for path in paths if _iteration(path) > newest]
         earlier = [path for path in paths if _iteration(path) <= newest]
         for path in [*later, *earlier[: -self.keep], *self.folder.glob(f"{UNFINISHED}*")]:
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
 
 
 class ReadOnly(Checkpoints):
@@ -120,15 +128,15 @@ class ReadOnly(Checkpoints):
 
 
 def file_sum(path: Path) -> Json:
-    """Size and SHA-256 of a file."""
-    with path.open("rb") as file:
-        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    """Size and SHA-256 of an ordinary file that is no link; raises BadFileError for anything else."""
+    with regular_file(path, follow_links=False) as file:
+        return {"size": path_size(file), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}  # type: ignore[arg-type]
 
 
 def file_sum_or_none(path: Path) -> Json | None:
     try:
         return file_sum(path)
-    except OSError:
+    except (BadFileError, OSError):
         return None
 
 
@@ -142,11 +150,34 @@ def _iteration(path: Path) -> int:
     return int(number) if number.isdecimal() else -1
 
 
-def _read_manifest(path: Path) -> Json:
+def _record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
     try:
-        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{MANIFEST} cannot be read") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise DamagedError(f"{MANIFEST} is not what was written")
-    return manifest
+        return parsed(bounded_bytes(path, MAX_BYTES, follow_links=False), kind)
+    except BadFileError as error:
+        raise DamagedError(f"{path.name} cannot be read: {error}") from error
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    try:
+        with open_arrays(path, follow_links=False) as state:
+            return {name: state.read(name) for name in state.names}
+    except BadFileError as error:
+        raise DamagedError(f"{path.name} cannot be read: {error}") from error
+
+
+def link_in_run(path: Path) -> MissingError:
+    """That something in a run's folder is a link: whoever made the folder could have others' files read or written."""
+    return MissingError(f"{path} is a link, and no link in the folder of a run is followed: put there what it leads to")
+
+
+def require_fitting(arrays: Mapping[str, Array], variables: Mapping[str, Array]) -> None:
+    """Raises MissingError unless the arrays of a checkpoint are those of the network, in name, shape and kind."""
+    if arrays.keys() != variables.keys():
+        raise MissingError("the checkpoint was written by another version of archbuilder or Keras: train anew")
+    for name, variable in variables.items():
+        found, wanted = ((tuple(one.shape), np.dtype(one.dtype)) for one in (arrays[name], variable))
+        if found != wanted:
+            raise MissingError(
+                f"the checkpoint does not fit the network: {name} is {found[1]} of shape {found[0]} in it, "
+                f"{wanted[1]} of shape {wanted[0]} here; remove the checkpoint to go on from the one before"
+            )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,13 +21,26 @@ from filelock import FileLock, Timeout
 
 from archbuilder import spec as specs
 from archbuilder.aliases import Json
-from archbuilder.atomic_files import UNFINISHED, as_archbuilder_error, replace_file
+from archbuilder.atomic_files import UNFINISHED, append_line, as_archbuilder_error, remove, replace_file
+from archbuilder.bounded_files import BadFileError, bounded_bytes
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
+from archbuilder.graph.network import Graph
+from archbuilder.graph.ops import show
 from archbuilder.keras_model.build import build_model
 from archbuilder.spec import Spec
-from archbuilder.training.run.checkpoint import Checkpoints, ReadOnly, file_sum, file_sum_or_none, write_json
+from archbuilder.spec.document import MAX_CHARACTERS
+from archbuilder.training.run import records
+from archbuilder.training.run.checkpoint import (
+    Checkpoints,
+    ReadOnly,
+    file_sum,
+    file_sum_or_none,
+    link_in_run,
+    write_json,
+)
+from archbuilder.weights.transfer import transfer
 
 Which = Literal["best", "final"]
 
@@ -35,6 +49,8 @@ NORMALISER, WEIGHTS, CHECKPOINTS = "normaliser.npz", "weights.json", "checkpoint
 LOCK, HOLDER = ".lock", ".holder.json"
 PLAN = "sweep.json"
 """The file that makes a folder that of several seeds."""
+_FILES = (SPEC, ENVIRONMENT, METRICS, RESULT, NORMALISER, WEIGHTS, CHECKPOINTS, LOCK, HOLDER,
+          "best.weights.h5", "final.weights.h5")  # fmt: skip
 _BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT}
 """What a run that was killed before it began may have left."""
 
@@ -68,14 +84,24 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> Run:
-        """The run in a folder; raises MissingError where there is none."""
+        """The run in a folder; raises MissingError where there is none, or one with links in it."""
+        for path in (folder / name for name in _FILES):
+            if path.is_symlink():
+                raise link_in_run(path)
         if not (folder / SPEC).is_file():
             raise MissingError(f"{folder} is not the folder of a run: there is no {SPEC} in it")
         return cls(folder)
 
     @cached_property
     def spec(self) -> Spec:
-        return specs.load_text((self.folder / SPEC).read_text("utf-8"), str(self.folder / SPEC))
+        path = self.folder / SPEC
+        try:
+            text = bounded_bytes(path, 4 * MAX_CHARACTERS, follow_links=False).decode("utf-8")
+        except BadFileError as error:
+            raise records.unreadable(path, error) from error
+        except UnicodeDecodeError:
+            raise records.unreadable(path, "it is not UTF-8 text") from None
+        return specs.load_text(text, str(path))
 
     @cached_property
     def began_with(self) -> Spec:
@@ -84,7 +110,7 @@ class Run:
 
     @cached_property
     def environment(self) -> Json:
-        return self._json(ENVIRONMENT)
+        return records.read(self.folder / ENVIRONMENT, records.Environment).to_json()
 
     @property
     def data_path(self) -> Path | None:
@@ -92,19 +118,36 @@ class Run:
         path = self.environment["data"]["path"]
         return Path(path) if path else None
 
-    @property
+    @cached_property
+    def graph(self) -> Graph:
+        """The network of the run's spec."""
+        return expand(self.spec)
+
+    @cached_property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the network's outputs."""
-        return tuple(self.environment["data"]["classes"])
+        names, outputs = tuple(self.environment["data"]["classes"]), self.graph[self.graph.outputs[0]].shape
+        if outputs != (len(names),):
+            reason = f"it names {len(names):,} classes, and the network of {SPEC} ends in {show(outputs)}"
+            raise records.unreadable(self.folder / ENVIRONMENT, reason)
+        return names
 
     @cached_property
     def normaliser(self) -> Normaliser:
-        return Normaliser.load(self.folder / NORMALISER)
+        path = self.folder / NORMALISER
+        try:
+            found = Normaliser.load(path)
+        except BadFileError as error:
+            raise records.unreadable(path, error) from error
+        if not found.fits(self.graph.input.shape):
+            raise records.unreadable(path, f"it is not made for images of {show(self.graph.input.shape)}")
+        return found
 
     @property
     def result(self) -> Json | None:
         """What the run came to on the test set, once it is finished."""
-        return self._json(RESULT) if (self.folder / RESULT).is_file() else None
+        path = self.folder / RESULT
+        return records.read(path, records.Result).to_json() if path.is_file() else None
 
     def finish(self, result: Json) -> None:
         write_json(self.folder / RESULT, result)
@@ -116,6 +159,7 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes from training in the same folder; the lock goes with its process, however that ends."""
+        _require_own_lock(self.folder / LOCK)
         lock, holder = FileLock(self.folder / LOCK, blocking=False), self.folder / HOLDER
         with as_archbuilder_error(lock.lock_file):
             try:
@@ -124,6 +168,7 @@ class Run:
                 raise UsageError(f"{self._holder()} is training in {self.folder}") from None
         with lock:
             try:
+                self._remove_unfinished()
                 when = datetime.now(UTC).isoformat(" ", "seconds")
                 write_json(holder, {"pid": os.getpid(), "host": platform.node(), "since": when})
                 yield
@@ -131,28 +176,32 @@ class Run:
                 holder.unlink(missing_ok=True)
                 lock.release()
 
+    def _remove_unfinished(self) -> None:
+        """Clears what a process left that was killed while it wrote."""
+        for path in self.folder.glob(f"{UNFINISHED}*"):
+            remove(path)
+
     def _holder(self) -> str:
         """Who holds the lock: its file says so, a moment after the lock was taken."""
         try:
-            facts = self._json(HOLDER)
+            facts = records.read(self.folder / HOLDER, records.Holder)
         except MissingError:
             return "another process"
-        return f"process {facts['pid']} on {facts['host']}, since {facts['since']},"
+        return f"process {facts.pid} on {facts.host}, since {facts.since},"
 
     def metrics(self) -> list[Json]:
-        """One mapping an epoch; a line that a crash cut short does not count."""
-        try:
-            lines = (self.folder / METRICS).read_text("utf-8").splitlines()
-        except FileNotFoundError:
+        """One mapping an epoch; a last line that a crash cut short does not count."""
+        path = self.folder / METRICS
+        if not path.exists():
             return []
-        return [metrics for metrics in map(_parsed, lines) if metrics is not None]
+        try:
+            *lines, _ = bounded_bytes(path, records.MAX_METRICS, follow_links=False).split(b"\n")
+        except BadFileError as error:
+            raise records.unreadable(path, error) from error
+        return [_metrics(path.with_name(f"{METRICS}, line {number}"), line) for number, line in enumerate(lines, 1)]
 
     def add_metrics(self, metrics: Json) -> None:
-        path = self.folder / METRICS
-        with as_archbuilder_error(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.folder / METRICS, json.dumps(metrics, allow_nan=False))
 
     def drop_metrics_after(self, iteration: int) -> None:
         """Forgets the epochs that came after the checkpoint that the run goes on from."""
@@ -168,16 +217,20 @@ class Run:
 
     def weights(self) -> Json:
         """What is known of the weights that were saved, by `best` and `final`."""
-        return self._json(WEIGHTS) if (self.folder / WEIGHTS).is_file() else {}
+        path = self.folder / WEIGHTS
+        return records.read(path, records.Weights).to_json() if path.is_file() else {}
 
     def load_weights(self, which: Which, model: keras.Model) -> None:
-        """Raises MissingError where the file is not there or not the one that was written: Keras would not notice."""
+        """Raises MissingError where the file is not there, not the one that was written, or of another network."""
         path = self._weights_path(which)
         if which not in self.weights() or not path.is_file():
             raise MissingError(f"there is no {path.name} in {self.folder} yet")
         if not self.has_sound_weights(which):
             raise MissingError(f"{path} is damaged: it is not the file that was written")
-        model.load_weights(path)
+        found = transfer(path, self.graph)
+        if found.match.fresh:
+            raise MissingError(f"{path} is damaged: it holds the weights of another network")
+        found.apply(model)
 
     def has_sound_weights(self, which: Which) -> bool:
         """Whether the file is there, and is the one that `weights.json` tells of."""
@@ -187,20 +240,12 @@ class Run:
 
     def model(self, weights: Which = "best") -> keras.Model:
         """The stock Keras model of the run's spec with its best or final weights."""
-        model = build_model(expand(self.spec))
+        model = build_model(self.graph)
         self.load_weights(weights, model)
         return model
 
     def _weights_path(self, which: Which) -> Path:
         return self.folder / f"{which}.weights.h5"
-
-    def _json(self, name: str) -> Json:
-        path = self.folder / name
-        try:
-            content: Json = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise MissingError(f"{path} cannot be read: {error}") from error
-        return content
 
 
 class ReadOnlyRun(Run):
@@ -244,9 +289,18 @@ def new_folder(name: str) -> Path:
     return folder if not folder.exists() else next(path for path in later if not path.exists())
 
 
-def _parsed(line: str) -> Json | None:
+def _metrics(place: Path, line: bytes) -> Json:
     try:
-        content = json.loads(line)
-    except ValueError:
-        return None
-    return content if isinstance(content, dict) else None
+        return records.parsed(line, records.Metrics).to_json()
+    except BadFileError as error:
+        raise records.unreadable(place, error) from error
+
+
+def _require_own_lock(path: Path) -> None:
+    """Raises MissingError where the lock is a link, a FIFO, or a file of two names: some filelocks empty what it is."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        facts = path.lstat()
+        if stat.S_ISLNK(facts.st_mode):
+            raise link_in_run(path)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1:
+            raise MissingError(f"{path} is not the lock of a run but something else: remove it")

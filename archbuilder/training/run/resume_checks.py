@@ -42,7 +42,11 @@ def require_same_backend(run: Run) -> None:
 def compare_versions(run: Run, reporter: Reporter) -> None:
     """Says which software is another one."""
     before, now = run.environment["versions"], versions()
-    changes = [f"{name} {now[name]} instead of {before[name]}" for name in before if before[name] != now.get(name)]
+    changes = [
+        f"{name} {now.get(name, 'not used')} instead of {version}"
+        for name, version in before.items()
+        if version != now.get(name)
+    ]
     if changes:
         reporter.note(f"what follows may differ in the last bits from an uninterrupted run: {', '.join(changes)}")
 

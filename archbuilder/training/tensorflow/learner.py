@@ -14,7 +14,8 @@ from archbuilder.keras_model.build import build_model
 from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.feed import Feed
 from archbuilder.training.freezing import freeze
-from archbuilder.training.learner import Learner, require_same_names
+from archbuilder.training.learner import Learner
+from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.step_settings import StepSettings
 from archbuilder.training.tensorflow.averaging import Averages
@@ -64,7 +65,7 @@ class TensorFlowLearner(Learner):
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         variables = dict(self._variables())
-        require_same_names(variables, arrays)
+        require_fitting(arrays, self.arrays())
         for name, variable in variables.items():
             variable.assign(arrays[name])
 

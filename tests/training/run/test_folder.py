@@ -16,7 +16,11 @@ from archbuilder.keras_model.build import build_model
 from archbuilder.spec import load
 from archbuilder.training.run.folder import Run
 
-ENVIRONMENT = {"precision": "float32", "data": {"path": None, "fingerprint": "f", "classes": [*"0123456789"]}}
+DATA = {
+    "name": "digits", "path": None, "origin": "scikit-learn", "fingerprint": "f", "classes": [*"0123456789"],
+    "train": 1, "validation": 1, "test": 1,
+}  # fmt: skip
+ENVIRONMENT = {"precision": "float32", "seed": 0, "versions": {}, "data": DATA}
 NORMALISER = Normaliser(np.full((8, 8, 1), 0.25, np.float32), np.ones(1, np.float32))
 
 

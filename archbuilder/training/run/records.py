@@ -1,0 +1,224 @@
+"""The small files of a run, as models: what was changed, damaged or planted is told by its field, not met later.
+
+What else a file notes, by other versions or for people alone, is kept but never looked at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archbuilder.aliases import Json, Precision
+from archbuilder.bounded_files import BadFileError, bounded_bytes
+from archbuilder.errors import MissingError
+
+MAX_BYTES = 2**24
+"""Of a JSON file of a run: a resolved spec and the names of a million classes fit in."""
+MAX_METRICS = 2**26
+"""Of `metrics.jsonl`, where a line has some three hundred bytes."""
+_LONGEST_FIELD = 80
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Record(BaseModel):
+    """What all of these files have in common: exact types, finite numbers, nothing that is changed afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def to_json(self) -> Json:
+        """What the file holds."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class Data(Record):
+    """What a run knows of its data."""
+
+    name: str
+    path: str | None
+    origin: str
+    fingerprint: str
+    classes: list[str]
+    train: Count
+    validation: Count
+    test: Count
+
+
+class FirstWeights(Record):
+    """The file that a run's weights came from."""
+
+    path: str
+    sha256: Sha256
+
+
+class Environment(Record):
+    """`environment.json`: what a run began with."""
+
+    model_config = ConfigDict(extra="allow")
+
+    spec: str
+    data: Data
+    precision: Precision
+    seed: Count
+    versions: dict[str, str]
+    backend: Literal["tensorflow", "jax"] = "tensorflow"
+    frozen: list[str] = []
+    weights: FirstWeights | None = None
+
+
+class Best(Record):
+    """The best epoch so far, by the value that the spec keeps the best of."""
+
+    epoch: Count
+    iteration: Count
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+
+
+class Tested(Best):
+    """What some weights come to on the test set."""
+
+    test_loss: float
+    test_accuracy: Share
+
+
+class End(Record):
+    """Where a run ended that was stopped early."""
+
+    epoch: Count
+    iteration: Count
+
+
+class Result(Record):
+    """`result.json`: what a run came to."""
+
+    best: Tested
+    final: Tested
+    stopped_early: End = End(epoch=0, iteration=0)
+
+
+class Metrics(Record):
+    """A line of `metrics.jsonl`: the numbers of an epoch."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
+
+    epoch: Count
+    iteration: Count
+
+
+class Sum(Record):
+    """Size and SHA-256 of a file."""
+
+    size: Count
+    sha256: Sha256
+
+
+class SavedWeights(Sum):
+    """What is known of weights that were saved."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
+
+    iteration: Count = 0
+
+
+class Weights(Record):
+    """`weights.json`: the weights that were saved."""
+
+    best: SavedWeights = SavedWeights(size=0, sha256="0" * 64)
+    final: SavedWeights = SavedWeights(size=0, sha256="0" * 64)
+
+
+class Holder(Record):
+    """`.holder.json`: the process that trains in a folder."""
+
+    pid: Count
+    host: str
+    since: str
+
+
+class Manifest(Record):
+    """`manifest.json` of a checkpoint."""
+
+    format: Count
+    spec: str
+    files: dict[str, Sum]
+
+
+class Waiting(Record):
+    """How long a value has not improved."""
+
+    best: float | None
+    waited: Count
+
+
+class Plateau(Waiting):
+    """The same, and what the learning rate has fallen to since."""
+
+    factor: Share
+    cooling: Count
+
+
+class LowError(Record):
+    """Whether the training error has been low enough."""
+
+    reached: bool
+    right: float
+    count: float
+
+
+class Progress(Record):
+    """`progress.json` of a checkpoint: the few numbers beside its arrays."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
+
+    iteration: Count
+    best: Best | None = None
+    plateau: Plateau | None = None
+    low_error: LowError | None = None
+    early_stopping: Waiting | None = None
+
+
+AnyRecord = TypeVar("AnyRecord", bound=BaseModel)
+
+
+def read(path: Path, kind: type[AnyRecord]) -> AnyRecord:
+    """A file of a run; raises MissingError that names the file and the field."""
+    try:
+        return parsed(bounded_bytes(path, MAX_BYTES, follow_links=False), kind)
+    except BadFileError as error:
+        raise unreadable(path, error) from error
+
+
+def parsed(content: bytes, kind: type[AnyRecord]) -> AnyRecord:
+    """Raises BadFileError with the first field that is not as it is written by a run."""
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise BadFileError(_reason(error)) from error
+
+
+def unreadable(path: Path, reason: object) -> MissingError:
+    """That a file of a run is not what the run wrote, and what helps."""
+    return MissingError(f"{path} cannot be read: {reason}; put back what the run wrote, or train anew")
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(map(str, first["loc"]))
+    shown = "".join(c if c.isprintable() else "?" for c in field)[:_LONGEST_FIELD]
+    match first["type"]:
+        case "json_invalid":
+            return "it is no JSON, or nested too deeply"
+        case "missing":
+            return f"{shown} is missing in it"
+        case "extra_forbidden":
+            return f"{shown} has no place in it"
+        case _:
+            return f"{shown or 'what it holds'} is not of the kind that belongs there"
