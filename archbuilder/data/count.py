@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import assert_never
-from zipfile import BadZipFile
-
-import numpy as np
 
 from archbuilder.data.sources import folder as data_folder
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.data.sources import npz
+from archbuilder.errors import UsageError
 from archbuilder.spec import data as spec
 
 
@@ -20,7 +18,7 @@ def count(source: spec.Source, path: Path) -> int:
             folder = data_folder.locate(path)
             return len(data_folder.files(folder, "train", data_folder.class_names(folder), "RGB"))
         case spec.Npz():
-            return _labels(path)
+            return npz.count(path)
         case spec.TfRecord() | spec.Tfds():
             message = f"the images of a {source.kind} data set are counted only as it is read"
             raise UsageError(f"{message}: say with --images how many there are")
@@ -28,11 +26,3 @@ def count(source: spec.Source, path: Path) -> int:
             return spec.train_images(source) or 0
         case _:
             assert_never(source)
-
-
-def _labels(path: Path) -> int:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return len(arrays["y_train"])
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise MissingError(f"{path} has no y_train that could be counted: {error}") from error

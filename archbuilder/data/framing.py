@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from archbuilder.data.dataset import Pixels
+from archbuilder.errors import UsageError
 from archbuilder.spec import framing as spec
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 """Height and width."""
+MAX_RESIZED = 200_000_000
 TRIES = 10
 BILINEAR = 2  # Image.Resampling.BILINEAR
 
@@ -91,6 +93,9 @@ def _target(step: spec.Resize, image: Image.Image, size: Size, draws: ImageDraws
     least, most = step.sides
     short = least + draws.integer(0, most - least + 1)
     long = int(short * max(image.size) / min(image.size))
+    if short * long > MAX_RESIZED:
+        size = f"an image of {image.width}x{image.height} pixels to a shorter side of {short:,}"
+        raise UsageError(f"`resize` brings {size}: that would be more than {MAX_RESIZED:,} pixels")
     return (long, short) if image.height > image.width else (short, long)
 
 

@@ -23,7 +23,7 @@ from archbuilder.training.run.resume_checks import (
     require_same_data,
     require_same_spec,
 )
-from archbuilder.training.setup import prepare
+from archbuilder.training.setup import Setup, prepare
 from archbuilder.training.tensorflow.distribution import Engine
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights import Transfer, transfer
@@ -57,6 +57,7 @@ def train(
     if epochs is not None:
         spec = of_epochs(spec, epochs, reporter)
     setup = prepare(spec, _path(data_path), frozen=freeze)
+    _tell_of_data(setup, reporter)
     found = None if weights is None else transfer(Path(weights), setup.graph)
     normaliser = setup.fit_normaliser()
     facts = {**setup.facts(), "replicas": engine.replicas, "weights": found.facts() if found else None}
@@ -113,6 +114,7 @@ def resume(
         setup = prepare(
             run.spec, _path(data_path) or run.data_path, environment["precision"], environment.get("frozen", ())
         )
+        _tell_of_data(setup, reporter)
         require_same_data(run, setup)
         with memory_for(setup.training.batch_size):
             trainer = Trainer(setup, learner_for(setup, run.normaliser, engine), run, reporter)
@@ -128,6 +130,11 @@ def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
         f"{counted(epochs, 'epoch')} instead of the spec's own length; its learning rate ({rate.kind}) {effect}"
     )
     return load_text(spec.dump(), spec.name, [f"training.stop={{epochs: {epochs}}}"])
+
+
+def _tell_of_data(setup: Setup, reporter: Reporter) -> None:
+    for note in setup.data.notes:
+        reporter.note(note)
 
 
 def _begin_with(weights: Transfer, trainer: Trainer) -> None:
