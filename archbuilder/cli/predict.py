@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_json: bool) -> None:
     """Say what the network of a RUN takes images to be: the likeliest classes with their probabilities.
 
-    Images may be of any size, in PNG, JPEG, BMP, GIF, WebP, TIFF or PPM; `testing` in the spec says how they are framed,
-    16 bits a channel are divided by 257, and white shows through where they are transparent. Those that
+    Images may be of any size, in PNG, JPEG, BMP, GIF, WebP, TIFF or PPM; `testing` in the spec says how they are
+    framed. 16 bits a channel are divided by 257, and white shows through where images are transparent. Those that
     cannot be read are named at the end, with exit code 4; with --json, their `problem` says why.
 
     \b

@@ -94,8 +94,8 @@ def _target(step: spec.Resize, image: Image.Image, size: Size, draws: ImageDraws
     short = least + draws.integer(0, most - least + 1)
     long = int(short * max(image.size) / min(image.size))
     if short * long > MAX_RESIZED:
-        size = f"an image of {image.width}x{image.height} pixels to a shorter side of {short:,}"
-        raise UsageError(f"`resize` brings {size}: that would be more than {MAX_RESIZED:,} pixels")
+        image_and_side = f"an image of {image.width}x{image.height} pixels to a shorter side of {short:,}"
+        raise UsageError(f"`resize` cannot bring {image_and_side}: that would be more than {MAX_RESIZED:,} pixels")
     return (long, short) if image.height > image.width else (short, long)
 
 

@@ -119,11 +119,11 @@ class ImageArrays:
     def _change(self, name: str, stored: Array) -> str:
         """What becomes of other pixels than those of 8 bits; raises UsageError for floats that say something else."""
         if stored.dtype == np.uint16:
-            return f"{name} has whole numbers of 16 bits, which are divided by 257: white is 65,535"
+            return "the images are whole numbers of 16 bits, which are divided by 257: white is 65,535"
         if stored.dtype.kind == "f" and not (stored.min() >= 0 and stored.max() <= 1):
             span = f"from {stored.min():g} to {stored.max():g}"
             raise UsageError(f"{self.origin}: {name} has floats {span}, whose black and white are not known; {PIXELS}")
-        return f"{name} has floats, which are multiplied by 255 and rounded: white is 1"
+        return "the images are floats, which are multiplied by 255 and rounded: white is 1"
 
     def _labels(self, name: str) -> tuple[Labels, int]:
         """(n,), and how many classes they count."""

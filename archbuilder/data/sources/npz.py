@@ -118,7 +118,7 @@ def _class_names(arrays: ImageArrays) -> list[str] | None:
     """Those that the archive names; raises UsageError where they are no list."""
     if "classes" not in arrays:
         return None
-    header = arrays.header("classes")
+    header = arrays.arrays.header("classes")  # a single value, too, is told as no list of names
     if len(header.shape) != 1 or header.dtype.kind not in "SUiu" or header.shape[0] > MAX_CLASSES:
         raise arrays.refused("classes", "a list of names is expected, one for each class")
     names = arrays.values("classes").tolist()
