@@ -55,7 +55,8 @@ def laid_on_white(image: Image.Image) -> Image.Image:
 
     if image.mode in ("RGBA", "LA"):
         white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
+        # Of LA, Pillow fills the places of green and blue only where it converts.
+        white.paste(image if image.mode == "RGBA" else image.convert("RGB"), mask=image.getchannel("A"))
         return white
     return image if image.mode in ("1", "L", "P", "RGB") else image.convert("RGB")
 

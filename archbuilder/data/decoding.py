@@ -16,6 +16,7 @@ from archbuilder.bounded_files import BadFileError, path_size, regular_file
 from archbuilder.data.colours import UnreadableImageError, bits_of, eight_bits, laid_on_white
 from archbuilder.data.dataset import Shape
 from archbuilder.errors import MissingError, UsageError
+from archbuilder.formatting import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -83,7 +84,7 @@ def check(image: Encoded, name: str = "") -> int:
 @contextmanager
 def _opened(image: Encoded, name: str) -> Iterator[Image.Image]:
     """Refuses what is too large before it is decoded, and says so of whatever a broken image makes Pillow raise."""
-    place = name if isinstance(image, bytes) else str(image)
+    place = printable(name if isinstance(image, bytes) else str(image))
     try:
         with _content(image) as file, _recognised(file) as opened:
             _require_size(*opened.size)
