@@ -77,7 +77,7 @@ class ImageArrays:
     def plan(self, part: str, images: str, labels: str, shape: tuple[int, ...]) -> Plan:
         """Decides from what is declared; `shape` is that of the input, or its channels for images at their own size."""
         pixels, numbers = self.header(images), self.header(labels)
-        if len(pixels.shape) not in (3, 4) or not (pixels.dtype.kind == "f" or pixels.dtype in (np.uint8, np.uint16)):
+        if len(pixels.shape) not in (3, 4) or not (pixels.dtype.kind == "f" or _is_unsigned(pixels)):
             raise self.refused(images, PIXELS)
         if not pixels.shape[0]:
             raise UsageError(f"{self.origin}: {images} is empty")
@@ -118,7 +118,7 @@ class ImageArrays:
 
     def _change(self, name: str, stored: Array) -> str:
         """What becomes of other pixels than those of 8 bits; raises UsageError for floats that say something else."""
-        if stored.dtype == np.uint16:
+        if stored.dtype.kind == "u":
             return "the images are whole numbers of 16 bits, which are divided by 257: white is 65,535"
         if stored.dtype.kind == "f" and not (stored.min() >= 0 and stored.max() <= 1):
             span = f"from {stored.min():g} to {stored.max():g}"
@@ -133,7 +133,7 @@ class ImageArrays:
                 raise self.refused(name, "a row of more than one number is taken where it is one-hot: one 1, else 0")
             return stored.argmax(axis=1).astype(np.int32), stored.shape[1]
         flat = stored.reshape(-1)
-        if flat.dtype.kind == "f" and not (flat == np.floor(flat)).all():
+        if flat.dtype.kind == "f" and not (np.isfinite(flat) & (flat == np.floor(flat))).all():
             raise self.refused(name, "its numbers are not whole, and so do not count classes")
         lowest, highest = int(flat.min()), int(flat.max())
         if lowest < 0 or highest >= MAX_CLASSES:
@@ -144,8 +144,13 @@ class ImageArrays:
         return flat.astype(np.int32), highest + 1
 
 
+def _is_unsigned(header: Header) -> bool:
+    """Of 8 or 16 bits, in whichever order of bytes."""
+    return header.dtype.kind == "u" and header.dtype.itemsize <= 2
+
+
 def _eight_bits(values: Array) -> Array:
     """As image files of 16 bits, or of floats, become 8 bits."""
-    if values.dtype == np.uint16:
+    if values.dtype.kind == "u":
         return (values.astype(np.uint32) + 128) // 257
     return values.astype(np.float32) * 255 + 0.5
