@@ -41,7 +41,8 @@ def read(file: Path, shape: tuple[int, ...]) -> Parts:
 def count(path: Path) -> int:
     """How many training images there are; only what the archive declares of them is read."""
     with _opened(_file(path)) as arrays:
-        return arrays.header(_layout(arrays)["training"][1]).shape[0]
+        labels = [layout["training"][1] for layout in LAYOUTS if layout["training"][1] in arrays]
+        return arrays.header(labels[0] if labels else _layout(arrays)["training"][1]).shape[0]
 
 
 def require(origin: Path, train: Images, test: Images, classes: int, shape: tuple[int, ...]) -> None:
