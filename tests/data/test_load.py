@@ -26,7 +26,7 @@ from archbuilder.data.sources.download import DownloadError, download
 from archbuilder.data.sources.unpickle import unpickle
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.spec.data import Data, Holdout, OnTest
-from archbuilder.spec.framing import Resize
+from archbuilder.spec.framing import CentreCrop, Resize
 
 CIFAR_SHAPE = (32, 32, 3)
 TRAIN, TEST = 50, 20
@@ -481,3 +481,11 @@ def test_holdout_cannot_take_everything() -> None:
 def test_validation_on_the_test_set_holds_nothing_out(parts: tuple[Images, Images]) -> None:
     train, held = split(parts[0], OnTest(), seed=0)
     assert (len(train), len(held)) == (TRAIN, 0)
+
+
+@pytest.mark.faults
+def test_a_strip_is_not_resized_beyond_all_bounds() -> None:
+    with pytest.raises(
+        UsageError, match=r"cannot bring an image of 1x1000 pixels to a shorter side of 9,000: .* than 200"
+    ):
+        frame(Image.new("L", (1, 1_000)), [Resize(shorter_side=9_000), CentreCrop()], (8, 8))
