@@ -114,7 +114,10 @@ def _fill_standard_streams() -> None:
 
 
 def _message(error: ArchbuilderError) -> str:
-    """Diagnostics bring their own form; every other message begins with `error:`."""
+    """Diagnostics bring their own form; every other message begins with `error:`, and is shown as a terminal may."""
     from archbuilder.errors import SpecError
+    from archbuilder.formatting import printable
 
-    return str(error) if isinstance(error, SpecError) else f"error: {error}"
+    if isinstance(error, SpecError):
+        return str(error)
+    return "\n".join(map(printable, f"error: {error}".split("\n")))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archbuilder.atomic_files import replace_file
-from archbuilder.cli.options import edits_option, load_tensorflow, spec_argument
+from archbuilder.cli.options import edits_option, load_tensorflow, print_notes, spec_argument
 from archbuilder.errors import UsageError
 
 FORMATS = (".png", ".jpg", ".webp")
@@ -45,6 +45,7 @@ def command(
     from archbuilder.training.contact_sheet import draw
     from archbuilder.training.setup import prepare
 
-    path = output or Path(f"{Path(loaded.name).name}.png")
-    replace_file(path, draw(prepare(loaded, data), images, epochs).save)
+    path, setup = output or Path(f"{Path(loaded.name).name}.png"), prepare(loaded, data)
+    print_notes(setup.data.notes)
+    replace_file(path, draw(setup, images, epochs).save)
     click.echo(path)

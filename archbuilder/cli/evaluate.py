@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import json_option, load_tensorflow, print_json, print_table
+from archbuilder.cli.options import json_option, load_tensorflow, print_json, print_notes, print_table
 
 if TYPE_CHECKING:
     from archbuilder.training.run.folder import Which
@@ -43,5 +43,6 @@ def command(runs: tuple[Path, ...], data: Path | None, weights: Which, as_json: 
     measured = evaluate([one for run in runs for one in runs_in(run)], data, weights)
     if as_json:
         print_json(measured)
-    else:
-        print_table(evaluation_table(measured))
+        return
+    print_notes(note for one in measured.get("runs", [measured]) for note in one["notes"])
+    print_table(evaluation_table(measured))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,14 @@ def print_json(data: object) -> None:
     import json
 
     click.echo(json.dumps(data, indent=2))
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """What a person should know and no result says, on standard error."""
+    from archbuilder.formatting import printable
+
+    for note in dict.fromkeys(notes):
+        click.echo(f"note: {printable(note)}", err=True)
 
 
 def print_table(table: Table) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_json: bool) -> None:
     """Say what the network of a RUN takes images to be: the likeliest classes with their probabilities.
 
-    Images may be of any size and kind that Pillow reads; `testing` in the spec says how they are framed. Those that
+    Images may be of any size, in PNG, JPEG, BMP, GIF, WebP, TIFF or PPM; `testing` in the spec says how they are
+    framed. 16 bits a channel are divided by 257, and white shows through where images are transparent. Those that
     cannot be read are named at the end, with exit code 4; with --json, their `problem` says why.
 
     \b
@@ -36,7 +37,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
       archbuilder predict runs/first *.jpg --top 1 --json
     """
     load_tensorflow()
-    from archbuilder.formatting import percent
+    from archbuilder.formatting import percent, printable
     from archbuilder.training.prediction import predict
     from archbuilder.training.run.folder import Run
 
@@ -47,7 +48,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
         for prediction in predictions:
             shares = ", ".join(f"{one.name} {percent(one.probability)}" for one in prediction.classes)
             if shares:
-                click.echo(f"{prediction.image}: {shares}")
+                click.echo(printable(f"{prediction.image}: {shares}"))
     problems = [prediction.problem for prediction in predictions if prediction.problem]
     if problems:
         raise MissingError("\n".join(problems))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import assert_never
-from zipfile import BadZipFile
 
-import numpy as np
-
-from archbuilder.data.sources import folder
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.data.sources import folder, npz
+from archbuilder.errors import UsageError
 from archbuilder.spec.data import Cifar10, Cifar100, Digits, ImageFolder, Npz, Source, Tfds, TfRecord, train_images
 
 
@@ -20,7 +17,7 @@ def count(source: Source, path: Path) -> int:
             place = folder.locate(path)
             return len(folder.files(place, "train", folder.class_names(place), "RGB"))
         case Npz():
-            return _labels(path)
+            return npz.count(path)
         case TfRecord() | Tfds():
             message = f"the images of a {source.kind} data set are counted only as it is read"
             raise UsageError(f"{message}: say with --images how many there are")
@@ -28,11 +25,3 @@ def count(source: Source, path: Path) -> int:
             return train_images(source) or 0
         case _:
             assert_never(source)
-
-
-def _labels(path: Path) -> int:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return len(arrays["y_train"])
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise MissingError(f"{path} has no y_train that could be counted: {error}") from error

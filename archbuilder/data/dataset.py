@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from archbuilder.errors import UsageError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -18,6 +20,17 @@ Shape = tuple[int, int, int]
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
+MAX_CLASSES = 1_000_000
+
+
+def numbered(labels: range, origin: str) -> list[str]:
+    """Classes that are called by their labels; raises UsageError where there are more than any data set has.
+
+    Otherwise one wrong label would take all memory, since each class has a name.
+    """
+    if len(labels) > MAX_CLASSES:
+        raise UsageError(f"{origin}: the largest label is {labels[-1]:,}; at most {MAX_CLASSES:,} classes are taken")
+    return [str(label) for label in labels]
 
 
 class Pictures(Protocol):
@@ -76,6 +89,15 @@ class Images:
 
 
 @dataclass(frozen=True, eq=False)
+class Parts:
+    """Images to learn from, others to be judged by, and what a person should know of how they were read."""
+
+    train: Images
+    test: Images
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Images to learn from, and others to be judged by."""
 
@@ -89,12 +111,22 @@ class Dataset:
     """The sha256 of all digests, in their own order: the same for the same images, in whichever layout."""
     origin: str
     """The file, folder or package that it was read from."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was read."""
 
     @classmethod
-    def of(cls, name: str, classes: Sequence[str], train: Pictures, test: Pictures, origin: str) -> Dataset:
+    def of(
+        cls,
+        name: str,
+        classes: Sequence[str],
+        train: Pictures,
+        test: Pictures,
+        origin: str,
+        notes: Sequence[str] = (),
+    ) -> Dataset:
         """A data set with its training images in order, and its fingerprint."""
         digests, test_digests = train.digests(), sorted(test.digests())
         order = np.array(sorted(range(len(train)), key=digests.__getitem__), dtype=np.int64)
         header = f"{train.extent} {test.extent}".encode()
         fingerprint = sha256(b"".join([header, *sorted(digests), *test_digests])).hexdigest()
-        return cls(name, tuple(classes), train.take(order), test, fingerprint, origin)
+        return cls(name, tuple(classes), train.take(order), test, fingerprint, origin, tuple(notes))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from archbuilder.data.dataset import Pixels
+from archbuilder.errors import UsageError
 from archbuilder.spec import framing
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 """Height and width."""
+MAX_RESIZED = 200_000_000
 TRIES = 10
 BILINEAR = 2  # Image.Resampling.BILINEAR
 
@@ -94,6 +96,9 @@ def _target(step: framing.Resize, image: Image.Image, size: Size, random: ImageR
     least, most = step.sides
     short = least + random.integer(0, most - least + 1)
     long = int(short * max(image.size) / min(image.size))
+    if short * long > MAX_RESIZED:
+        image_and_side = f"an image of {image.width}x{image.height} pixels to a shorter side of {short:,}"
+        raise UsageError(f"`resize` cannot bring {image_and_side}: that would be more than {MAX_RESIZED:,} pixels")
     return (long, short) if image.height > image.width else (short, long)
 
 

@@ -31,7 +31,7 @@ class Cifar100(Kind):
 
 
 class ImageFolder(Kind):
-    """PNG and JPEG files under `train/<class>/` and `test/<class>/`, resized to the input's size."""
+    """PNG, JPEG and other images under `train/<class>/` and `test/<class>/`, resized to the input's size."""
 
     kind: Literal["image_folder"] = "image_folder"
     path: Text | None = Field(None, description="The folder, from where archbuilder is called; --data goes before it.")

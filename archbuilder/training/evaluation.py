@@ -72,7 +72,9 @@ class _Member:
             )
         evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser)
         test = evaluator(setup.feed.pixels(setup.data.test), setup.data.test.labels)
-        measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "test": _facts(test)}
+        notes = list(setup.data.notes)
+        measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "notes": notes,
+                    "test": _facts(test)}  # fmt: skip
         is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
         if is_own and isinstance(setup.training.data.validation, Holdout):
             measured["validation"] = _facts(evaluator(setup.feed.pixels(setup.validation), setup.validation.labels))

@@ -22,7 +22,7 @@ from archbuilder.training.run.resume_checks import (
     require_same_data,
     require_same_spec,
 )
-from archbuilder.training.setup import prepare
+from archbuilder.training.setup import Setup, prepare
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.trainer import Trainer
@@ -52,6 +52,7 @@ def train(
     if start.epochs is not None:
         spec = of_epochs(spec, start.epochs, reporter)
     setup = prepare(spec, start.data, frozen=start.freeze)
+    _tell_of_data(setup, reporter)
     found = None if start.weights is None else transfer(start.weights, setup.graph)
     normaliser = setup.feed.fit_normaliser()
     facts = {**setup.facts(), "replicas": distribution.replicas, "weights": found.facts() if found else None}
@@ -106,6 +107,7 @@ def resume(
         _require_first_weights(run)
         environment = run.environment
         setup = prepare(run.spec, data or run.data_path, environment["precision"], environment.get("frozen", ()))
+        _tell_of_data(setup, reporter)
         require_same_data(run, setup)
         with memory_for(setup.training.batch_size):
             trainer = Trainer(setup, learner_for(setup, run.normaliser, distribution), run, reporter)
@@ -121,6 +123,11 @@ def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
         f"{counted(epochs, 'epoch')} instead of the spec's own length; its learning rate ({rate.kind}) {effect}"
     )
     return load_text(spec.dump(), spec.name, [f"training.stop={{epochs: {epochs}}}"])
+
+
+def _tell_of_data(setup: Setup, reporter: Reporter) -> None:
+    for note in setup.data.notes:
+        reporter.note(note)
 
 
 def _begin_with(weights: Transfer, trainer: Trainer) -> None:

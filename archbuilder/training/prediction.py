@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from archbuilder.aliases import Array
-from archbuilder.data.decoding import mode_of
+from archbuilder.data.decoding import decode, mode_of
 from archbuilder.data.framing import frame
 from archbuilder.errors import MissingError
 from archbuilder.expansion.expansion import expand
@@ -65,15 +64,7 @@ def _read(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Path, 
 def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
     """Any image as pixels `(H, W, C)` or `(crops, H, W, C)`, in grey or colour as the network has it."""
     height, width, channels = shape
-    mode = mode_of((height, width, channels))
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert(mode)
-    except FileNotFoundError:
-        raise MissingError(f"there is no image {path}") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise MissingError(f"{path} cannot be read as an image: {error}") from error
-    return frame(upright, steps, (height, width))
+    return frame(decode(path, mode_of((height, width, channels))), steps, (height, width))
 
 
 def _likeliest(probabilities: Array, classes: tuple[str, ...], top: int) -> tuple[ClassProbability, ...]:

@@ -224,7 +224,10 @@ def test_predict(call: Call, trained: Run, pictures: Sequence[Path]) -> None:
 
 def test_an_image_that_cannot_be_read(call: Call, trained: Run, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")
-    for name, message in (("broken.png", "broken.png cannot be read as an image"), ("none.png", "there is no image")):
+    for name, message in (
+        ("broken.png", "broken.png is no image of a kind"),
+        ("none.png", "none.png cannot be read: it is"),
+    ):
         code, _, err = call("predict", trained.folder, tmp_path / name)
         assert code == 4
         assert message in err

@@ -29,10 +29,13 @@ def pixels(image: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(image)))
 
 
-def write(path: Path, labels: Sequence[int], seed: int = 0, key: str = "image/encoded") -> Path:
+def write(path: Path, labels: Sequence[int], seed: int = 0, key: str = "image/encoded", cut: int | None = None) -> Path:
+    """Records, whose images lack so many bytes as `cut` says."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for number, label in enumerate(labels):
-            image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded(seed + number)]))
+            image = tf.train.Feature(
+                bytes_list=tf.train.BytesList(value=[encoded(seed + number)[: -cut if cut else None]])
+            )
             number_of_class = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
             features = tf.train.Features(feature={key: image, "image/class/label": number_of_class})
             writer.write(tf.train.Example(features=features).SerializeToString())
@@ -65,6 +68,9 @@ def test_records_of_several_files_with_labels_from_1(tmp_path: Path) -> None:
     (lambda folder: write(folder / "train-0", [0], key="image"), r"record at byte 12\) is no tf.train.Example with one"),
     (lambda folder: (folder / "train-0").write_bytes((folder / "train-0").read_bytes()[:-9]), "train-0 is cut off"),
     (lambda folder: (folder / "train-0").write_bytes(b"\xff" * 40), "train-0 is cut off or damaged at byte 12"),
+    (lambda folder: write(folder / "train-0", [0, 2**31 - 1]), "the largest label is 2,147,483,647; at most 1,000,000"),
+    (lambda folder: write(folder / "train-0", [0, 2**40]), "they count from 0 or from 1"),
+    (lambda folder: write(folder / "train-0", [0, 1, 0], cut=40), r"3 of 5 images cannot be read:\n  .*byte 12\) is cut off"),
 ])  # fmt: skip
 def test_what_is_wrong_with_records_is_said(spoil: Any, message: str, tmp_path: Path) -> None:
     write(tmp_path / "train-0", [0, 1])

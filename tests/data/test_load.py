@@ -26,7 +26,7 @@ from archbuilder.data.sources.download import DownloadError, download
 from archbuilder.data.sources.unpickle import unpickle
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.spec.data import Data, Digits, Holdout, OnTest, train_images
-from archbuilder.spec.framing import Resize
+from archbuilder.spec.framing import CentreCrop, Resize
 
 CIFAR_SHAPE = (32, 32, 3)
 TRAIN, TEST = 50, 20
@@ -309,12 +309,12 @@ Spoil = Callable[[Path], object]
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("layout", "spoil", "message"), [
-    ("batches", lambda path: (path / "data_batch_3").unlink(), "data_batch_3 cannot be read: No such file"),
+    ("batches", lambda path: (path / "data_batch_3").unlink(), "data_batch_3 cannot be read: it is not there"),
     ("batches", lambda path: (path / "data_batch_3").write_bytes(b"x"), "data_batch_3 is not a batch of cifar10"),
     ("batches", lambda path: (path / "test_batch").write_bytes(pickle.dumps({"data": 1})), "it holds no 'labels'"),
     ("archive", lambda path: path.write_bytes(path.read_bytes()[:-2000]), "is damaged"),
     ("archive", lambda path: write_archive(path, {"data_batch_1": b""}), "it holds no data_batch_2, data_batch_3"),
-    ("npz", lambda path: path.write_bytes(path.read_bytes()[:2000]), "is not a NumPy archive"),
+    ("npz", lambda path: path.write_bytes(path.read_bytes()[:2000]), "cannot be read as a NumPy archive"),
     ("npz", lambda path: np.savez(path, x_train=np.zeros(3)), "has no y_train, x_test, y_test"),
     ("images", lambda path: (path / "train" / "dog").rename(path / "train" / "wolf"), "there is no .*train/dog"),
 ])  # fmt: skip
@@ -371,12 +371,12 @@ def test_npz_numbers_or_names_its_classes(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("change", "message"), [
-    ({"x_test": np.zeros((20, 32, 32, 3))}, "x_test is float64"),
+    ({"x_test": np.zeros((20, 32, 32, 3), np.int64)}, "x_test is int64 of shape .*; uint8 of shape"),
     ({"y_train": np.zeros(3, np.int64)}, "50 whole numbers are expected"),
-    ({"y_train": np.full(50, 0.5)}, "50 whole numbers are expected"),
+    ({"y_train": np.full(50, 0.5)}, "its numbers are not whole"),
     ({"y_test": np.full(20, 10)}, "labels of the test images go from 10 to 10"),
-    ({"y_test": np.full(20, -1)}, "labels of the test images go from -1 to -1"),
-    ({"y_train": np.full(50, 2**40)}, "labels of the training images go from -1 to -1"),
+    ({"y_test": np.full(20, -1)}, "labels in y_test go from -1 to -1; they count from 0"),
+    ({"y_train": np.full(50, 2**40)}, "labels in y_train go from 1,099,511,627,776 to"),
     ({"x_train": np.zeros((0, 32, 32, 3), np.uint8), "y_train": np.zeros(0, int)}, "x_train is empty"),
 ])  # fmt: skip
 def test_npz_with_other_contents_is_refused(
@@ -388,7 +388,7 @@ def test_npz_with_other_contents_is_refused(
 
 def test_npz_does_not_unpickle(parts: tuple[Images, Images], tmp_path: Path) -> None:
     objects = np.array([_Evil(tmp_path / "made")], dtype=object)
-    with pytest.raises(MissingError, match=r"cannot be read: Object arrays cannot be loaded"):
+    with pytest.raises(MissingError, match=r"the array y_train in it is of objects"):
         load("npz", write_npz(tmp_path / "a.npz", *parts, y_train=objects))
     assert not (tmp_path / "made").exists()
 
@@ -411,7 +411,7 @@ def test_image_folder_names_its_classes_and_resizes(tmp_path: Path) -> None:
     (lambda path: (path / "test").rename(path / "tset"), "there is no .*test: an image folder has"),
     (lambda path: (path / "test" / "dog").rename(path / "test" / "dgo"), "there is no .*train/dgo"),
     (lambda path: [file.unlink() for file in (path / "train" / "cat").iterdir()], "no images .* in .*train/cat"),
-    (lambda path: (path / "train" / "cat" / "0.png").write_bytes(b"x"), "cat/0.png cannot be read as a PNG or JPEG"),
+    (lambda path: (path / "train" / "cat" / "0.png").write_bytes(b"x"), "cat/0.png is no image of a kind that is read"),
     (lambda path: Image.new("L", (8000, 8000)).save(path / "test" / "cat" / "0.png"), "0.png has 8000x8000 pixels"),
 ])  # fmt: skip
 def test_image_folder_says_what_is_wrong(spoil: Spoil, message: str, tmp_path: Path) -> None:
@@ -427,13 +427,13 @@ def test_image_that_is_cut_off_is_named(tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     Image.fromarray(some_images(1, 1).pixels[0]).save(file)
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(MissingError, match=r"photo.jpg cannot be read"):
+    with pytest.raises(MissingError, match=r"photo.jpg is cut off"):
         decode(file, "RGB")
 
 
 def test_image_that_would_unpack_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
     Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
-    with pytest.raises(MissingError, match=r"bomb.png cannot be read"):
+    with pytest.raises(MissingError, match=r"bomb.png has far more pixels than"):
         decode(tmp_path / "bomb.png", "RGB")
 
 
@@ -482,3 +482,11 @@ def test_holdout_cannot_take_everything() -> None:
 def test_validation_on_the_test_set_holds_nothing_out(parts: tuple[Images, Images]) -> None:
     train, held = split(parts[0], OnTest(), seed=0)
     assert (len(train), len(held)) == (TRAIN, 0)
+
+
+@pytest.mark.faults
+def test_a_strip_is_not_resized_beyond_all_bounds() -> None:
+    with pytest.raises(
+        UsageError, match=r"cannot bring an image of 1x1000 pixels to a shorter side of 9,000: .* than 200"
+    ):
+        frame(Image.new("L", (1, 1_000)), [Resize(shorter_side=9_000), CentreCrop()], (8, 8))

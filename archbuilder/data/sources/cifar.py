@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 import numpy as np
 
-from archbuilder.data.dataset import Dataset, Images
+from archbuilder.aliases import Array
+from archbuilder.bounded_files import BadFileError, bounded_bytes, regular_file
+from archbuilder.data.dataset import Dataset, Images, Parts
 from archbuilder.data.sources import folder, npz
 from archbuilder.data.sources.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLASSES
 from archbuilder.data.sources.download import DownloadError, download
 from archbuilder.data.sources.unpickle import unpickle
 from archbuilder.errors import MissingError, UsageError
+from archbuilder.formatting import printable
 
 SHAPE = (32, 32, 3)
-MAX_BATCH = 2**29
-MAX_MEMBERS = 100
+MAX_BATCH = 2**28
+MAX_UNPACKED = 2**29
+MAX_READ = 2**21
+"""At once, of an archive: its headers are far shorter, and declare their own length."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +66,14 @@ CIFAR100 = Cifar(
     "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
 )  # fmt: skip
 
-Parts = tuple[Images, Images]
 Reader = Callable[[Cifar, Path], Parts]
 
 
 def load(cifar: Cifar, shape: tuple[int, ...], path: Path | None) -> Dataset:
     """The data set in whichever layout `path` holds it; without a path from Keras' cache, or downloaded to there."""
-    origin, (train, test) = _given(cifar, path) if path is not None else _cached(cifar)
-    npz.require(origin, train, test, len(cifar.classes), shape)
-    return Dataset.of(cifar.name, cifar.classes, train, test, str(origin))
+    origin, parts = _given(cifar, path) if path is not None else _cached(cifar)
+    npz.require(origin, parts.train, parts.test, len(cifar.classes), shape)
+    return Dataset.of(cifar.name, cifar.classes, parts.train, parts.test, str(origin), parts.notes)
 
 
 def cache_folder() -> Path:
@@ -141,7 +146,7 @@ def _children(path: Path) -> list[Path]:
     try:
         return list(path.iterdir())
     except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
+        raise MissingError(f"{printable(str(path))} cannot be read: {error.strerror}") from error
 
 
 def _has_batches(cifar: Cifar, place: Path, _: bool) -> bool:
@@ -154,41 +159,68 @@ def _read_batches(cifar: Cifar, place: Path) -> Parts:
 
 def _content(file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BATCH + 1)
-    except OSError as error:
-        raise MissingError(f"{file} cannot be read: {error.strerror}") from error
-    if len(content) > MAX_BATCH:
-        raise MissingError(f"{file} is larger than {MAX_BATCH:,} bytes, which no batch of CIFAR is")
-    return content
+        return bounded_bytes(file, MAX_BATCH)
+    except BadFileError as error:
+        raise MissingError(f"{printable(str(file))} cannot be read: {error}") from error
 
 
 def _is_archive(cifar: Cifar, place: Path, meant: bool) -> bool:
     if not place.is_file() or not (meant or cifar.is_named_in(place)):
         return False
-    with place.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"  # gzip
+    try:
+        with regular_file(place) as file:
+            return file.read(2) == b"\x1f\x8b"  # gzip
+    except (BadFileError, OSError) as error:
+        raise MissingError(f"{printable(str(place))} cannot be read: {error}") from error
 
 
 def _read_archive(cifar: Cifar, place: Path) -> Parts:
     """Reads the batches out of the archive in memory; nothing is written."""
+    shown = printable(str(place))
     try:
-        with tarfile.open(place, "r:gz") as archive:
-            contents = dict(_members(cifar, place, archive))
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise MissingError(f"{place} is damaged: {error}") from error
+        with regular_file(place) as file, gzip.GzipFile(fileobj=file) as unpacked:
+            stream = cast(IO[bytes], _Bounded(unpacked))
+            with tarfile.open(fileobj=stream, mode="r:") as archive:
+                contents = dict(_members(cifar, archive))
+    except BadFileError as error:
+        raise MissingError(f"{shown} is not the archive of {cifar.name}: {error}") from error
+    except Exception as error:  # whatever a broken archive makes tarfile raise
+        raise MissingError(f"{shown} is damaged or cut off: it is no whole .tar.gz archive") from error
     if missing := [name for name in cifar.files if name not in contents]:
-        raise MissingError(f"{place} is not the archive of {cifar.name}: it holds no {', '.join(missing)}")
+        raise MissingError(f"{shown} is not the archive of {cifar.name}: it holds no {', '.join(missing)}")
     return _parts(cifar, contents)
 
 
-def _members(cifar: Cifar, place: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
-    for number, member in enumerate(archive):
-        if number >= MAX_MEMBERS or member.size > MAX_BATCH:
-            raise MissingError(f"{place} is not the archive of {cifar.name}: it holds more than that does")
+class _Bounded:
+    """A stream that is never read far, nor much of it at once, whatever headers declare."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+        self.tell = stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MAX_READ:
+            raise BadFileError("it declares more than it can hold")
+        self._require_near(self.tell() + size)
+        return self._stream.read(size)
+
+    def seek(self, place: int) -> int:
+        self._require_near(place)
+        return self._stream.seek(place)
+
+    @staticmethod
+    def _require_near(place: int) -> None:
+        if place > MAX_UNPACKED:
+            raise BadFileError(f"it unpacks to more than {MAX_UNPACKED:,} bytes")
+
+
+def _members(cifar: Cifar, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    for member in archive:
         name = PurePosixPath(member.name).name
-        if member.isfile() and name in cifar.files and (file := archive.extractfile(member)) is not None:
-            yield name, file.read()
+        if member.isreg() and name in cifar.files and (file := archive.extractfile(member)) is not None:
+            if member.size > MAX_BATCH:
+                raise BadFileError(f"its {name} is larger than {MAX_BATCH:,} bytes")
+            yield name, b"".join(iter(lambda: file.read(MAX_READ // 2), b""))
 
 
 def _is_npz(cifar: Cifar, place: Path, meant: bool) -> bool:
@@ -196,7 +228,7 @@ def _is_npz(cifar: Cifar, place: Path, meant: bool) -> bool:
 
 
 def _read_npz(_: Cifar, place: Path) -> Parts:
-    return npz.read(place)
+    return npz.read(place, SHAPE)
 
 
 def _is_image_folder(cifar: Cifar, place: Path, meant: bool) -> bool:
@@ -209,9 +241,8 @@ def _read_image_folder(cifar: Cifar, place: Path) -> Parts:
     """Labels count the classes in their official order."""
     if set(folder.class_names(place)) != set(cifar.classes):
         raise UsageError(f"the folders in {place / 'train'} are not the classes of {cifar.name}")
-    parts = (folder.files(place, part, cifar.classes, "RGB") for part in ("train", "test"))
-    train, test = (folder.in_memory(part, SHAPE, resize=False) for part in parts)
-    return train, test
+    train, test = (folder.files(place, part, cifar.classes, "RGB") for part in folder.PARTS)
+    return folder.in_memory(train, test, SHAPE, resize=False)
 
 
 LAYOUTS: tuple[tuple[Callable[[Cifar, Path, bool], bool], Reader], ...] = (
@@ -225,20 +256,34 @@ LAYOUTS: tuple[tuple[Callable[[Cifar, Path, bool], bool], Reader], ...] = (
 def _parts(cifar: Cifar, contents: Mapping[str, bytes]) -> Parts:
     train = [_batch(cifar, name, contents[name]) for name in cifar.train]
     pixels, labels = zip(*((batch.pixels, batch.labels) for batch in train), strict=True)
-    return Images(np.concatenate(pixels), np.concatenate(labels)), _batch(cifar, cifar.test, contents[cifar.test])
+    return Parts(
+        Images(np.concatenate(pixels), np.concatenate(labels)), _batch(cifar, cifar.test, contents[cifar.test])
+    )
 
 
 def _batch(cifar: Cifar, name: str, content: bytes) -> Images:
     """One batch; its rows hold all red values of an image, then the green, then the blue."""
     try:
         fields = unpickle(content)
-        rows, labels = np.asarray(fields["data"]), np.asarray(fields[cifar.labels])
-        height, width, channels = SHAPE
-        if rows.dtype != np.uint8 or labels.dtype.kind not in "iu" or labels.shape != (len(rows),):
-            raise ValueError("its images or labels are something else than numbers")
-        pixels = rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-    except KeyError as error:
-        raise MissingError(f"{name} is not a batch of {cifar.name}: it holds no {error}") from error
+        if missing := [key for key in ("data", cifar.labels) if key not in fields]:
+            raise ValueError(f"it holds no '{missing[0]}'")
+        labels = _labels(fields[cifar.labels])
+        return Images(np.ascontiguousarray(_pixels(fields["data"], len(labels))), labels)
     except ValueError as error:
         raise MissingError(f"{name} is not a batch of {cifar.name}: {error}") from error
-    return Images(np.ascontiguousarray(pixels), labels.astype(np.int32))
+
+
+def _labels(labels: object) -> Array:
+    """Raises ValueError unless they are whole numbers of int32: a list of them, or an array."""
+    found = labels.tolist() if isinstance(labels, np.ndarray) else labels
+    if not isinstance(found, list) or not all(type(label) is int and 0 <= label < 2**31 for label in found):
+        raise ValueError("its labels are something else than whole numbers from 0 on")
+    return np.array(found, np.int32)
+
+
+def _pixels(rows: object, images: int) -> Array:
+    """(n, H, W, C)."""
+    height, width, channels = SHAPE
+    if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.shape != (images, height * width * channels):
+        raise ValueError("its images are something else than a row of 3,072 bytes for each label")
+    return rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)

@@ -1,8 +1,8 @@
-"""Images that lie as PNG or JPEG inside other files, and are decoded whenever they are looked at."""
+"""Images that lie encoded inside other files, and are decoded whenever they are looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from archbuilder.data.dataset import Indices, Labels
-from archbuilder.data.decoding import check_header, decode
+from archbuilder.data.decoding import check, decode
+from archbuilder.data.reading import Tally, read_all
 from archbuilder.errors import MissingError
 
 if TYPE_CHECKING:
@@ -37,18 +38,24 @@ class EncodedImages:
     sums: tuple[bytes, ...]
     """The sha256 of each encoded image."""
     mode: str
+    tally: Tally
+    """What was found as all images of the store were read."""
 
     @classmethod
     def of(cls, store: Store, found: Iterable[tuple[bytes, int]], mode: str) -> EncodedImages:
-        """All images of a store, given once with their labels; raises MissingError where a header cannot be read."""
-        labels, sums = [], []
-        for place, (image, label) in enumerate(found):
-            check_header(image, store.name(place))
-            labels.append(label)
-            sums.append(sha256(image).digest())
+        """All images of a store, given once with their labels."""
+        labels, sums = list[int](), list[bytes]()
+
+        def named() -> Iterator[tuple[bytes, str]]:
+            for place, (image, label) in enumerate(found):
+                labels.append(label)
+                sums.append(sha256(image).digest())
+                yield image, store.name(place)
+
+        tally = read_all(lambda image: check(*image), named())
         if not labels:
             raise MissingError(f"there are no images in {store.name(0)}")
-        return cls(store, np.arange(len(labels)), np.array(labels, np.int32), tuple(sums), mode)
+        return cls(store, np.arange(len(labels)), np.array(labels, np.int32), tuple(sums), mode, tally)
 
     @property
     def extent(self) -> str:
@@ -68,3 +75,10 @@ class EncodedImages:
     def image(self, index: int) -> Image.Image:
         place = int(self.places[index])
         return decode(self.store.read(place), self.mode, self.store.name(place))
+
+
+def notes_of(train: EncodedImages, test: EncodedImages) -> list[str]:
+    """What to say of how the images of a data set were read; raises MissingError that names those that cannot be."""
+    tally = train.tally + test.tally
+    tally.require_readable()
+    return tally.notes()

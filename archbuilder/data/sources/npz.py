@@ -1,39 +1,48 @@
-"""NumPy archives with x_train, y_train, x_test and y_test, as Keras writes its data sets."""
+"""NumPy archives with x_train, y_train, x_test and y_test, as Keras writes its data sets, or with MedMNIST's names."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from archbuilder.data.dataset import Dataset, Images, Labels, Pixels
+from archbuilder.bounded_arrays import open_arrays
+from archbuilder.bounded_files import BadFileError
+from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, Parts, numbered
+from archbuilder.data.sources.image_arrays import ImageArrays, Part
 from archbuilder.errors import MissingError, UsageError
+from archbuilder.formatting import first_ten, printable
 from archbuilder.graph.ops import show
+from archbuilder.machine import hardware
 
-Arrays = dict[str, npt.NDArray[Any]]
-KEYS = ("x_train", "y_train", "x_test", "y_test")
-MAX_BYTES = 2**36
+KERAS = {"training": ("x_train", "y_train"), "test": ("x_test", "y_test")}
+MEDMNIST = {"training": ("train_images", "train_labels"), "test": ("test_images", "test_labels")}
+LAYOUTS = (KERAS, MEDMNIST)
+"""What the arrays are called: images and labels of each part."""
 
 
 def load(path: Path, shape: tuple[int, ...]) -> Dataset:
     """The data set of an archive, or of the only archive in a folder; classes are named in `classes`, or numbered."""
     file = _file(path)
-    arrays = _arrays(file)
-    train, test = images(arrays, "train", file), images(arrays, "test", file)
-    count = int(train.labels.max()) + 1
-    names = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(n) for n in range(count)]
-    require(file, train, test, len(names), shape)
-    return Dataset.of(file.stem, names, train, test, str(file))
+    with _opened(file) as arrays:
+        train, test, notes = _read(arrays, shape)
+        classes = _class_names(arrays) or numbered(range(train.classes), arrays.origin)
+    require(file, train.images, test.images, len(classes), shape)
+    return Dataset.of(file.stem, classes, train.images, test.images, str(file), notes)
 
 
-def read(file: Path) -> tuple[Images, Images]:
+def read(file: Path, shape: tuple[int, ...]) -> Parts:
     """The training and the test images of an archive."""
-    arrays = _arrays(file)
-    return images(arrays, "train", file), images(arrays, "test", file)
+    with _opened(file) as arrays:
+        train, test, notes = _read(arrays, shape)
+    return Parts(train.images, test.images, notes)
+
+
+def count(path: Path) -> int:
+    """How many training images there are; only what the archive declares of them is read."""
+    with _opened(_file(path)) as arrays:
+        labels = [layout["training"][1] for layout in LAYOUTS if layout["training"][1] in arrays]
+        return arrays.header(labels[0] if labels else _layout(arrays)["training"][1]).shape[0]
 
 
 def require(origin: Path, train: Images, test: Images, classes: int, shape: tuple[int, ...]) -> None:
@@ -45,62 +54,73 @@ def require(origin: Path, train: Images, test: Images, classes: int, shape: tupl
         if len(found) and not (found.labels.min() >= 0 and found.labels.max() < classes):
             highest, lowest = found.labels.max(), found.labels.min()
             raise UsageError(
-                f"{origin}: the labels of the {part} images go from {lowest} to {highest}; with {classes} classes they "
-                f"go from 0 to {classes - 1}"
+                f"{printable(str(origin))}: the labels of the {part} images go from {lowest} to {highest}; with "
+                f"{classes} classes they go from 0 to {classes - 1}"
             )
-        if found.pixels.shape[-len(shape) :] != shape:
-            found_shape, needed = show(found.pixels.shape[1:]), show(shape) + " channels" * (len(shape) == 1)
-            raise UsageError(f"{origin}: the {part} images are {found_shape}, but the network takes {needed}")
+        _require_shape(printable(str(origin)), part, found.pixels.shape, shape)
+
+
+def _require_shape(origin: str, part: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:
+    if found[-len(needed) :] != needed:
+        wanted = show(needed) + " channels" * (len(needed) == 1)
+        raise UsageError(f"{origin}: the {part} images are {show(found[1:])}, but the network takes {wanted}")
 
 
 def _file(path: Path) -> Path:
+    shown = printable(str(path))
     if not path.is_dir():
         if not path.exists():
-            raise MissingError(f"there is no {path}")
+            raise MissingError(f"there is no {shown}")
         return path
     files = sorted(path.glob("*.npz"))
     if len(files) != 1:
-        many = f"several .npz files in {path}: name one of them" if files else f"no .npz file in {path}"
-        raise MissingError(f"there are {many}" if files else f"there is {many}")
+        many = f"are several .npz files in {shown}: name one of them" if files else f"is no .npz file in {shown}"
+        raise MissingError(f"there {many}")
     return files[0]
 
 
-def _arrays(file: Path) -> Arrays:
+@contextmanager
+def _opened(file: Path) -> Iterator[ImageArrays]:
     """Raises MissingError where the file is no such archive; pickled objects are refused, not read."""
+    shown = printable(str(file))
     try:
-        if not zipfile.is_zipfile(file):
-            raise MissingError(f"{file} is not a NumPy archive (.npz)")
-        with zipfile.ZipFile(file) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > MAX_BYTES:
-            raise MissingError(f"{file} would unpack to {size:,} bytes; at most {MAX_BYTES:,} are read")
-        with np.load(file, allow_pickle=False) as archive:
-            if missing := [key for key in KEYS if key not in archive]:
-                raise MissingError(f"{file} has no {', '.join(missing)}; there must be {', '.join(KEYS)}")
-            return {key: archive[key] for key in (*KEYS, "classes") if key in archive}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError) as error:
-        raise MissingError(f"{file} cannot be read: {error}") from error
+        with open_arrays(file) as arrays:
+            yield ImageArrays(shown, arrays)
+    except BadFileError as error:
+        raise MissingError(f"{shown} cannot be read as a NumPy archive (.npz): {error}") from error
 
 
-def images(arrays: Arrays, part: str, file: Path) -> Images:
-    """Raises UsageError unless images are (n, H, W) or (n, H, W, C) of uint8 and labels n whole numbers."""
-    pixels, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-    if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4):
-        facts = f"{pixels.dtype} of shape {pixels.shape}"
-        raise UsageError(f"{file}: x_{part} is {facts}; uint8 of shape (n, H, W) or (n, H, W, C) is expected")
-    if labels.dtype.kind not in "iu" or labels.shape not in ((len(pixels),), (len(pixels), 1)):
-        facts = f"{labels.dtype} of shape {labels.shape}"
-        raise UsageError(f"{file}: y_{part} is {facts}; {len(pixels)} whole numbers are expected")
-    if not len(pixels):
-        raise UsageError(f"{file}: x_{part} is empty")
-    return Images(_with_channels(pixels), _as_labels(labels))
+def _layout(arrays: ImageArrays) -> dict[str, tuple[str, str]]:
+    """The names that the archive has all of; raises MissingError with those that are missing of the likeliest."""
+    missing = [[name for part in layout.values() for name in part if name not in arrays] for layout in LAYOUTS]
+    least = min(range(len(LAYOUTS)), key=lambda index: len(missing[index]))
+    if missing[least]:
+        needed = ", ".join(name for part in LAYOUTS[least].values() for name in part)
+        there = f", but {first_ten(arrays.names)}" if arrays.names else ""
+        raise MissingError(f"{arrays.origin} has no {', '.join(missing[least])}{there}; there must be {needed}")
+    return LAYOUTS[least]
 
 
-def _with_channels(pixels: npt.NDArray[Any]) -> Pixels:
-    return pixels[..., None] if pixels.ndim == 3 else pixels
+def _read(arrays: ImageArrays, shape: tuple[int, ...]) -> tuple[Part, Part, tuple[str, ...]]:
+    """Both parts, looked at before either is read, and what a person should know of that."""
+    layout = _layout(arrays)
+    plans = [arrays.plan(part, *layout[part], shape) for part in layout]
+    needed, memory = sum(plan.bytes for plan in plans), hardware.memory()
+    if memory is not None and needed > memory:
+        raise MissingError(f"{arrays.origin} needs {needed:,} bytes of memory; this machine has {memory:,}")
+    train, test = (arrays.read(plan) for plan in plans)
+    known = {name for part in layout.values() for name in part} | {"classes"}
+    others = [name for name in arrays.names if name not in known]
+    left_out = [f"left out of {arrays.origin}: {first_ten(others)}"] if others else []
+    return train, test, (*dict.fromkeys([*train.notes, *test.notes]), *left_out)
 
 
-def _as_labels(labels: npt.NDArray[Any]) -> Labels:
-    """A label that int32 cannot hold becomes -1, which is no class."""
-    flat = labels.reshape(-1)
-    return np.where((flat >= 0) & (flat < 2**31), flat, -1).astype(np.int32)
+def _class_names(arrays: ImageArrays) -> list[str] | None:
+    """Those that the archive names; raises UsageError where they are no list."""
+    if "classes" not in arrays:
+        return None
+    header = arrays.arrays.header("classes")  # a single value, too, is told as no list of names
+    if len(header.shape) != 1 or header.dtype.kind not in "SUiu" or header.shape[0] > MAX_CLASSES:
+        raise arrays.refused("classes", "a list of names is expected, one for each class")
+    names = arrays.values("classes").tolist()
+    return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]

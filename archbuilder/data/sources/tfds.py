@@ -9,7 +9,7 @@ from typing import Any
 
 from archbuilder.data.dataset import Dataset, Shape
 from archbuilder.data.decoding import mode_of
-from archbuilder.data.sources.encoded import EncodedImages
+from archbuilder.data.sources.encoded import EncodedImages, notes_of
 from archbuilder.errors import MissingError, UsageError
 
 
@@ -29,7 +29,8 @@ def load(name: str, path: Path | None, input_shape: Shape) -> Dataset:
     if not {"image", "label"} <= set(features):
         raise UsageError(f"'{name}' of TensorFlow Datasets has no images with labels, but {', '.join(features)}")
     train, test = (_images(EncodedExamples(name, part), mode) for part in parts)
-    return Dataset.of(name, features["label"].names, train, test, f"TensorFlow Datasets in {builder.data_dir}")
+    notes, origin = notes_of(train, test), f"TensorFlow Datasets in {builder.data_dir}"
+    return Dataset.of(name, features["label"].names, train, test, origin, notes)
 
 
 @dataclass(frozen=True, eq=False)

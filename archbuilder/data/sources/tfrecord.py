@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from archbuilder.data.dataset import Dataset, Shape
+from archbuilder.data.dataset import Dataset, Shape, numbered
 from archbuilder.data.decoding import mode_of
-from archbuilder.data.sources.encoded import EncodedImages
+from archbuilder.data.sources.encoded import EncodedImages, notes_of
 from archbuilder.errors import MissingError, UsageError
+from archbuilder.formatting import printable
 
 IMAGE, LABEL = "image/encoded", "image/class/label"
 MAX_BYTES = 2**28
@@ -17,17 +18,18 @@ MAX_BYTES = 2**28
 
 def load(path: Path, input_shape: Shape) -> Dataset:
     """The data set of a folder with `train-*` and `test-*` or `validation-*`; classes are called by their labels."""
-    mode = mode_of(input_shape)
+    mode, shown = mode_of(input_shape), printable(str(path))
     train, test = (_read(path, names, mode) for names in (("train",), ("test", "validation")))
+    notes = notes_of(train, test)
     first, last = int(train.labels.min()), int(train.labels.max())
     if first not in (0, 1) or test.labels.min() < first or test.labels.max() > last:
         raise UsageError(
-            f"{path}: the labels of the training images go from {first} to {last}, those of the test images from "
+            f"{shown}: the labels of the training images go from {first} to {last}, those of the test images from "
             f"{test.labels.min()} to {test.labels.max()}; they count from 0 or from 1"
         )
     train, test = (replace(part, labels=part.labels - part.labels.dtype.type(first)) for part in (train, test))
-    classes = [str(label) for label in range(first, last + 1)]
-    return Dataset.of(path.resolve().name, classes, train, test, str(path))
+    classes = numbered(range(first, last + 1), shown)
+    return Dataset.of(path.resolve().name, classes, train, test, str(path), notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Shards:
 
     def name(self, place: int) -> str:
         file, start, _ = self.records[place] if place < len(self.records) else (self.files[0], 0, 0)
-        return f"{file} (the record at byte {start:,})"
+        return f"{printable(str(file))} (the record at byte {start:,})"
 
     def read_all(self) -> Iterator[tuple[bytes, int]]:
         """Each image and its label, in their order."""
@@ -56,7 +58,7 @@ class Shards:
                     length, start = int.from_bytes(header[:8], "little"), opened.tell()
                     content = opened.read(length) if length <= MAX_BYTES else b""
                     if len(header) < 12 or len(content) != length or len(opened.read(4)) != 4:
-                        raise MissingError(f"{file} is cut off or damaged at byte {start:,}")
+                        raise MissingError(f"{printable(str(file))} is cut off or damaged at byte {start:,}")
                     self.records.append((file, start, length))
                     yield _parsed(content, self.name(len(self.records) - 1))
 
@@ -67,7 +69,8 @@ def _read(path: Path, names: Sequence[str], mode: str) -> EncodedImages:
             shards = Shards(files)
             return EncodedImages.of(shards, shards.read_all(), mode)
     expected = " or ".join(f"{name}-*" for name in names)
-    raise MissingError(f"there are no files {expected} in {path}" if path.is_dir() else f"{path} is not a folder")
+    shown = printable(str(path))
+    raise MissingError(f"there are no files {expected} in {shown}" if path.is_dir() else f"{shown} is not a folder")
 
 
 def _parsed(content: bytes, name: str) -> tuple[bytes, int]:

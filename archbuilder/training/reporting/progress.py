@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from archbuilder.aliases import Json
-from archbuilder.formatting import counted, duration, percent
+from archbuilder.formatting import counted, duration, percent, printable
 from archbuilder.training.reporting.tables import result_table, summary_table
 
 
@@ -94,18 +94,20 @@ class LineReporter(Reporter):
 
     def open(self, opening: Opening) -> None:
         self.epochs = opening.epochs
-        self.console.print(
+        self._say(
             f"{opening.network}: {opening.parameters:,} parameters, {opening.precision}; data {opening.data}: "
             f"{opening.train_images:,} train, {opening.validation_images:,} validation, {opening.test_images:,} test "
-            f"images, from {opening.origin}",
-            markup=False,
+            f"images, from {opening.origin}"
         )
         resumed = f", resumed after {opening.done:,}" if opening.done else ""
         length = f"{counted(opening.epochs, 'epoch')}, {counted(opening.iterations, 'iteration')}{resumed}"
-        self.console.print(f"{length}, into {opening.folder}", markup=False)
+        self._say(f"{length}, into {opening.folder}")
 
     def note(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        self.console.print(printable(text), markup=False)
 
     def end_epoch(self, metrics: Json, best: bool) -> None:
         self.console.print(epoch_line(metrics, self.epochs, best), markup=False)
