@@ -23,12 +23,6 @@ from archbuilder.training.run.folder import Run
 from archbuilder.training.sweep import Sweep, resume_seeds, runs_in
 from tests.training.runs import stop_at
 
-pytestmark = [
-    pytest.mark.keras,
-    pytest.mark.faults,
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # Keras, when it saves
-]
-
 JSON = ("environment.json", "weights.json", "checkpoints/*/manifest.json", "checkpoints/*/progress.json")
 
 

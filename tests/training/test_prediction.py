@@ -13,8 +13,6 @@ from archbuilder.spec.data import Data
 from archbuilder.spec.framing import Resize
 from archbuilder.training.prediction import framed
 
-pytestmark = pytest.mark.keras
-
 KINDS = {
     "deep.png": Image.fromarray(np.arange(36, dtype=np.uint16).reshape(6, 6) * 1_800),
     "clear.png": Image.new("RGBA", (6, 6), (0, 0, 0, 90)),
