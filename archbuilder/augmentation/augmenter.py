@@ -35,8 +35,8 @@ from archbuilder.spec.augmentation import (
 from archbuilder.spec.framing import Framing
 
 Augmenter = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(n, H, W, C) uint8 pixels, (n, K) shares of the classes in them, (n,) indices in the training set, () epoch ->
-(n, H, W, C) float32 normalised images, (n, K) shares."""
+"""(n, H, W, C) uint8 pixels, (n, K) soft labels, (n,) indices in the training set, () epoch ->
+(n, H, W, C) float32 normalised images, (n, K) soft labels."""
 
 
 def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tensor], seed: int) -> Augmenter:
@@ -46,27 +46,27 @@ def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tenso
     """
     coloured = max((number for number, step in enumerate(steps, 1) if isinstance(step, Colours)), default=0)
 
-    def augment(pixels: Tensor, shares: Tensor, indices: Tensor, epoch: Tensor) -> tuple[Tensor, Tensor]:
+    def augment(pixels: Tensor, soft_labels: Tensor, indices: Tensor, epoch: Tensor) -> tuple[Tensor, Tensor]:
         images = tf.cast(pixels, tf.float32) if coloured else normalise(pixels)
         for number, step in enumerate(steps, 1):
             random = StatelessRandom(indices, epoch, seed, number - 1)
             if isinstance(step, Mixing):
-                images, shares = _mixed(step, images, shares, random)
+                images, soft_labels = _mixed(step, images, soft_labels, random)
             elif not isinstance(step, Framing):
                 images = _changed(step, images, random)
             if number == coloured:
                 images = normalise(images)
-        return images, shares
+        return images, soft_labels
 
     return augment
 
 
-def _mixed(step: Mixing, images: Tensor, shares: Tensor, random: StatelessRandom) -> tuple[Tensor, Tensor]:
+def _mixed(step: Mixing, images: Tensor, soft_labels: Tensor, random: StatelessRandom) -> tuple[Tensor, Tensor]:
     match step:
         case MixUp():
-            return mixup(images, shares, random, step.alpha)
+            return mixup(images, soft_labels, random, step.alpha)
         case CutMix():
-            return cutmix(images, shares, random, step.alpha)
+            return cutmix(images, soft_labels, random, step.alpha)
         case _:
             assert_never(step)
 

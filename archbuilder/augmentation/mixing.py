@@ -12,19 +12,19 @@ from archbuilder.augmentation.geometry import rectangle
 from archbuilder.augmentation.random_numbers import StatelessRandom
 
 
-def mixup(images: Tensor, shares: Tensor, random: StatelessRandom, alpha: float) -> tuple[Tensor, Tensor]:
+def mixup(images: Tensor, soft_labels: Tensor, random: StatelessRandom, alpha: float) -> tuple[Tensor, Tensor]:
     """Blends, in a proportion that each image draws for itself."""
     kept = random.beta(0, alpha)
-    return _blended(images, kept[:, None, None, None]), _blended(shares, kept[:, None])
+    return _blended(images, kept[:, None, None, None]), _blended(soft_labels, kept[:, None])
 
 
-def cutmix(images: Tensor, shares: Tensor, random: StatelessRandom, alpha: float) -> tuple[Tensor, Tensor]:
+def cutmix(images: Tensor, soft_labels: Tensor, random: StatelessRandom, alpha: float) -> tuple[Tensor, Tensor]:
     """Puts a rectangle of the next image in; the label's share is what is left of the image's area."""
     _, height, width, _ = images.shape
     side = tf.sqrt(1 - random.beta(0, alpha))
     replaced = rectangle(images, random, 1, tf.cast(side * height, tf.int32), tf.cast(side * width, tf.int32))
     kept = 1 - tf.reduce_mean(tf.cast(replaced, tf.float32), (1, 2))
-    return tf.where(replaced, _next(images), images), _blended(shares, kept)
+    return tf.where(replaced, _next(images), images), _blended(soft_labels, kept)
 
 
 def _blended(values: Tensor, kept: Tensor) -> Tensor:

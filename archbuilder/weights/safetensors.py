@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archbuilder.aliases import Array
 from archbuilder.errors import ArchbuilderError
 from archbuilder.weights.torch_layout import layers
 from archbuilder.weights.weight_file import Budget, WeightFile, natural_order, widened
@@ -31,7 +32,7 @@ def read_safetensors(path: Path) -> WeightFile:
     return WeightFile(path.name, found, channels_first)
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path) -> dict[str, Array]:
     size, budget = path.stat().st_size, Budget(path.name)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -43,7 +44,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     return {name: _array(name, entries[name], data, budget) for name in natural_order(entries)}
 
 
-def _array(name: str, entry: Mapping[str, Any], data: NDArray[np.uint8], budget: Budget) -> NDArray[Any]:
+def _array(name: str, entry: Mapping[str, Any], data: NDArray[np.uint8], budget: Budget) -> Array:
     kind, shape = np.dtype(_TYPES[entry["dtype"]]), [int(side) for side in entry["shape"]]
     begin, end = map(int, entry["data_offsets"])
     if min(shape, default=0) < 0 or not 0 <= begin <= end <= len(data) or end - begin != prod(shape) * kind.itemsize:

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
+from archbuilder.aliases import Array
 from archbuilder.errors import ArchbuilderError, MissingError
 from archbuilder.weights.torch_layout import layers
 from archbuilder.weights.weight_file import LIMIT_BYTES, Budget, WeightFile
@@ -59,7 +58,7 @@ def _size(path: Path) -> int:
         return sum(member.file_size for member in archive.infolist())
 
 
-def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, NDArray[Any]]:
+def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, Array]:
     for nest in _NESTS:
         if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
             content = content[nest]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from archbuilder.aliases import Array
 from archbuilder.data.dataset import Dataset, Images, Labels, Pixels
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.ops import show
 
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, Array]
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 MAX_BYTES = 2**36
 
@@ -96,11 +95,11 @@ def images(arrays: Arrays, part: str, file: Path) -> Images:
     return Images(_with_channels(pixels), _as_labels(labels))
 
 
-def _with_channels(pixels: npt.NDArray[Any]) -> Pixels:
+def _with_channels(pixels: Array) -> Pixels:
     return pixels[..., None] if pixels.ndim == 3 else pixels
 
 
-def _as_labels(labels: npt.NDArray[Any]) -> Labels:
+def _as_labels(labels: Array) -> Labels:
     """A label that int32 cannot hold becomes -1, which is no class."""
     flat = labels.reshape(-1)
     return np.where((flat >= 0) & (flat < 2**31), flat, -1).astype(np.int32)
