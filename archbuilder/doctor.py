@@ -62,7 +62,7 @@ def _python() -> str:
 
 
 def _archbuilder() -> str:
-    return f"{version('archbuilder')} in {Path(__file__).parent.parent}"
+    return f"{version('archbuilder')} in {Path(__file__).parent}"
 
 
 def _tensorflow() -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from archbuilder.data.dataset import Dataset, Images, Indices, Pictures, Shape
+from archbuilder.data.dataset import Dataset, Images, Indices, Labels, Pictures, Shape
 from archbuilder.data.decoding import mode_of
 from archbuilder.data.sources import cifar, digits, folder, npz, tfds, tfrecord
 from archbuilder.errors import UsageError
@@ -70,7 +70,7 @@ def split(train: SomePictures, validation: Validation, seed: int) -> tuple[SomeP
     return train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))
 
 
-def _stratified(labels: npt.NDArray[np.int32], count: int, seed: int) -> npt.NDArray[np.bool_]:
+def _stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.bool_]:
     """Which of the images are held out; largest remainders decide where shares are not whole."""
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, 0x5011])))  # a stream of its own
     shares = np.bincount(labels) * (count / len(labels))

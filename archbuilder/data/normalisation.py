@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
-from archbuilder.aliases import Tensor
+from archbuilder.aliases import Array, Tensor
 from archbuilder.bounded_arrays import open_arrays
+from archbuilder.data.dataset import Pixels
 from archbuilder.spec import normalisation
 
 Floats = npt.NDArray[np.float32]
 Moments = npt.NDArray[np.float64]
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def _mean_image(batches: Iterable[Pixels]) -> Moments:
 
 def _channel_moments(batches: Iterable[Pixels]) -> tuple[Moments, Moments]:
     """Mean and deviation of each channel / 255, from counts of the 256 values: exact, and small in memory."""
-    counts: npt.NDArray[Any] = np.zeros((), np.int64)
+    counts: Array = np.zeros((), np.int64)
     for pixels in batches:
         channels = np.moveaxis(pixels, -1, 0)
         counts = counts + np.array([np.bincount(channel.ravel(), minlength=256) for channel in channels])

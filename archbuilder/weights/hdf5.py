@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, open_archive, path_size, regular_file
 from archbuilder.errors import ArchbuilderError
 from archbuilder.weights.weight_file import (
@@ -25,7 +25,7 @@ from archbuilder.weights.weight_file import (
     Budget,
     Kind,
     Layer,
-    Tensor,
+    StoredTensor,
     WeightFile,
     natural_order,
     tensor,
@@ -90,7 +90,7 @@ def _keras2(model: h5py.Group, budget: Budget) -> Iterator[Layer]:
     """Layers in the order of the model, each with the names of its weights."""
     for name in _names(model, "layer_names"):
         group = _group(model, name)
-        parts: dict[str, list[tuple[str, NDArray[Any]]]] = {}
+        parts: dict[str, list[tuple[str, Array]]] = {}
         for weight in _names(group, "weight_names"):
             array = _dataset(group, weight, budget)
             parts.setdefault(weight.rpartition("/")[0], []).append((weight.partition(":")[0], array))
@@ -121,7 +121,7 @@ def _told_name(group: h5py.Group) -> str | None:
     return name.decode() if isinstance(name, bytes) else name if isinstance(name, str) else None
 
 
-def _layer(name: str, arrays: Sequence[tuple[str, NDArray[Any]]], told: str | None = None) -> Layer:
+def _layer(name: str, arrays: Sequence[tuple[str, Array]], told: str | None = None) -> Layer:
     """A layer whose kind follows from the shapes of its weights, which Keras always stores in the same order."""
     if "depthwise" in name or "depthwise_kernel" in arrays[0][0]:
         arrays = [(arrays[0][0], _as_grouped(arrays[0][1])), *arrays[1:]]
@@ -131,7 +131,7 @@ def _layer(name: str, arrays: Sequence[tuple[str, NDArray[Any]]], told: str | No
     return Layer(told or name, kind, _by_part(parts, tensors))
 
 
-def _by_part(parts: Sequence[str], tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+def _by_part(parts: Sequence[str], tensors: Sequence[StoredTensor]) -> dict[str, StoredTensor]:
     keys = parts or [tensor.name for tensor in tensors]
     return dict(zip(keys, tensors, strict=False))
 
@@ -144,7 +144,7 @@ def _kind(ranks: Sequence[int]) -> tuple[Kind, Sequence[str]]:
     return ("norm", _NORM) if ranks in ([1, 1], [1, 1, 1, 1]) else ("other", ())
 
 
-def _as_grouped(kernel: NDArray[Any]) -> NDArray[Any]:
+def _as_grouped(kernel: Array) -> Array:
     """A depthwise kernel (height, width, channels, multiplier) as that of a convolution with a group a channel."""
     return kernel.reshape(*kernel.shape[:2], 1, -1) if kernel.ndim == 4 else kernel
 
@@ -194,7 +194,7 @@ def _holds(group: h5py.Group, name: str) -> bool:
     return group.get(name, getclass=True, getlink=True) is not None
 
 
-def _dataset(group: h5py.Group, path: str, budget: Budget) -> NDArray[Any]:
+def _dataset(group: h5py.Group, path: str, budget: Budget) -> Array:
     data = _inside(group, path, h5py.Dataset)
     if data.is_virtual or data.external:
         raise BadFileError(f"{path} lies in another file")
@@ -202,7 +202,7 @@ def _dataset(group: h5py.Group, path: str, budget: Budget) -> NDArray[Any]:
         raise BadFileError(f"{path} is no array of numbers")
     _require_stored(data, path)
     budget.take(path, data.shape, data.dtype.itemsize)
-    values: NDArray[Any] = np.asarray(data[()])
+    values: Array = np.asarray(data[()])
     if data.attrs.get("dtype") == "bfloat16":
         return widened(values.view(np.uint16))
     return values

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic_core import from_json
 
+from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, path_size, regular_file
 from archbuilder.weights.torch_layout import layers
 from archbuilder.weights.weight_file import Budget, WeightFile, natural_order, unreadable, widened
@@ -45,7 +46,7 @@ def read_safetensors(path: Path) -> WeightFile:
     return WeightFile(path.name, found, channels_first)
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path) -> dict[str, Array]:
     with regular_file(path) as file:
         size = path_size(file)
         entries, begin = _header(file, size)
@@ -69,7 +70,7 @@ def _header(file: BinaryIO, size: int) -> tuple[dict[str, _Entry], int]:
         raise BadFileError("its header is damaged") from error
 
 
-def _array(name: str, entry: _Entry, data: NDArray[np.uint8], budget: Budget) -> NDArray[Any]:
+def _array(name: str, entry: _Entry, data: NDArray[np.uint8], budget: Budget) -> Array:
     kind, shape, (begin, end) = np.dtype(_TYPES[entry.dtype]), entry.shape, entry.data_offsets
     if not begin <= end <= len(data) or end - begin != prod(shape) * kind.itemsize:
         raise BadFileError(f"the tensor {name} does not lie in it")

@@ -10,8 +10,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from numpy.typing import NDArray
-
+from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, open_archive, path_size, regular_file
 from archbuilder.bounded_pickles import names_in
 from archbuilder.errors import ArchbuilderError, MissingError
@@ -96,7 +95,7 @@ def _torch(path: Path) -> Any:
     return torch
 
 
-def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, NDArray[Any]]:
+def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, Array]:
     for nest in _NESTS:
         if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
             content = content[nest]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from numpy.typing import NDArray
+from archbuilder.aliases import Array
+from archbuilder.weights.weight_file import Kind, Layer, StoredTensor, tensor
 
-from archbuilder.weights.weight_file import Kind, Layer, Tensor, tensor
-
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Array]
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 _WEIGHTS = {"weight": "kernel", "bias": "bias"}
 _MOVING = {"running_mean", "running_var", "moving_mean", "moving_variance"}
@@ -19,7 +17,7 @@ _OURS = {"kernel", "gamma"}
 
 def layers(arrays: Arrays) -> tuple[tuple[Layer, ...], bool]:
     """The layers of a flat file in its order, and whether they are PyTorch's."""
-    groups: dict[str, dict[str, NDArray[Any]]] = {}
+    groups: dict[str, dict[str, Array]] = {}
     prefix = "module." if all(name.startswith("module.") for name in arrays) else ""
     for name, array in arrays.items():
         layer, _, part = name.removeprefix(prefix).replace("/", ".").rpartition(".")
@@ -50,7 +48,7 @@ def _kind(parts: Arrays, kernel: str) -> Kind:
             return "other"
 
 
-def _tensor(name: str, array: NDArray[Any], ours: bool) -> Tensor:
+def _tensor(name: str, array: Array, ours: bool) -> StoredTensor:
     """Kernels come as (out, in, height, width) and (out, in)."""
     axes = {4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim)
     return tensor(name, array, None if ours else axes)

@@ -12,7 +12,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.weights.matching import Match, match
 from archbuilder.weights.reading import read
-from archbuilder.weights.weight_file import Array, Layer
+from archbuilder.weights.weight_file import Floats, Layer
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +45,7 @@ class Transfer:
         with self.path.open("rb") as file:
             return {"path": str(self.path.resolve()), "sha256": file_digest(file, "sha256").hexdigest()}
 
-    def arrays(self) -> dict[str, dict[str, Array]]:
+    def arrays(self) -> dict[str, dict[str, Floats]]:
         """The weights of each node by their names in the graph."""
         return {name: self._arrays(name, layer) for name, layer in self.match.pairs.items()}
 
@@ -60,7 +60,7 @@ class Transfer:
             for part, array in arrays.items():
                 getattr(layers[layer_name(name)], part).assign(array)
 
-    def _arrays(self, name: str, layer: Layer) -> dict[str, Array]:
+    def _arrays(self, name: str, layer: Layer) -> dict[str, Floats]:
         flat = _flattened(self.graph, self.graph[name]) if self.channels_first else None
         arrays = {part: tensor.array for part, tensor in layer.tensors.items()}
         return {part: _channels_last(array, flat) if flat else array for part, array in arrays.items()}
@@ -85,7 +85,7 @@ def _flattened(graph: Graph, node: Node) -> ops.Shape | None:
     return graph[before.inputs[0]].shape if isinstance(before.op, ops.Flatten) else None
 
 
-def _channels_last(array: Array, image: ops.Shape) -> Array:
+def _channels_last(array: Floats, image: ops.Shape) -> Floats:
     """Puts the features of an image that PyTorch flattened, channel by channel, in our order, pixel by pixel."""
     height, width, channels = image
     if len(array) != height * width * channels:  # a bias, which knows nothing of the features

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archbuilder.aliases import Array
 from archbuilder.bounded_files import allowance
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.ops import Shape, show
 
-Array = NDArray[np.float32]
+Floats = NDArray[np.float32]
 Kind = Literal["conv", "dense", "norm", "other"]
 LIMIT_BYTES = 8 * 2**30
 """The most bytes that a file may hold, decompressed; the largest bundled network needs 0.6 GB."""
@@ -26,11 +27,11 @@ RATIO = 16
 
 
 @dataclass(frozen=True)
-class Tensor:
+class StoredTensor:
     """A tensor by its name in the file."""
 
     name: str
-    array: Array
+    array: Floats
     """The values in Keras' layout: kernels are (height, width, in, out) and (in, out)."""
     stored: Shape
     """The shape in the file."""
@@ -46,7 +47,7 @@ class Layer:
 
     name: str
     kind: Kind
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, StoredTensor]
 
     def shapes(self) -> frozenset[tuple[str, Shape]]:
         return frozenset((part, tensor.array.shape) for part, tensor in self.tensors.items())
@@ -83,13 +84,13 @@ def unreadable(path: Path, kind: str, reason: object) -> ArchbuilderError:
     return ArchbuilderError(f"{path} cannot be read as {kind}: {reason}; get or save it once more")
 
 
-def tensor(name: str, array: NDArray[Any], axes: tuple[int, ...] | None = None) -> Tensor:
+def tensor(name: str, array: Array, axes: tuple[int, ...] | None = None) -> StoredTensor:
     """A tensor in float32, its axes put in Keras' order."""
     moved = array if axes is None else array.transpose(axes)
-    return Tensor(name, np.ascontiguousarray(moved, np.float32).reshape(moved.shape), array.shape)
+    return StoredTensor(name, np.ascontiguousarray(moved, np.float32).reshape(moved.shape), array.shape)
 
 
-def widened(bits: NDArray[np.uint16]) -> Array:
+def widened(bits: NDArray[np.uint16]) -> Floats:
     """The values of bfloat16 numbers, which are the upper halves of float32 numbers."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
 

@@ -15,7 +15,7 @@ from archbuilder.weights.matching import kind, match
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import orders
 from archbuilder.weights.transfer import transfer
-from archbuilder.weights.weight_file import Layer, Tensor, WeightFile
+from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 from tests.weights.conftest import graph, torch_state, torchvision_name, write_safetensors
 
 
@@ -29,7 +29,8 @@ def source(nodes: Sequence[Node], names: Sequence[str] | None = None, channels_f
     for index, node in enumerate(nodes):
         name = names[index] if names else f"layer_{index}"
         tensors = {
-            one.name: Tensor(f"{name}/{one.name}", np.zeros(one.shape, np.float32), one.shape) for one in node.weights
+            one.name: StoredTensor(f"{name}/{one.name}", np.zeros(one.shape, np.float32), one.shape)
+            for one in node.weights
         }
         layers.append(Layer(name, kind(node), tensors))
     return WeightFile("x.h5", tuple(layers), channels_first)
