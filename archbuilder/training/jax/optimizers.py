@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from archbuilder.aliases import Tensor
-from archbuilder.spec import optimization as spec
+from archbuilder.spec import optimization
 from archbuilder.spec.training import Training
 
 Tensors = Sequence[Tensor]
@@ -34,19 +34,19 @@ def make_optimizer(training: Training, weights: Tensors, kinds: Sequence[str]) -
     return Optimizer(_clipping(rule, clip) if clip else rule, plain.state)
 
 
-def _plain(optimizer: spec.Optimizer, weights: Tensors) -> Optimizer:
+def _plain(optimizer: optimization.Optimizer, weights: Tensors) -> Optimizer:
     zeros = [np.zeros(weight.shape, np.float32) for weight in weights]
     match optimizer:
-        case spec.Sgd():
+        case optimization.Sgd():
             return Optimizer(_sgd(optimizer), _named("velocity", zeros))
-        case spec.Adam():
+        case optimization.Adam():
             state = {**_named("mean", zeros), **_named("square", zeros), "count": np.zeros((), np.int32)}
             return Optimizer(_adam(optimizer), state)
         case _:
             assert_never(optimizer)
 
 
-def _sgd(optimizer: spec.Sgd) -> Rule:
+def _sgd(optimizer: optimization.Sgd) -> Rule:
     momentum = optimizer.momentum
 
     def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
@@ -59,7 +59,7 @@ def _sgd(optimizer: spec.Sgd) -> Rule:
     return rule
 
 
-def _adam(optimizer: spec.Adam) -> Rule:
+def _adam(optimizer: optimization.Adam) -> Rule:
     beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
 
     def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
@@ -78,7 +78,7 @@ def _adam(optimizer: spec.Adam) -> Rule:
     return rule
 
 
-def _decaying(inner: Rule, decay: spec.WeightDecay, chosen: Sequence[bool]) -> Rule:
+def _decaying(inner: Rule, decay: optimization.WeightDecay, chosen: Sequence[bool]) -> Rule:
     coupled = [(decay.coupled or 0.0) * one for one in chosen]
     decoupled = [(decay.decoupled or 0.0) * one for one in chosen]
 
@@ -98,14 +98,14 @@ def decayed(gradients: Tensors, weights: Tensors, factors: Sequence[float]) -> l
     ]
 
 
-def _clipping(inner: Rule, clip: spec.Clip) -> Rule:
+def _clipping(inner: Rule, clip: optimization.Clip) -> Rule:
     def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
         return inner(weights, clipped(gradients, clip), state, rate)
 
     return rule
 
 
-def clipped(gradients: Tensors, clip: spec.Clip) -> list[Tensor]:
+def clipped(gradients: Tensors, clip: optimization.Clip) -> list[Tensor]:
     """Gradients of no larger common norm, or of no larger values; what is not a number stays none."""
     if clip.norm is None:
         return [jnp.clip(gradient, -(clip.value or 0), clip.value) for gradient in gradients]

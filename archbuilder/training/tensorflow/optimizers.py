@@ -17,7 +17,7 @@ from archbuilder.aliases import Tensor, Variable
 from archbuilder.graph import ops
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph
-from archbuilder.spec import optimization as spec
+from archbuilder.spec import optimization
 from archbuilder.spec.training import Training
 from archbuilder.training.tensorflow.distribution import add
 
@@ -41,17 +41,19 @@ def make_optimizer(training: Training, graph: Graph, model: keras.Model) -> Opti
     return Clipped(made, training.clip) if training.clip else made
 
 
-def _plain(optimizer: spec.Optimizer, variables: Sequence[Variable]) -> Optimizer:
+def _plain(optimizer: optimization.Optimizer, variables: Sequence[Variable]) -> Optimizer:
     match optimizer:
-        case spec.Sgd():
+        case optimization.Sgd():
             return Sgd(variables, optimizer.momentum, optimizer.nesterov)
-        case spec.Adam():
+        case optimization.Adam():
             return Adam(variables, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
         case _:
             assert_never(optimizer)
 
 
-def _with_decay(inner: Optimizer, decay: spec.WeightDecay, kinds: Mapping[str, str], model: keras.Model) -> Optimizer:
+def _with_decay(
+    inner: Optimizer, decay: optimization.WeightDecay, kinds: Mapping[str, str], model: keras.Model
+) -> Optimizer:
     chosen = [kinds.get(variable.path) in decay.kinds for variable in model.trainable_variables]
     variables = [variable.value for variable in model.trainable_variables]
     if decay.coupled is not None:
@@ -59,7 +61,7 @@ def _with_decay(inner: Optimizer, decay: spec.WeightDecay, kinds: Mapping[str, s
     return DecoupledDecay(inner, variables, [(decay.decoupled or 0.0) * one for one in chosen])
 
 
-def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, spec.Weighted]]:
+def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, optimization.Weighted]]:
     """The path of each trainable variable, and what weight decay calls it."""
     layers = {layer.name: layer for layer in model.layers}
     for node in graph.nodes:
@@ -68,7 +70,7 @@ def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, spec.Weighted
                 yield getattr(layers[layer_name(node.name)], weight.name).path, kind
 
 
-def _kind(op: ops.Op, weight: ops.Weight) -> spec.Weighted | None:
+def _kind(op: ops.Op, weight: ops.Weight) -> optimization.Weighted | None:
     match weight.kind:
         case "kernel":
             return "conv" if op.family == "conv" else "dense"
@@ -135,7 +137,7 @@ class Adam:
 class Clipped:
     """Makes gradients small before anything else is done with them."""
 
-    def __init__(self, inner: Optimizer, clip: spec.Clip) -> None:
+    def __init__(self, inner: Optimizer, clip: optimization.Clip) -> None:
         self.inner, self.clip = inner, clip
 
     def variables(self) -> Mapping[str, Variable]:
@@ -182,7 +184,7 @@ def decayed(gradients: Sequence[Tensor], variables: Sequence[Variable], factors:
     return results
 
 
-def clipped(gradients: Sequence[Tensor], clip: spec.Clip) -> list[Tensor]:
+def clipped(gradients: Sequence[Tensor], clip: optimization.Clip) -> list[Tensor]:
     """Gradients of no larger common norm, or of no larger values; what is not a number stays none."""
     if clip.value is not None:
         low, high = -clip.value, clip.value
