@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from archbuilder.aliases import Json
+from archbuilder.disk_cache import package_key, read, write
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.analysis import depth
 from archbuilder.spec import bundled, load
 from archbuilder.spec.network import Figure
+
+KEPT = "catalogue.json"
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,15 @@ class Entry:
 
 @cache
 def catalogue() -> tuple[Entry, ...]:
-    """All bundled specs, in order."""
-    return tuple(_entry(name) for name in bundled())
+    """All bundled specs, in order; what they came to is kept for as long as they and the package stay the same."""
+    entries = TypeAdapter(tuple[Entry, ...])
+    key = package_key()
+    if (kept := read(KEPT, key)) is not None:
+        with suppress(ValidationError):
+            return entries.validate_json(kept)
+    made = tuple(_entry(name) for name in bundled())
+    write(KEPT, key, entries.dump_json(made, exclude_none=True))
+    return made
 
 
 def _entry(name: str) -> Entry:

@@ -1,9 +1,10 @@
-"""Times `archbuilder build NAME --summary` as a whole process, against a script that does the same in Keras.
+"""Times the light commands as whole processes, and `build NAME --summary` against a script that does it in Keras.
 
-    python benchmarks/summary_time.py [--rounds 7]
+    python benchmarks/summary_time.py [--rounds 7] [--before 'COMMAND'] [--no-keras]
 
-The Keras script imports Keras, builds the same network with the functional API and calls `model.summary()`. The two run
-in turn, so that a machine whose speed drifts slows both alike; what is quoted is the median of the ratios.
+`--before` is the archbuilder of another version, such as `/elsewhere/venv/bin/archbuilder`. The Keras script imports
+Keras, builds the same network with the functional API and calls `model.summary()`. What is compared runs in turn, so
+that a machine whose speed drifts slows both alike; what is quoted is the median of the ratios.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -43,26 +45,51 @@ model.summary()
 """
 
 
+Times = list[float]
+SUMMARY = ("build", "resnet56_v2", "--summary")
+LIGHT = (("--help",), SUMMARY, ("list",))
+
+
 def seconds(command: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
+def in_turn(commands: list[list[str]], rounds: int) -> list[Times]:
+    """The times of each command; the first round, which fills the caches, does not count."""
+    times = [[seconds(command) for command in commands] for _ in range(rounds + 1)][1:]
+    return [list(column) for column in zip(*times, strict=True)]
+
+
+def show(name: str, values: Times, unit: str = " s") -> None:
+    print(f"{name:32} {statistics.median(values):6.2f}{unit:2}  ({min(values):.2f} to {max(values):.2f})")
+
+
+def show_ratio(name: str, above: Times, below: Times) -> None:
+    show(name, [a / b for a, b in zip(above, below, strict=True)], "")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
-    ours = [sys.executable, "-m", "archbuilder", "build", "resnet56_v2", "--summary"]
-    theirs = [sys.executable, "-c", KERAS_SCRIPT]
-    for command in (ours, theirs):  # caches warm for both
-        seconds(command)
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
+    parser.add_argument("--before", metavar="COMMAND", help="the archbuilder to compare with")
+    parser.add_argument("--no-keras", action="store_true", help="leave out the script in Keras")
+    options = parser.parse_args()
+    now, rounds = [sys.executable, "-m", "archbuilder"], options.rounds
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {rounds} rounds in turn")
-    for name, values in (("archbuilder", [a for a, _ in pairs]), ("Keras script", [b for _, b in pairs])):
-        print(f"{name:13} {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})")
-    ratios = [b / a for a, b in pairs]
-    print(f"{'ratio':13} {statistics.median(ratios):6.1f}    ({min(ratios):.1f} to {max(ratios):.1f})")
+    for words in LIGHT:
+        programs = [now, *([shlex.split(options.before)] if options.before else [])]
+        times = in_turn([[*program, *words] for program in programs], rounds)
+        show(" ".join(words), times[0])
+        if options.before:
+            show("  before", times[1])
+            show_ratio("  now / before", *times)
+    if not options.no_keras:
+        ours, theirs = in_turn([[*now, *SUMMARY], [sys.executable, "-c", KERAS_SCRIPT]], rounds)
+        show(" ".join(SUMMARY), ours)
+        show("  Keras script", theirs)
+        show_ratio("  Keras script / archbuilder", theirs, ours)
 
 
 if __name__ == "__main__":

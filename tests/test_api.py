@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,25 @@ import archbuilder
 def test_exported_names_are_there_and_documented() -> None:
     for name in archbuilder.__all__:
         assert getattr(archbuilder, name).__doc__, name
+
+
+def test_public_names_are_listed_and_no_others_are_there() -> None:
+    assert set(archbuilder.__all__) <= set(dir(archbuilder))
+    assert archbuilder.__all__ == sorted(archbuilder.__all__)
+    assert archbuilder.load is archbuilder.load
+    with pytest.raises(AttributeError, match="module 'archbuilder' has no attribute 'laod'"):
+        getattr(archbuilder, "laod")  # noqa: B009 (the type checker knows that it is not there)
+
+
+def test_type_checkers_see_the_same_public_names() -> None:
+    tree = ast.parse(Path(archbuilder.__file__).read_text(encoding="utf-8"))
+    [branch] = [one for one in tree.body if isinstance(one, ast.If)]
+    imported = [
+        (one.module, alias.name) for one in branch.body if isinstance(one, ast.ImportFrom) for alias in one.names
+    ]
+    assert sorted(name for _, name in imported) == archbuilder.__all__
+    for module, name in imported:
+        assert getattr(import_module(str(module)), name) is getattr(archbuilder, name)
 
 
 def test_no_function_hides_a_module() -> None:

@@ -12,6 +12,7 @@ LIGHT = (
     "completion bash", "schedule resnet20_v1 --json", "lint he2015/resnet20",
 )  # fmt: skip
 HEAVY = ("tensorflow", "keras", "numpy", "sklearn")
+MODELS = ("pydantic", "yaml")
 SPY = """
 import sys
 from archbuilder.cli import main
@@ -26,9 +27,9 @@ for line in sys.argv[1:]:
 TELL = "print('AFTER', 'it', *(name for name in {heavy!r} if name in sys.modules), sep='|', file=sys.stderr)"
 
 
-def heavy_modules(code: str, *lines: str) -> dict[str, list[str]]:
+def heavy_modules(code: str, *lines: str, heavy: tuple[str, ...] = HEAVY) -> dict[str, list[str]]:
     """The heavy modules that are there after each command line, run one after the other in a process of its own."""
-    command = [sys.executable, "-c", code.replace("{heavy!r}", repr(HEAVY)), *lines]
+    command = [sys.executable, "-c", code.replace("{heavy!r}", repr(heavy)), *lines]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = [line.split("|")[1:] for line in done.stderr.splitlines() if line.startswith("AFTER|")]
@@ -42,6 +43,11 @@ def test_light_commands_do_not_load_tensorflow(tmp_path: Path) -> None:
 
 def test_importing_archbuilder_is_light() -> None:
     assert heavy_modules(f"import sys, archbuilder\n{TELL}") == {"it": []}
+
+
+def test_neither_importing_archbuilder_nor_help_builds_models() -> None:
+    assert heavy_modules(f"import sys, archbuilder\n{TELL}", heavy=MODELS) == {"it": []}
+    assert heavy_modules(SPY, "--help", "schema", heavy=MODELS) == {"--help": [], "schema": ["pydantic", "yaml"]}
 
 
 def test_this_test_can_fail() -> None:

@@ -15,6 +15,7 @@ from archbuilder.cli.options import (
     print_json,
     spec_argument,
     weights_option,
+    without_collection,
 )
 from archbuilder.errors import UsageError
 
@@ -58,12 +59,9 @@ def command(
       archbuilder build my_network.yaml --check -o my_network.keras
       archbuilder build torchvision/resnet18 --weights resnet18-f37072fd.pth -o resnet18.keras
     """
-    from archbuilder.expansion.expansion import expand
-    from archbuilder.spec import load
-
     if output and output.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
-    graph = expand(load(spec, edits))
+    graph = _expanded(spec, edits)
     found = _read_weights(weights, graph, as_json)
     if summary or as_json or not (output or check or found):
         from archbuilder.costs.summary import summarise
@@ -76,6 +74,14 @@ def command(
             click.echo(render(costs, level))
     if check or output:
         _compile(graph, found, output, check, as_json)
+
+
+def _expanded(spec: str, edits: tuple[str, ...]) -> Graph:
+    with without_collection():
+        from archbuilder.expansion.expansion import expand
+        from archbuilder.spec import load
+
+        return expand(load(spec, edits))
 
 
 def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | None:

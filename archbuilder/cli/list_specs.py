@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from archbuilder.cli.options import json_option, print_json
+from archbuilder.cli.options import json_option, print_json, without_collection
 
 
 @click.command("list")
@@ -19,9 +19,10 @@ def command(as_json: bool, markdown: bool) -> None:
       archbuilder list --json
       archbuilder list --markdown > docs/networks.md
     """
-    from archbuilder import catalogue
+    with without_collection():
+        from archbuilder import catalogue
 
-    entries = catalogue.catalogue()
+        entries = catalogue.catalogue()
     if as_json:
         print_json([entry.to_json() for entry in entries])
     elif markdown:

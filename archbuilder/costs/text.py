@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from io import StringIO
 
 from archbuilder.aliases import Level
 from archbuilder.costs.summary import Layer, Stage, Summary, Unit
@@ -75,15 +74,23 @@ def _scale(macs: int) -> tuple[int, str]:
 
 def _table(rows: Iterable[Row], total: Row) -> str:
     """Rows in columns, words to the left and numbers to the right, in plain text as wide as it needs to be."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
+    table = [HEADINGS, *rows, total]
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    head, *lines, foot = (_aligned(row, widths) for row in table)
+    rule = "─" * (sum(widths) + 3 * (len(widths) - 1))
+    return "\n".join([head, rule, *lines, rule, foot])
 
-    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, show_footer=True)
-    for index, (heading, sum_) in enumerate(zip(HEADINGS, total, strict=True)):
-        table.add_column(heading, sum_, justify="left" if index < 2 else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    text = StringIO()
-    Console(file=text, width=1000, markup=False, emoji=False, highlight=False, color_system=None).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+def _aligned(row: Row, widths: Iterable[int]) -> str:
+    gaps = (" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+    cells = (cell + gap if index < 2 else gap + cell for index, (cell, gap) in enumerate(zip(row, gaps, strict=True)))
+    return "   ".join(cells).rstrip()
+
+
+def _width(text: str) -> int:
+    """The columns that a terminal gives a text."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,31 @@ def test_every_window_of_max_pool_holds_a_value() -> None:
     assert expand("stem:\n  - max_pool: {size: 2, stride: 1, padding: 1}\n").nodes[-1].shape == (33, 33, 3)
     with pytest.raises(archbuilder.SpecError, match="without a value"):
         expand("stem:\n  - max_pool: {size: 1, stride: 1, padding: 1}\n")
+
+
+def test_like_units_are_the_same_but_for_their_names() -> None:
+    """The second is expanded, the third repeats it: nothing but the numbers in the names tells."""
+    graph = expand(STEM + "unit: basic\nstages:\n  - {units: 3, filters: 16}\n")
+    units = [[node for node in graph.nodes if node.name.startswith(f"stage1/unit{number}/")] for number in (2, 3)]
+    moved = [
+        replace(
+            node,
+            name=node.name.replace("unit2", "unit3"),
+            inputs=tuple(name.replace("unit2", "unit3").replace("unit1", "unit2") for name in node.inputs),
+        )
+        for node in units[0]
+    ]
+    assert moved == units[1]
+    assert [node.span for node in moved] == [node.span for node in units[1]]
+
+
+def test_names_behind_the_units_know_of_those_that_repeat() -> None:
+    after = "[add: {unit3: [conv: {filters: 16, kernel: 1}], residual: []}]"
+    graph = expand(STEM + f"unit: basic\nstages:\n  - {{units: 3, filters: 16, after: {after}}}\n")
+    assert len(set(names(graph))) == len(graph.nodes)
+
+
+def test_a_unit_that_repeats_may_be_empty() -> None:
+    own = "templates: {units: {nothing: {layers: []}}}\n"
+    graph = expand(STEM + own + "unit: nothing\nstages: [{units: 3}]\n")
+    assert names(graph) == ["input", "stem/conv1"]
