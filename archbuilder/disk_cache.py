@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -38,6 +39,20 @@ def package_key() -> bytes:
         digest.update(f"{file.relative_to(package.parent).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest().encode()
+
+
+def kept(what: str, make: Callable[[], str]) -> str:
+    """A text that follows from the package and `what` alone: as it was kept, or made now.
+
+    There are at most 256 files of such texts, since those whose names begin alike take each other's place.
+    """
+    name = sha256(what.encode()).hexdigest()
+    slot, key = f"{name[:2]}.txt", sha256(package_key() + name.encode()).hexdigest().encode()
+    if (found := read(slot, key)) is not None:
+        return found.decode()
+    text = make()
+    write(slot, key, text.encode())
+    return text
 
 
 def read(name: str, key: bytes) -> bytes | None:

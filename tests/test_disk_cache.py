@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder import catalogue, disk_cache
+from tests.conftest import Call
 
 KEY = b"key"
 
@@ -65,3 +66,30 @@ def test_the_key_follows_the_files_of_the_package(tmp_path: Path, monkeypatch: p
     (package / "code.py").write_text("2")
     keys.add(disk_cache.package_key())
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize("options", [(), ("--level", "stage"), ("--json",)])
+def test_a_summary_is_the_same_made_kept_and_made_anew(folder: Path, call: Call, options: tuple[str, ...]) -> None:
+    made = call("build", "resnet20_v1", *options)
+    assert made[0] == 0
+    [kept] = folder.iterdir()
+    assert call("build", "resnet20_v1", *options) == made
+    kept.write_bytes(b"damaged")
+    assert call("build", "resnet20_v1", *options) == made
+    kept.unlink()
+    assert call("build", "resnet20_v1", *options) == made
+
+
+def test_a_kept_text_is_not_made_again() -> None:
+    assert disk_cache.kept("this", lambda: "text") == "text"
+    assert disk_cache.kept("this", lambda: pytest.fail("it was kept")) == "text"
+    assert disk_cache.kept("that", lambda: "other") == "other"
+
+
+@pytest.mark.parametrize("arguments", [("--set", "stages.0.units=1"), ()])
+def test_what_a_user_may_change_is_not_kept(
+    folder: Path, call: Call, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "mine.yaml").write_text("archbuilder: 1\nname: mine\nextends: resnet20_v1\n")
+    assert call("build", "resnet20_v1" if arguments else tmp_path / "mine.yaml", *arguments)[0] == 0
+    assert not folder.exists()

@@ -11,8 +11,8 @@ import click
 from archbuilder.cli.options import (
     edits_option,
     json_option,
+    json_text,
     load_tensorflow,
-    print_json,
     spec_argument,
     weights_option,
     without_collection,
@@ -61,17 +61,16 @@ def command(
     """
     if output and output.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
+    is_bundled = not spec.endswith((".yaml", ".yml"))
+    if is_bundled and not (output or check or weights or edits):
+        from archbuilder.disk_cache import kept
+
+        click.echo(kept(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
+        return
     graph = _expanded(spec, edits)
     found = _read_weights(weights, graph, as_json)
     if summary or as_json or not (output or check or found):
-        from archbuilder.costs.summary import summarise
-        from archbuilder.costs.text import render
-
-        costs = summarise(graph)
-        if as_json:
-            print_json(costs.to_json())
-        else:
-            click.echo(render(costs, level))
+        click.echo(_summary(graph, level, as_json))
     if check or output:
         _compile(graph, found, output, check, as_json)
 
@@ -82,6 +81,14 @@ def _expanded(spec: str, edits: tuple[str, ...]) -> Graph:
         from archbuilder.spec import load
 
         return expand(load(spec, edits))
+
+
+def _summary(graph: Graph, level: Level, as_json: bool) -> str:
+    from archbuilder.costs.summary import summarise
+    from archbuilder.costs.text import render
+
+    costs = summarise(graph)
+    return json_text(costs.to_json()) if as_json else render(costs, level)
 
 
 def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | None:

@@ -77,10 +77,14 @@ def without_collection() -> Iterator[None]:
         gc.enable()
 
 
-def print_json(data: object) -> None:
+def json_text(data: object) -> str:
     import json
 
-    click.echo(json.dumps(data, indent=2))
+    return json.dumps(data, indent=2)
+
+
+def print_json(data: object) -> None:
+    click.echo(json_text(data))
 
 
 def print_notes(notes: Iterable[str]) -> None:
