@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
 from archbuilder.errors import Diagnostic, Span, SpecError
+from archbuilder.spec.bounds import CHARACTERS, DEPTH, DIGITS, VALUES
 
 Data = Any
 """What a document holds: dict, list, str, int, float, bool or None."""
 Path = tuple[str | int | float, ...]
 """Keys and indices from the root of a document to a value."""
-
-MAX_CHARACTERS = 1_000_000
-MAX_DEPTH = 60
-MAX_NODES = 100_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,13 @@ class Document:
                 return None
         return data
 
+    def entry_span(self, path: Path) -> Span | None:
+        """The place of a key with its value, as far as both stand on one line."""
+        key, value = self.keys.get(path), self.values.get(path)
+        if key is None or value is None or (key.file, key.line) != (value.file, value.line):
+            return key or self.span(path)
+        return replace(key, length=max(key.length, value.column + value.length - key.column))
+
     @staticmethod
     def _nearest(spans: Mapping[Path, Span], path: Path) -> Span | None:
         return next((spans[path[:end]] for end in range(len(path), -1, -1) if path[:end] in spans), None)
@@ -74,17 +78,24 @@ class Place:
     def key_span(self) -> Span | None:
         return self.document.key_span(self.path)
 
+    @property
+    def entry_span(self) -> Span | None:
+        return self.document.entry_span(self.path)
+
 
 def parse(text: str, name: str) -> Document:
     """The document of a YAML text; raises SpecError with what YAML, or its bounds, do not allow."""
-    if len(text) > MAX_CHARACTERS:
-        raise SpecError([Diagnostic("too-large", f"{name} has more than {MAX_CHARACTERS:,} characters")])
+    if len(text) > CHARACTERS:
+        raise SpecError([Diagnostic("too-large", f"{name} has more than {CHARACTERS:,} characters")])
     try:
-        root = _Loader(text, name).get_single_node()
+        loader = _Loader(text)
+        root = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         raise SpecError([_syntax_error(error, text, name)]) from None
     except yaml.reader.ReaderError as error:
         raise SpecError([_character_error(error, text, name)]) from None
+    except (ValueError, OverflowError):  # of PyYAML's own int() and chr()
+        raise SpecError([_number_error(loader, text, name)]) from None
     reader = _Reader(text.splitlines(), name)
     data = {} if root is None else reader.read(root, ())
     if reader.problems:
@@ -98,9 +109,8 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own interface)
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.name = name
         self._depth = self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -112,8 +122,8 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem="tags are not part of the language", problem_mark=mark)
         self._depth += 1
         self._nodes += 1
-        if self._depth > MAX_DEPTH or self._nodes > MAX_NODES:
-            bound = f"{MAX_DEPTH} levels deep" if self._depth > MAX_DEPTH else f"{MAX_NODES:,} values"
+        if self._depth > DEPTH or self._nodes > VALUES:
+            bound = f"{DEPTH} levels deep" if self._depth > DEPTH else f"{VALUES:,} values"
             raise yaml.MarkedYAMLError(problem=f"more than {bound}", problem_mark=mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -185,14 +195,16 @@ class _Reader:
                 return text.lower() == "true"
             case "null":
                 return None
-            case "int" if len(text.lstrip("+-")) > 18:
-                self._problem("too-large", "a number of more than 18 digits", node)
+            case "int" if len(text.lstrip("+-")) > DIGITS:
+                self._problem("too-large", f"a number of more than {DIGITS} digits", node)
                 return 0
             case "int":
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
             case "float":
                 return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
             case _:
+                if any("\ud800" <= character <= "\udfff" for character in text):
+                    self._problem("bad-character", "an escape stands for half a character", node)
                 return text
 
     def _problem(self, code: str, message: str, node: yaml.Node, hint: str | None = None) -> None:
@@ -227,6 +239,15 @@ def _character_error(error: yaml.reader.ReaderError, text: str, name: str) -> Di
         "bad-character", f"the character U+{ord(text[error.position]):04X} cannot stand in YAML",
         Span(name, line + 1, column + 1, 1, whole),
     )  # fmt: skip
+
+
+def _number_error(loader: _Loader, text: str, name: str) -> Diagnostic:
+    """The error of an escape or a directive whose number is too large."""
+    line, column = loader.line, loader.column
+    whole = text.splitlines()[line]
+    is_directive = whole.startswith("%")
+    what = "the version of a directive" if is_directive else "the number of an escape such as \\U0001F600"
+    return Diagnostic("yaml-syntax", f"{what} is too large", Span(name, line + 1, column + 1, 1, whole))
 
 
 def walk(data: Data, path: Path = ()) -> Iterator[tuple[Path, Data]]:

@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archbuilder.spec.bounds import INTEGER, TEXT
+
 Value = Any
 """What a name may stand for: an integer, a number, text, a truth value, or a shortcut (a name or a mapping)."""
-
-MAX_LENGTH = 300
-MAX_INTEGER = 2**53
 
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
@@ -44,11 +43,15 @@ class Expression:
 
     text: str
     tree: ast.expr = field(compare=False, repr=False)
+    names: tuple[str, ...] = field(compare=False, repr=False)
+    """The names that must be given to evaluate it, the outermost first."""
+    size: int = field(compare=False, repr=False)
+    """How many parts it has."""
 
     @property
-    def names(self) -> frozenset[str]:
-        """The names that must be given to evaluate it."""
-        return frozenset(node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)) - _CONSTANTS.keys()
+    def is_bare(self) -> bool:
+        """Whether it is a name and nothing else."""
+        return isinstance(self.tree, ast.Name)
 
     def evaluate(self, names: Mapping[str, Value]) -> Value:
         """The value; raises ExpressionError for an unknown name, a wrong type, a zero divisor or too large a number."""
@@ -57,8 +60,8 @@ class Expression:
 
 def parse(text: str) -> Expression:
     """Reads `$name` or `${...}`; raises ExpressionError with what is wrong in it."""
-    if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters")
+    if len(text) > TEXT:
+        raise ExpressionError(f"an expression has at most {TEXT} characters")
     whole = re.fullmatch(r"\$(?:\{(.*)\}|([A-Za-z_]\w*))", text, re.DOTALL)
     if not whole:
         raise ExpressionError("an expression is $name, or ${...} around all of the value")
@@ -68,9 +71,11 @@ def parse(text: str) -> Expression:
             tree = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ExpressionError(f"'{source}' is not an expression") from None
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         _admit(node)
-    return Expression(text, tree)
+    names = dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name) and node.id not in _CONSTANTS)
+    return Expression(text, tree, tuple(names), len(nodes))
 
 
 def _admit(node: ast.AST) -> None:
@@ -78,7 +83,7 @@ def _admit(node: ast.AST) -> None:
         raise ExpressionError("expressions hold integers, names, text, + - * // %, comparisons, and or not, if else")
     if isinstance(node, ast.Constant) and (type(node.value) not in (int, str, bool)):
         raise ExpressionError("expressions hold integers and text only")
-    if isinstance(node, ast.Constant) and type(node.value) is int and node.value > MAX_INTEGER:
+    if isinstance(node, ast.Constant) and type(node.value) is int and node.value > INTEGER:
         raise ExpressionError("a number in it is too large")
 
 
@@ -114,9 +119,9 @@ def _look_up(name: str, names: Mapping[str, Value]) -> Value:
 
 
 def _compare(node: ast.Compare, names: Mapping[str, Value]) -> bool:
-    left = _evaluate(node.left, names)
+    left = _comparable(_evaluate(node.left, names))
     for op, comparator in zip(node.ops, node.comparators, strict=True):
-        right = _evaluate(comparator, names)
+        right = _comparable(_evaluate(comparator, names))
         try:
             if not _COMPARISONS[type(op)](left, right):
                 return False
@@ -126,12 +131,19 @@ def _compare(node: ast.Compare, names: Mapping[str, Value]) -> bool:
     return True
 
 
+def _comparable(value: Value) -> Value:
+    """A value whose comparison takes no time to speak of; a shortcut with arguments equals nothing but itself."""
+    if isinstance(value, str) and len(value) > TEXT:
+        raise ExpressionError(f"a text of more than {TEXT} characters cannot be compared")
+    return id(value) if isinstance(value, list | dict) else value
+
+
 def _calculate(op: ast.operator, left: int, right: int) -> int:
     try:
         result: int = _OPERATORS[type(op)](left, right)
     except ZeroDivisionError:
         raise ExpressionError("it divides by zero") from None
-    if abs(result) > MAX_INTEGER:
+    if abs(result) > INTEGER:
         raise ExpressionError("its value is too large")
     return result
 

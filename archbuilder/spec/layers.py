@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
 from archbuilder.spec.base import Model, named, tagged, under_name
+from archbuilder.spec.bounds import NAME
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.op_layers import OP_NAMES, OpLayer
 from archbuilder.spec.values import AnyValue, FlagValue, expression, written
@@ -121,8 +122,10 @@ def _check_paths(name: str, fields: dict[str, Any]) -> None:
         message = f"a gate has the paths {', '.join(GATE_PATHS)}, in this order"
     elif len(fields) < 2:
         message = f"{name} needs at least two paths"
-    elif bad := next((path for path in fields if not str(path).isidentifier()), None):
+    elif bad := next((path for path in map(str, fields) if not path.isidentifier()), None):
         message = f"the name of a path consists of letters, digits and underscores, not '{bad}'"
+    elif any(len(path) > NAME for path in map(str, fields)):
+        message = f"the name of a path has at most {NAME} characters"
     if message:
         raise PydanticCustomError("bad-paths", "{message}", {"message": message, "at": name})
 

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from archbuilder.errors import Diagnostic, MissingError, SpecError, suggest
-from archbuilder.spec import library
-from archbuilder.spec.document import MAX_CHARACTERS, Document, Place, dump, parse, walk
+from archbuilder.spec import bounds, library
+from archbuilder.spec.document import Document, Place, dump, parse, walk
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edited, merged
 from archbuilder.spec.network import Network, Template
@@ -22,7 +22,6 @@ from archbuilder.spec.references import References
 from archbuilder.spec.training import Training
 
 SUFFIXES = (".yaml", ".yml")
-MAX_EXTENDS = 16
 CHOICES = frozenset({
     ("unit",), ("shortcut",), ("training", "data", "source"), ("training", "data", "validation"), ("training", "stop"),
     ("training", "loss"), ("training", "optimizer"), ("training", "learning_rate"),
@@ -146,7 +145,7 @@ def _bundled_path(name: str) -> Path | None:
 def _parsed(path: Path) -> Document:
     try:
         with path.open("rb") as file:
-            content = file.read(4 * MAX_CHARACTERS + 1)
+            content = file.read(4 * bounds.CHARACTERS + 1)
         return parse(content.decode("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
@@ -170,8 +169,10 @@ def _extended(document: Document, folder: Path | None, depth: int) -> Document:
     if not isinstance(data, dict) or "extends" not in data:
         return document
     place = Place(document, ("extends",))
-    if depth >= MAX_EXTENDS:
-        raise SpecError([Diagnostic("extends-cycle", f"more than {MAX_EXTENDS} specs extend each other", place.span)])
+    if depth >= bounds.EXTENDS:
+        raise SpecError(
+            [Diagnostic("extends-cycle", f"more than {bounds.EXTENDS} specs extend each other", place.span)]
+        )
     path = _base_path(data["extends"], folder, place)
     base = _extended(_document(data["extends"], path), path.parent, depth + 1)
     return merged(_without(base, "published"), _without(document, "extends"), (CHOICES | TABLES).__contains__)

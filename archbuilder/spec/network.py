@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -19,6 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from archbuilder.spec.base import Model, Positive, Text
+from archbuilder.spec.bounds import NAME, SIDE, TEMPLATE_PARAMETERS, UNITS
 from archbuilder.spec.layers import MERGES, Layers, Use, reference
 from archbuilder.spec.op_layers import OP_NAMES, ConvDefaults, DenseDefaults, NormDefaults
 from archbuilder.spec.training import Training
@@ -26,14 +28,29 @@ from archbuilder.spec.values import AnyValue, shown, written
 
 UnitReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "units"))]
 ShortcutReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "shortcuts"))]
-Side = Annotated[int, Field(strict=True, ge=1, le=16384)]
+Side = Annotated[int, Field(strict=True, ge=1, le=SIDE)]
+
+
+def _choice(value: object) -> object:
+    if isinstance(value, str | int):  # true and false as well
+        return value
+    message = f"text, an integer, true or false is expected, not {shown(value)}"
+    raise PydanticCustomError("bad-value", "{message}", {"message": message})
+
+
+def is_choice(value: object, choices: Sequence[object]) -> bool:
+    """Whether a value is among the choices of a parameter; 1 is not true."""
+    return any(type(value) is type(one) and value == one for one in choices)
+
+
+Choice = Annotated[Any, PlainValidator(_choice), WithJsonSchema({"type": ["string", "integer", "boolean"]})]
 
 
 class Parameter(Model):
     """A parameter of a template: its default (none: it must be given), and the values it may take (none: any)."""
 
     default: AnyValue = None
-    choices: tuple[Text, ...] = ()
+    choices: tuple[Choice, ...] = ()
     required: bool = False
 
 
@@ -56,7 +73,7 @@ def _written(parameter: Parameter) -> Any:
 
 def _checked_name(name: str, thing: str, reserved: frozenset[str]) -> str:
     """Letters, digits and underscores, and not a word of the language."""
-    if name in reserved or not name.isidentifier():
+    if name in reserved or not name.isidentifier() or len(name) > NAME:
         raise PydanticCustomError("bad-name", "{message}", {"message": f"'{name}' cannot be the name of {thing}"})
     return name
 
@@ -86,7 +103,9 @@ class Template(Model):
 
     summary: Text = ""
     source: Text = ""
-    parameters: dict[ParameterName, ParameterField] = Field({}, description="Its parameters, with their defaults.")
+    parameters: dict[ParameterName, ParameterField] = Field(
+        {}, max_length=TEMPLATE_PARAMETERS, description="Its parameters, with their defaults."
+    )
     layers: Layers = Field(description="The layers; $name stands for a parameter, $channels for the channels arriving.")
 
 
@@ -137,7 +156,7 @@ class UnitChanges(Model):
 class Stage(UnitChanges):
     """Units of one resolution; further keys are parameters of the unit, `stride` of its first one."""
 
-    units: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(description="How many units there are.")
+    units: Annotated[int, Field(strict=True, ge=1, le=UNITS)] = Field(description="How many units there are.")
     first: UnitChanges | None = Field(None, description="What is different in the first unit.")
     last: UnitChanges | None = Field(None, description="What is different in the last unit.")
     after: Layers = Field((), description="Layers behind the last unit.")

@@ -42,10 +42,10 @@ def _diagnostic(problem: ErrorDetails, root: Place) -> Diagnostic:
     if kind in ("unknown-key", "bad-name"):
         return Diagnostic(kind, context["message"], place.key_span, hint)
     code = kind if "-" in kind else "bad-value"
-    return Diagnostic(code, _message(problem), place.span, hint or _literal_hint(problem))
+    return Diagnostic(code, message_of(problem), place.span, hint or _literal_hint(problem))
 
 
-def _message(problem: ErrorDetails) -> str:
+def message_of(problem: ErrorDetails) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     if "message" in context:
         return str(context["message"])

@@ -15,7 +15,7 @@ from archbuilder.spec.document import Data, Place
 from archbuilder.spec.expressions import ExpressionError, parse
 from archbuilder.spec.layers import MERGES
 from archbuilder.spec.library import Plural
-from archbuilder.spec.network import Stage, UnitChanges
+from archbuilder.spec.network import Stage, UnitChanges, is_choice
 from archbuilder.spec.op_layers import OP_NAMES
 from archbuilder.spec.values import shown
 
@@ -29,7 +29,7 @@ class Signature:
 
     parameters: frozenset[str]
     required: frozenset[str]
-    choices: dict[str, tuple[str, ...]]
+    choices: dict[str, tuple[object, ...]]
 
 
 class References:
@@ -176,7 +176,7 @@ class References:
         if not isinstance(value, str) or not value.startswith("$"):
             return
         try:
-            unknown = parse(value).names - known
+            unknown = set(parse(value).names) - known
         except ExpressionError:
             return  # Pydantic tells
         for name in sorted(unknown):
@@ -205,8 +205,8 @@ def _raw_signature(declared: dict[str, Data]) -> Signature:
 def _choices(place: Place, signature: Signature) -> Iterator[Diagnostic]:
     key, value = str(place.path[-1]), place.document.get(place.path)
     choices = signature.choices.get(key)
-    if choices and value not in choices and not (isinstance(value, str) and value.startswith("$")):
-        hint = suggest(str(value), choices, "choices")
+    if choices and not is_choice(value, choices) and not (isinstance(value, str) and value.startswith("$")):
+        hint = suggest(str(value), map(str, choices), "choices")
         yield Diagnostic("bad-choice", f"'{key}' cannot be {shown(value)}", place.span, hint)
 
 

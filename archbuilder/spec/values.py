@@ -10,11 +10,11 @@ from pydantic_core import PydanticCustomError
 
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
+from archbuilder.spec.bounds import SIZE
 from archbuilder.spec.expressions import Expression, ExpressionError, parse
 
 Check = Callable[[Any], Any]
 """Returns the value as the graph holds it; raises ValueError saying what is expected."""
-MAX_SIZE = 1_000_000
 _INITIALIZERS = get_args(ops.NamedInitializer)
 
 
@@ -74,15 +74,15 @@ def _is_integer(value: object) -> bool:
 
 
 def _positive(value: object) -> int:
-    if _is_integer(value) and isinstance(value, int) and 0 < value <= MAX_SIZE:
+    if _is_integer(value) and isinstance(value, int) and 0 < value <= SIZE:
         return value
-    raise ValueError(f"a positive integer up to {MAX_SIZE:,} is expected, not {shown(value)}")
+    raise ValueError(f"a positive integer up to {SIZE:,} is expected, not {shown(value)}")
 
 
 def _count(value: object) -> int:
-    if _is_integer(value) and isinstance(value, int) and 0 <= value <= MAX_SIZE:
+    if _is_integer(value) and isinstance(value, int) and 0 <= value <= SIZE:
         return value
-    raise ValueError(f"an integer from 0 to {MAX_SIZE:,} is expected, not {shown(value)}")
+    raise ValueError(f"an integer from 0 to {SIZE:,} is expected, not {shown(value)}")
 
 
 def _number(lowest: float, highest: float, including_highest: bool = True) -> Check:

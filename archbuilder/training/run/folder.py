@@ -29,8 +29,7 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.keras_model.build import build_model
-from archbuilder.spec import Spec
-from archbuilder.spec.document import MAX_CHARACTERS
+from archbuilder.spec import Spec, bounds
 from archbuilder.training.run import records
 from archbuilder.training.run.checkpoint import (
     Checkpoints,
@@ -96,7 +95,7 @@ class Run:
     def spec(self) -> Spec:
         path = self.folder / SPEC
         try:
-            text = bounded_bytes(path, 4 * MAX_CHARACTERS, follow_links=False).decode("utf-8")
+            text = bounded_bytes(path, 4 * bounds.CHARACTERS, follow_links=False).decode("utf-8")
         except BadFileError as error:
             raise records.unreadable(path, error) from error
         except UnicodeDecodeError:

@@ -1,0 +1,39 @@
+"""What a spec may come to at most: whatever it can multiply ends here, so that each command on it ends as well.
+
+The bounds are far above all that was ever published; what exceeds one is refused with an error that names it.
+"""
+
+from __future__ import annotations
+
+CHARACTERS = 250_000
+"""Those of a document, and of all that it extends together."""
+VALUES = 20_000
+"""The values of a document, each key and each number; also of all that it extends together."""
+DEPTH = 60
+"""Collections within collections in a document, and templates, merges and conditions within each other."""
+EXTENDS = 16
+"""Specs that extend each other."""
+TEMPLATE_PARAMETERS = 100
+"""The parameters of a template."""
+DIGITS = 18
+"""The digits of an integer."""
+NAME = 60
+"""The characters of a name of a template, a parameter or a path."""
+TEXT = 300
+"""The characters of an expression, and of a text that is compared in one."""
+INTEGER = 2**53
+"""The largest integer that an expression may come to."""
+SIZE = 1_000_000
+"""Filters, units of a dense layer, kernels, strides and amounts of padding."""
+SIDE = 2**14
+"""The height and the width of an image, here and behind every layer."""
+UNITS = 10_000
+"""The units of a stage."""
+LAYERS = 50_000
+"""The layers of a network."""
+EXPANSIONS = 100_000
+"""How often templates and shortcuts are expanded, those of units that repeat included."""
+STEPS = 1_000_000
+"""The layers, paths, choices and parts of expressions that are looked at in all those expansions."""
+PARAMETERS = 10**10
+"""The weights of a network."""
