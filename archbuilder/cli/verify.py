@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from archbuilder.cli.options import SpecType, edits_option, json_option, print_json, spec_argument
+from archbuilder.cli.options import SpecType, edits_option, json_option, print_json, spec_argument, without_collection
 
 
 @click.command()
@@ -27,14 +27,16 @@ def command(spec: str, against: str | None, as_json: bool, edits: tuple[str, ...
       archbuilder verify my_network.yaml
       archbuilder verify resnet20_v1 --against he2015/resnet20 --set shortcut=zero_pad
     """
-    from archbuilder.comparison.comparison import compare
-    from archbuilder.comparison.nearest import nearest_bundled
-    from archbuilder.comparison.result import render
-    from archbuilder.expansion.expansion import expand
-    from archbuilder.spec import load
+    with without_collection():
+        from archbuilder.comparison.comparison import compare
+        from archbuilder.comparison.nearest import nearest_bundled
+        from archbuilder.comparison.result import render
+        from archbuilder.expansion.expansion import expand
+        from archbuilder.spec import load
 
-    mine = replace(expand(load(spec, edits)), name=f"{spec} as edited" if edits else spec)
-    found = compare(mine, replace(expand(load(against)), name=against)) if against else nearest_bundled(mine)
+        mine = replace(expand(load(spec, edits)), name=f"{spec} as edited" if edits else spec)
+        other = replace(expand(load(against)), name=against) if against else None
+        found = compare(mine, other) if other else nearest_bundled(mine)
     if as_json:
         print_json(found.to_json())
     else:

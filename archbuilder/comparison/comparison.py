@@ -19,35 +19,42 @@ from archbuilder.comparison.deviations.structure import (
 from archbuilder.comparison.deviations.widths_and_strides import compare_strides, compare_widths
 from archbuilder.comparison.result import Comparison, Identity
 from archbuilder.graph import analysis, ops
-from archbuilder.graph.network import Costs, Graph
+from archbuilder.graph.network import Graph
 from archbuilder.outline.from_graph import canonical, outline, with_longer_stem
 from archbuilder.outline.parts import Outline, Unit, skeleton
+from archbuilder.outline.resizing import resized
 from archbuilder.outline.shapes import blocks
 
 STRUCTURE = (
-    compare_input, compare_stage_count, compare_unit_counts, compare_stem_and_head, compare_shortcuts, compare_kinds,
-    compare_orders, compare_layers, compare_forks, compare_strides, compare_widths, compare_outputs,
+    compare_stage_count, compare_unit_counts, compare_stem_and_head, compare_shortcuts, compare_kinds, compare_orders,
+    compare_layers, compare_forks, compare_strides, compare_widths, compare_outputs,
 )  # fmt: skip
 """The comparisons, from large parts to small ones; each sees the network without the deviations found before it."""
 
 
 def compare(mine: Graph, theirs: Graph) -> Comparison:
-    """Compares two networks: whether they are the same, and every deviation."""
-    same = canonical(mine) == canonical(theirs)
+    """Compares two networks: whether they are the same, and every deviation.
+
+    Mine is first brought to the size of their images: layers that go with the size are no deviations of their own.
+    """
+    fitted = resized(mine, theirs.input.shape)
     state = Undoing(*_settled(outline(mine), outline(theirs)), theirs.name)
-    for look in STRUCTURE if not same else ():
+    compare_input(state, _like(outline(fitted), state.theirs) if fitted else None)
+    of_size = tuple(state.found)
+    alike = fitted is not None and canonical(fitted) == canonical(theirs)
+    for look in STRUCTURE if not alike else ():
         look(state)
     if _side_by_side(state):
         compare_described(state)
         compare_settings(state)
-    if not same and (not state.found or state.mine != state.theirs):
+    if not alike and (not state.found or state.mine != state.theirs):
         state.take("further", f"further differences: {_first_difference(mine, theirs)}", state.theirs)
-    deviations = () if same else tuple(state.found)
-    return Comparison(_identity(mine), _identity(theirs), same, deviations, tuple(state.notes))
+    deviations = of_size if alike else tuple(state.found)
+    return Comparison(identity(mine), identity(theirs), alike and not of_size, deviations, tuple(state.notes))
 
 
-def _identity(graph: Graph) -> Identity:
-    return Identity(graph.name, analysis.depth(graph), Costs(graph.trainable, graph.parameters, graph.macs))
+def identity(graph: Graph) -> Identity:
+    return Identity(graph.name, analysis.depth(graph), graph.costs)
 
 
 def _settled(mine: Outline, theirs: Outline) -> tuple[Outline, Outline]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from archbuilder.aliases import Json
 from archbuilder.comparison.deviations.deviation import Deviation
@@ -49,19 +50,33 @@ class Comparison:
         }
 
 
-def render(found: Comparison) -> str:
+@dataclass(frozen=True, slots=True)
+class NoneNear:
+    """The result of a search in which no network has half the layers in common with mine."""
+
+    mine: Identity
+    same: ClassVar[Literal[False]] = False
+
+    def to_json(self) -> Json:
+        nothing: Json = {"also": [], "deviations": [], "difference": None, "notes": []}
+        return {"spec": self.mine.to_json(), "against": None, "searched": True, "same": False, **nothing}
+
+
+def render(found: Comparison | NoneNear) -> str:
     """The verdict, one line for each deviation with what it adds, then the totals of both networks."""
+    if isinstance(found, NoneNear):
+        return f"{found.mine.name} is none of the bundled networks, and none is near: {_totals(found.mine)}"
     return "\n".join([_verdict(found), *_deviations(found), *_notes(found)])
 
 
 def _verdict(found: Comparison) -> str:
     mine, theirs, count = found.mine.name, found.theirs.name, len(found.deviations)
     points = f"{count} point{'' if count == 1 else 's'}:"
+    also = f" (also called {', '.join(found.also)})" if found.also else ""
     if found.same:
-        also = f" (also called {', '.join(found.also)})" if found.also else ""
         return f"{mine} is {theirs}{also}: {_totals(found.theirs)}"
     if found.searched:
-        return f"{mine} is none of the bundled networks; from the nearest, {theirs}, it deviates in {points}"
+        return f"{mine} is none of the bundled networks; from the nearest, {theirs}{also}, it deviates in {points}"
     return f"{mine} is not {theirs}; it deviates in {points}"
 
 

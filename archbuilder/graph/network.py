@@ -89,6 +89,10 @@ class Graph:
         """Multiply-adds of convolutions and dense layers for one image."""
         return sum(node.macs for node in self.nodes)
 
+    @property
+    def costs(self) -> Costs:
+        return Costs(self.trainable, self.parameters, self.macs)
+
 
 def node(name: str, op: Op, inputs: Iterable[Node] = (), span: Span | None = None) -> Node:
     """The node of an op behind its inputs; raises ShapeError where they do not fit."""

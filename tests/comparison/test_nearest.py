@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder.comparison.nearest import nearest, nearest_bundled
-from archbuilder.comparison.result import render
+from archbuilder.comparison.result import Comparison, render
 from tests.comparison.networks import network
 from tests.conftest import Call, Golden
 from tests.test_imports import SPY, heavy_modules
@@ -28,6 +28,7 @@ SOME = ("resnet20_v1", "resnet20_v2", "resnet56_v2", "he2015/resnet20", "he2015/
 )
 def test_nearest(base: str, edits: list[str]) -> None:
     found = nearest(network(base, edits, called="mine"), map(network, SOME))
+    assert isinstance(found, Comparison)
     assert (found.theirs.name, found.searched, found.same) == (base, True, False)
     assert len(found.deviations) <= 2
 
@@ -35,17 +36,20 @@ def test_nearest(base: str, edits: list[str]) -> None:
 def test_the_same_under_several_names() -> None:
     twins = [network("he2015/resnet20", called=name) for name in ("one", "two", "mine")]
     found = nearest(network("he2015/resnet20", called="mine"), [*twins, network("resnet20_v1")])
+    assert isinstance(found, Comparison)
     assert (found.theirs.name, found.also) == ("one", ("two",))
     assert render(found).startswith("mine is one (also called two): depth 20, 269,722 parameters")
 
 
 def test_its_own_name_is_told_if_there_is_no_other() -> None:
     found = nearest(network("resnet20_v1"), map(network, SOME))
+    assert isinstance(found, Comparison)
     assert (found.theirs.name, found.also) == ("resnet20_v1", ())
 
 
 def test_nearest_of_all_bundled_networks() -> None:
     found = nearest_bundled(network("resnet56_v2", ["stages.0.units=7"], called="mine"))
+    assert isinstance(found, Comparison)
     assert found.theirs.name == "resnet56_v2"
     assert [deviation.code for deviation in found.deviations] == ["units"]
 

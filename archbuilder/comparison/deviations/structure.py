@@ -14,11 +14,12 @@ MOST_LAYERS = 5
 """The most layers that are named one by one."""
 
 
-def compare_input(state: Undoing) -> None:
+def compare_input(state: Undoing, fitted: Outline | None) -> None:
+    """Takes another size of images; `fitted` is my network at their size, where it fits that."""
     mine, theirs = state.mine.input, state.theirs.input
     if mine != theirs:
         message = f"the image is {show(mine)}, that of {state.name} {show(theirs)}"
-        state.take("input", message, replace(state.mine, input=theirs))
+        state.take("input", message, fitted or replace(state.mine, input=theirs))
 
 
 def compare_stage_count(state: Undoing) -> None:
