@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
+from archbuilder.bounds import CHARACTERS, DEPTH, DIGITS, VALUES
 from archbuilder.errors import Diagnostic, Span, SpecError
-from archbuilder.spec.bounds import CHARACTERS, DEPTH, DIGITS, VALUES
 
 Data = Any
 """What a document holds: dict, list, str, int, float, bool or None."""

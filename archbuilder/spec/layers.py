@@ -19,10 +19,10 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from archbuilder.bounds import NAME
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
 from archbuilder.spec.base import Model, named, tagged, under_name
-from archbuilder.spec.bounds import NAME
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.op_layers import OP_NAMES, OpLayer
 from archbuilder.spec.values import AnyValue, FlagValue, expression, written

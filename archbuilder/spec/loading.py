@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from archbuilder import bounds
 from archbuilder.errors import Diagnostic, MissingError, SpecError, suggest
-from archbuilder.spec import bounds, library
+from archbuilder.spec import library
 from archbuilder.spec.document import Document, Place, dump, parse, walk
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edited, merged

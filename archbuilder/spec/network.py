@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from archbuilder.bounds import NAME, SIDE, TEMPLATE_PARAMETERS, UNITS
 from archbuilder.spec.base import Model, Positive, Text
-from archbuilder.spec.bounds import NAME, SIDE, TEMPLATE_PARAMETERS, UNITS
 from archbuilder.spec.layers import MERGES, Layers, Use, reference
 from archbuilder.spec.op_layers import OP_NAMES, ConvDefaults, DenseDefaults, NormDefaults
 from archbuilder.spec.training import Training

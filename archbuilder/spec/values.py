@@ -8,9 +8,9 @@ from typing import Annotated, Any, get_args
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from archbuilder.bounds import SIZE
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
-from archbuilder.spec.bounds import SIZE
 from archbuilder.spec.expressions import Expression, ExpressionError, parse
 
 Check = Callable[[Any], Any]
