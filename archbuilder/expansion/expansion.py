@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from archbuilder import bounds
-from archbuilder.errors import Diagnostic, Span, SpecError
+from archbuilder.errors import Diagnostic, Span
 from archbuilder.expansion.namer import Namer
 from archbuilder.expansion.repetition import ExpandedUnit
 from archbuilder.expansion.scope import NOWHERE, UNKNOWN, Scope
@@ -23,7 +23,7 @@ from archbuilder.graph.words import op_name
 from archbuilder.spec.document import Place
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import Conditional, Layer, Layers, Merge, Use
-from archbuilder.spec.loading import Spec, sorted_by_place
+from archbuilder.spec.loading import Spec, spec_error
 from archbuilder.spec.network import ShortcutReference, ShortcutTemplate, Stage, UnitChanges
 from archbuilder.spec.op_layers import Op
 from archbuilder.spec.problems import locate, message_of
@@ -42,7 +42,7 @@ def expand(spec: Spec) -> Graph:
         expansion.note(problem)
     expansion.check_decay()
     if expansion.problems:
-        raise SpecError(sorted_by_place(expansion.problems.values()))
+        raise spec_error(expansion.problems.values(), spec.document)
     outputs = tuple(expansion.ends[name].name for name in spec.network.outputs)
     return Graph(spec.name, tuple(expansion.nodes), outputs or (expansion.nodes[-1].name,))
 

@@ -211,12 +211,21 @@ class Network(Model):
     )
     training: Training | None = Field(None, description="How it is trained.")
 
+    @classmethod
+    def hint_for_key(cls, key: str) -> str | None:
+        """Where a key of the recipe belongs that stands here."""
+        return f"it lives under `training`: training.{key}" if key in Training.model_fields else None
+
     @field_validator("input", mode="before")
     @classmethod
     def _three_sizes(cls, value: object) -> object:
         if not isinstance(value, list | tuple) or len(value) != 3:
             message = f"[height, width, channels] is expected, not {shown(value)}"
-            raise PydanticCustomError("bad-value", "{message}", {"message": message})
+            sides = (
+                [*map(str, value), "3"] if isinstance(value, list | tuple) and len(value) == 2 else ["32", "32", "3"]
+            )
+            hint = f"such as [{', '.join(sides)}]"
+            raise PydanticCustomError("bad-value", "{message}", {"message": message, "hint": hint})
         return value
 
     @field_validator("training")
