@@ -254,10 +254,13 @@ def _as_said(error: yaml.MarkedYAMLError) -> _Said:
 def _unclosed(error: yaml.MarkedYAMLError, lines: list[str]) -> _Said | None:
     """A brace or bracket that nothing closes: what follows stands in a later line, no further in than the brace."""
     opened, found = error.context_mark, error.problem_mark
-    if "while parsing a flow" not in (error.context or "") or not opened or not found or found.line <= opened.line:
+    if "while parsing a flow" not in (error.context or "") or not opened or not found:
+        return None
+    is_end = "<stream end>" in (error.problem or "")
+    if found.line <= opened.line and not is_end:
         return None
     rest = lines[found.line] if found.line < len(lines) else ""
-    if rest.strip() and _indentation(rest) > _indentation(lines[opened.line]):
+    if not is_end and rest.strip() and _indentation(rest) > _indentation(lines[opened.line]):
         return None
     brace = lines[opened.line][opened.column]
     closing = {"{": "}", "[": "]"}[brace]
@@ -269,16 +272,22 @@ def _without_colon(error: yaml.MarkedYAMLError, lines: list[str]) -> _Said | Non
     mark = error.problem_mark
     if error.context == "while scanning a simple key" and error.context_mark:
         return _colon_missing(error.context_mark.line, lines)
-    if error.problem != "mapping values are not allowed here" or not mark or ": " in lines[mark.line][: mark.column]:
+    if error.problem != "mapping values are not allowed here" or not mark:
         return None
+    if re.match(r"\s*(- )*\w+ [{\[]", lines[mark.line]):
+        return _colon_missing(mark.line, lines)
+    if ": " in lines[mark.line][: mark.column]:
+        hint = "what a key holds stands in braces if it is on the same line, such as conv: {filters: 16, kernel: 3}"
+        return "a second ':' in one value", _Mark(mark.line, mark.column), hint
     before = [number for number in range(mark.line) if lines[number].partition("#")[0].strip()]
     return _colon_missing(before[-1], lines) if before and ":" not in lines[before[-1]] else None
 
 
 def _colon_missing(line: int, lines: list[str]) -> _Said:
     text = lines[line].partition(" #")[0].rstrip()
-    key = text.strip().removeprefix("- ").split(" ")[0]
-    return "a ':' is missing", _Mark(line, _indentation(text)), f"a key ends in a colon: '{key[:40]}:'"
+    key = text.lstrip(" -").split(" ")[0]
+    column = len(text) - len(text.lstrip(" -"))
+    return "a ':' is missing", _Mark(line, column), f"a key ends in a colon: '{key[:40]}:'"
 
 
 def _indentation(line: str) -> int:

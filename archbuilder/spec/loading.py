@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,8 @@ def _meant(name: str) -> list[str]:
         return same
     if alike := [one for one, own in last.items() if own == wanted or own.startswith(f"{wanted}_")]:
         return alike
-    near = nearest(wanted, last, 3)
-    return near or [one for word in nearest(wanted, last.values(), 1) for one in last if last[one] == word]
+    swapped = [one for one, own in last.items() if sorted(own.partition("_")[0]) == sorted(wanted)]
+    return swapped or nearest(wanted, last, 3)
 
 
 def _bundled_path(name: str) -> Path | None:
@@ -242,7 +243,7 @@ def _checked(document: Document) -> Spec:
         raise SpecError([Diagnostic("bad-value", "a spec is a mapping of keys to values", root.span)])
     references = References(root)
     context = {"units": references.names("units"), "shortcuts": references.names("shortcuts")}
-    problems = list(references.check())
+    problems = list(islice(references.check(), 1000))
     try:
         network = Network.model_validate(document.data, context=context)
     except ValidationError as error:

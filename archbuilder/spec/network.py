@@ -221,10 +221,8 @@ class Network(Model):
     def _three_sizes(cls, value: object) -> object:
         if not isinstance(value, list | tuple) or len(value) != 3:
             message = f"[height, width, channels] is expected, not {shown(value)}"
-            sides = (
-                [*map(str, value), "3"] if isinstance(value, list | tuple) and len(value) == 2 else ["32", "32", "3"]
-            )
-            hint = f"such as [{', '.join(sides)}]"
+            height, width = value if isinstance(value, list | tuple) and len(value) == 2 else (32, 32)
+            hint = f"such as [{height}, {width}, 3]"
             raise PydanticCustomError("bad-value", "{message}", {"message": message, "hint": hint})
         return value
 

@@ -56,7 +56,7 @@ def expression(text: str) -> Expression:
 
 def _sizes_hint(value: object) -> str | None:
     """`3x3` is how papers write it."""
-    sizes = re.fullmatch(r"(\d{1,6}) ?[xX*×] ?(\d{1,6})", value, re.ASCII) if isinstance(value, str) else None
+    sizes = re.fullmatch(r"(\d{1,6}) ?[xX*] ?(\d{1,6})", value, re.ASCII) if isinstance(value, str) else None
     return f"height and width are written [{sizes[1]}, {sizes[2]}]" if sizes else None
 
 
