@@ -23,8 +23,8 @@ _BOUNDS = {
 }  # fmt: skip
 
 _LENGTHS = {
-    "too_long": "there are {actual_length} of them, more than {max_length}",
-    "too_short": "there are {actual_length} of them, fewer than {min_length}",
+    "too_long": "at most {max_length} of them are expected",
+    "too_short": "at least {min_length} of them are expected",
     "string_too_long": "a text of at most {max_length} characters is expected",
     "string_too_short": "a text of at least {min_length} character is expected",
 }

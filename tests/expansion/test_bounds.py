@@ -50,7 +50,7 @@ ENDLESS = {
     "padding": ("stem: [{pad: {amount: 1000000}}]\n", "sides of an image are 16,384"),
     "names": (f"stem: [{{add: {{{'a' * 61}: [], b: []}}}}]\n", "at most 60 characters"),
     "parameters": (f"templates: {{units: {{u: {{parameters: {dict.fromkeys((f'a{i}' for i in range(101)), 1)}, "
-                   "layers: []}}}\n", "101 of them, more than 100"),
+                   "layers: []}}}\n", "at most 100 of them"),
     "values": (f"stem: [{'1, ' * 20_001}]\n", "20,000 values"),
     "mistakes": (f"stem: [{', '.join(f'cnov{i}' for i in range(5000))}]\n", "and 4,900 more mistakes"),
     "mistakes in names": (f"outputs: [{', '.join(f'stem{i}' for i in range(5000))}]\n", "and 900 more mistakes"),
