@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import ClassVar, Literal
 
 
@@ -68,6 +69,10 @@ class ArchbuilderError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+SHOWN = 100
+"""Of more mistakes, so many are shown."""
+
+
 class SpecError(ArchbuilderError):
     """All the mistakes of a spec, in the order in which they stand in it."""
 
@@ -75,7 +80,9 @@ class SpecError(ArchbuilderError):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(map(str, self.diagnostics)))
+        more = len(self.diagnostics) - SHOWN
+        rest = [f"and {more:,} more mistakes"] if more > 0 else []
+        super().__init__("\n".join([*map(str, self.diagnostics[:SHOWN]), *rest]))
 
 
 class MissingError(ArchbuilderError):
@@ -108,12 +115,29 @@ class UsageError(ArchbuilderError):
     exit_code = 2
 
 
-def suggest(wrong: str, known: Iterable[str], plural: str) -> str:
+LISTED = 12
+"""Of a longer list, the first ten are named."""
+
+
+def suggest(wrong: str, known: Iterable[object], plural: str) -> str:
     """A hint that names the nearest known word, if one is near, and lists the others unless they are many."""
-    words = sorted(set(known))
-    near = get_close_matches(wrong, words, n=1, cutoff=0.6)
+    words = sorted({str(word) for word in known})
+    near = nearest(wrong, words)
     question = f"did you mean '{near[0]}'?" if near else ""
-    if near and len(words) > 12:
+    if near and len(words) > LISTED:
         return question
-    listing = f"{plural}: {', '.join(words)}" if words else f"there are no {plural} here"
+    listing = f"{plural}: {listed(words)}" if words else f"there are no {plural} here"
     return f"{question} {listing}".strip()
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words of a list, of a long one the first ten and how many more there are."""
+    return ", ".join(words) if len(words) <= LISTED else f"{', '.join(words[:10])} and {len(words) - 10:,} more"
+
+
+def nearest(wrong: str, words: Iterable[str], count: int = 1) -> list[str]:
+    """The words that one may have meant, the nearest first; capital letters do not count."""
+    lowered = {word.lower(): word for word in islice(words, 1000) if len(word) <= 100}
+    if len(wrong) > 100:
+        return []
+    return [lowered[word] for word in get_close_matches(wrong.lower(), lowered, n=count, cutoff=0.6)]

@@ -10,7 +10,8 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from archbuilder.errors import Diagnostic, Span, SpecError
+from archbuilder import bounds
+from archbuilder.errors import Diagnostic, Span
 from archbuilder.expansion.namer import Namer
 from archbuilder.expansion.repetition import ExpandedUnit
 from archbuilder.expansion.scope import NOWHERE, UNKNOWN, Scope
@@ -19,11 +20,10 @@ from archbuilder.expansion.work import OutOfBounds, Problem, TooMuchError, Work
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, node
 from archbuilder.graph.words import op_name
-from archbuilder.spec import bounds
 from archbuilder.spec.document import Place
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import Conditional, Layer, Layers, Merge, Use
-from archbuilder.spec.loading import Spec, sorted_by_place
+from archbuilder.spec.loading import Spec, spec_error
 from archbuilder.spec.network import ShortcutReference, ShortcutTemplate, Stage, UnitChanges
 from archbuilder.spec.op_layers import Op
 from archbuilder.spec.problems import locate, message_of
@@ -42,7 +42,7 @@ def expand(spec: Spec) -> Graph:
         expansion.note(problem)
     expansion.check_decay()
     if expansion.problems:
-        raise SpecError(sorted_by_place(expansion.problems.values()))
+        raise spec_error(expansion.problems.values(), spec.document)
     outputs = tuple(expansion.ends[name].name for name in spec.network.outputs)
     return Graph(spec.name, tuple(expansion.nodes), outputs or (expansion.nodes[-1].name,))
 
@@ -52,6 +52,8 @@ class _Expansion:
         self.spec, self.network = spec, spec.network
         self.nodes: list[Node] = []
         self.work = Work()
+        self.checked: dict[Hashable, ops.Op] = {}
+        """The ops of layers whose expressions came to the same values before."""
         self.ends: dict[str, Node] = {}
         """The last node of each part, by the part's name."""
         self.problems: dict[tuple[str, Span | None], Diagnostic] = {}
@@ -170,6 +172,7 @@ class _Expansion:
             case Merge():
                 return self._merge(layer, current, scope.at(layer.kind))
             case Conditional():
+                scope.step(10)
                 holds = scope.at("if").evaluate(layer.condition, scope.names_at(current))
                 if holds is UNKNOWN:
                     return NOWHERE
@@ -198,6 +201,11 @@ class _Expansion:
             for key, value in fields.items()
         }
         known = {key: value for key, value in values.items() if value is not UNKNOWN}
+        came_to = tuple(known.get(key) for key, value in fields.items() if isinstance(value, Expression))
+        is_plain = len(known) == len(values) and all(isinstance(value, str | int | float) for value in came_to)
+        key = (id(layer), came_to, tuple(map(type, came_to))) if is_plain else None
+        if key in self.checked:
+            return self.checked[key]
         try:
             checked = type(layer).model_validate({**_placeholders(layer, values), **known})
         except ValidationError as error:
@@ -205,14 +213,19 @@ class _Expansion:
             for problem in others:
                 self.note(problem)
             raise first from None
-        return layer.op(**checked.fields()) if len(known) == len(values) else None
+        if len(known) < len(values):
+            return None
+        op = layer.op(**checked.fields())
+        if key is not None:
+            self.checked[key] = op
+        return op
 
     def _merge(self, merge: Merge, current: Node, scope: Scope) -> Node:
         """The paths of a merge, shortcuts after the others since they follow what those came to."""
         scope, start = scope.deeper(), len(self.nodes)
         names = {path: self.namer.path(scope.name, path) for path in merge.paths}
         inner = {path: scope.at(path).named(names[path]) for path in merge.paths}
-        scope.step(len(merge.paths))
+        scope.step(10 * len(merge.paths))
         paths = {path: self._path(branch, current, inner[path]) for path, branch in merge.paths.items()}
         shortcuts = {path: value for path, value in paths.items() if isinstance(value, Use)}
         ends = {path: self._layers(value, current, inner[path])

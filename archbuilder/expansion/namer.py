@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import count, islice
+from itertools import count
 
 
 class Namer:
     """Gives each thing in a scope a name of its own."""
 
     def __init__(self) -> None:
-        self._taken: dict[str, None] = {}
-        """In the order in which they were given."""
+        self._taken: set[str] = set()
+        self._given: list[str] = []
+        """The same, in the order in which they were given."""
         self._next: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._taken)
+        return len(self._given)
 
     def since(self, start: int) -> tuple[str, ...]:
         """The names that were given after the first `start`."""
-        return tuple(islice(self._taken, start, None))
+        return tuple(self._given[start:])
 
     def take(self, names: Iterable[str]) -> None:
         """Keeps names from being given again."""
-        self._taken.update(dict.fromkeys(names))
+        before = len(self._given)
+        self._given += names
+        self._taken.update(self._given[before:])
 
     def numbered(self, scope: str, kind: str) -> str:
         """`scope/conv1`, then `scope/conv2`."""
@@ -31,7 +34,7 @@ class Namer:
         for number in count(self._next.get(stem, 1)):
             if (name := f"{stem}{number}") not in self._taken:
                 self._next[stem] = number + 1
-                self._taken[name] = None
+                self._take(name)
                 return name
         raise AssertionError  # count never ends
 
@@ -40,8 +43,12 @@ class Namer:
         name = join(scope, path)
         if name in self._taken:
             return self.numbered(scope, f"{path}_")
-        self._taken[name] = None
+        self._take(name)
         return name
+
+    def _take(self, name: str) -> None:
+        self._taken.add(name)
+        self._given.append(name)
 
 
 def join(scope: str, name: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from archbuilder import bounds
 from archbuilder.errors import Diagnostic, Span, suggest
 from archbuilder.expansion.work import OutOfBounds, Problem, TooMuchError, Work
 from archbuilder.graph import ops
 from archbuilder.graph.network import Node
-from archbuilder.spec import bounds
 from archbuilder.spec.document import Document, Place
 from archbuilder.spec.expressions import Expression, ExpressionError
 from archbuilder.spec.library import Definition
@@ -122,15 +122,19 @@ class Scope:
         """The scope of the layers of a merge or a condition."""
         if self.nesting >= bounds.DEPTH:
             raise self._too_deep()
-        return replace(self, nesting=self.nesting + 1)
+        return Scope(self.name, self.place, self.spec, self.work, self.names, self.pinned, self.origins,
+                     self.templates, self.nesting + 1, self.use)  # fmt: skip
 
-    def _too_deep(self, *templates: str) -> Problem:
+    def _too_deep(self, *templates: str) -> TooMuchError:
         chain = (*self.templates, *templates)
         again = chain[:-1][::-1].index(chain[-1]) + 1 if chain and chain[-1] in chain[:-1] else 0
         if again:
             cycle = " -> ".join(chain[-again - 1 :])
-            return self.problem("template-cycle", f"templates use each other without end: {cycle}")
-        return self.problem("too-deep", f"templates, merges and conditions, more than {bounds.DEPTH} in each other")
+            problem = self.problem("template-cycle", f"templates use each other without end: {cycle}")
+        else:
+            message = f"templates, merges and conditions, more than {bounds.DEPTH} in each other"
+            problem = self.problem("too-deep", message)
+        return TooMuchError(problem.diagnostic)
 
     def inside(
         self,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from archbuilder import bounds
 from archbuilder.graph import ops
 from archbuilder.graph.network import Node
-from archbuilder.spec import bounds
 
 
 def stride_between(start: Node, end: Node, nodes: Iterable[Node]) -> int | tuple[int, int]:

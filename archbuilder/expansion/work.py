@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from archbuilder import bounds
 from archbuilder.errors import Diagnostic
 from archbuilder.expansion.repetition import ExpandedUnit
 from archbuilder.graph.network import Node
-from archbuilder.spec import bounds
 
 
 class Problem(Exception):  # noqa: N818 (a diagnostic on its way up)

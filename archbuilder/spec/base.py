@@ -53,12 +53,18 @@ class Model(BaseModel):
     def _retold(cls, problem: ErrorDetails) -> InitErrorDetails:
         kind: str | PydanticCustomError = problem["type"]
         if _is_unknown_key(problem):
-            kind = unknown_key(str(problem["loc"][0]), cls.known_keys())
+            key = str(problem["loc"][0])
+            kind = unknown_key(key, cls.known_keys(), cls.hint_for_key(key))
         elif "-" in problem["type"]:  # ours; Pydantic's own have underscores
             kind = PydanticCustomError(
                 problem["type"], "{message}", {"message": problem["msg"], **problem.get("ctx", {})}
             )
         return InitErrorDetails(type=kind, loc=problem["loc"], input=problem["input"], ctx=problem.get("ctx", {}))
+
+    @classmethod
+    def hint_for_key(cls, key: str) -> str | None:
+        """What to do about a key that it does not know, if there is more to say than which ones it knows."""
+        return None
 
     @classmethod
     def known_keys(cls) -> list[str]:
@@ -69,8 +75,8 @@ def _is_unknown_key(problem: ErrorDetails) -> bool:
     return problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1
 
 
-def unknown_key(key: str, known: list[str]) -> PydanticCustomError:
-    context = {"message": f"there is no key '{key}' here", "hint": suggest(key, known, "keys")}
+def unknown_key(key: str, known: list[str], hint: str | None = None) -> PydanticCustomError:
+    context = {"message": f"there is no key '{key}' here", "hint": hint or suggest(key, known, "keys")}
     return PydanticCustomError("unknown-key", "{message}", context)
 
 
@@ -120,8 +126,17 @@ def one_of(union: Any, plural: str) -> Any:
     """
     kinds = [kind for member in union.__args__ for kind in member.model_fields["kind"].annotation.__args__]
 
+    def example(name: str, value: object) -> str | None:
+        if isinstance(value, list | dict | None):
+            return None
+        members = [one for one in union.__args__ if not name or name == one.model_fields["kind"].default]
+        lone = ((one, keys[0]) for one in members if len(keys := _required(one)) == 1)
+        if (found := next(lone, None)) is None:
+            return None if name else f"such as {kinds[0]}; {suggest('', kinds, plural)}"
+        return f"such as {{{found[0].model_fields['kind'].default}: {{{found[1]}: {value}}}}}"
+
     def flatten(value: object) -> object:
-        name, fields = named(value, plural)
+        name, fields = named(value, plural, example)
         if name not in kinds:
             raise PydanticCustomError("unknown-kind", "{message}", {
                 "message": f"there is no '{name}' among the {plural}", "hint": suggest(name, kinds, plural), "at": name,
@@ -131,6 +146,10 @@ def one_of(union: Any, plural: str) -> Any:
     return Annotated[union, Field(discriminator="kind"), BeforeValidator(flatten)]
 
 
+def _required(kind: type[Kind]) -> list[str]:
+    return [key for key, field in kind.model_fields.items() if field.is_required() and key != "kind"]
+
+
 def tagged(name: str, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a `Kind` with its name among them."""
     if "kind" in fields:
@@ -138,7 +157,11 @@ def tagged(name: str, fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "kind": name}
 
 
-def named(value: object, plural: str) -> tuple[str, dict[str, Any]]:
+Example = Callable[[str, object], str | None]
+"""An example of the right form after a name and what stands under it; the name is empty where there is none."""
+
+
+def named(value: object, plural: str, example: Example = lambda name, value: None) -> tuple[str, dict[str, Any]]:
     """Splits `name` or `{name: {fields}}` into name and fields."""
     match value:
         case str():
@@ -148,10 +171,12 @@ def named(value: object, plural: str) -> tuple[str, dict[str, Any]]:
             if fields is None or isinstance(fields, dict):
                 return str(name), dict(fields or {})
             message = f"the settings of '{name}' are a mapping of keys to values"
-            raise PydanticCustomError("bad-settings", "{message}", {"message": message})
+            hint = {"hint": told} if (told := example(str(name), fields)) else {}
+            raise PydanticCustomError("bad-settings", "{message}", {"message": message, **hint})
         case Kind():
             return named(value.model_dump(), plural)
         case _:
             pass
     message = f"one of the {plural} is expected: a name, or one name with its settings"
-    raise PydanticCustomError("not-a-name", "{message}", {"message": message})
+    hint = {"hint": told} if (told := example("", value)) else {}
+    raise PydanticCustomError("not-a-name", "{message}", {"message": message, **hint})

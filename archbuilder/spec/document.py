@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
+from archbuilder.bounds import CHARACTERS, DEPTH, DIGITS, VALUES
 from archbuilder.errors import Diagnostic, Span, SpecError
-from archbuilder.spec.bounds import CHARACTERS, DEPTH, DIGITS, VALUES
 
 Data = Any
 """What a document holds: dict, list, str, int, float, bool or None."""
@@ -29,6 +29,8 @@ class Document:
     data: Data
     values: Mapping[Path, Span] = field(repr=False)
     keys: Mapping[Path, Span] = field(repr=False)
+    edits: tuple[str, ...] = ()
+    """What `--set` made of it."""
 
     def span(self, path: Path) -> Span | None:
         """The place of a value, or of the nearest value around it."""
@@ -218,6 +220,27 @@ class _Reader:
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
+    """What YAML does not allow, in the line that is to be changed rather than in the one where it came out."""
+    lines = text.splitlines() or [""]
+    message, mark, hint = _unclosed(error, lines) or _without_colon(error, lines) or _as_said(error)
+    line = min(mark.line, len(lines) - 1) if mark else 0
+    column = mark.column if mark and mark.line == line else len(lines[line])
+    return Diagnostic("yaml-syntax", message, Span(name, line + 1, column + 1, 1, lines[line]), hint)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A line and a column, counted from zero."""
+
+    line: int
+    column: int
+
+
+_Said = tuple[str, _Mark | None, str | None]
+"""What is wrong, where, and a hint."""
+
+
+def _as_said(error: yaml.MarkedYAMLError) -> _Said:
     mark = error.problem_mark or error.context_mark
     message = error.problem or error.context or "this is not YAML"
     hint = f"{error.context}, in line {error.context_mark.line + 1}" if error.context and error.context_mark else None
@@ -225,10 +248,50 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnost
         message, hint = "a tab cannot begin a token", "indent with spaces"
     if "single document" in (error.context or ""):
         message, hint = "a file holds one spec, and here a second document begins", None
-    lines = text.splitlines() or [""]
-    line = min(mark.line, len(lines) - 1) if mark else 0
-    column = mark.column if mark and mark.line == line else len(lines[line])
-    return Diagnostic("yaml-syntax", message, Span(name, line + 1, column + 1, 1, lines[line]), hint)
+    return message, _Mark(mark.line, mark.column) if mark else None, hint
+
+
+def _unclosed(error: yaml.MarkedYAMLError, lines: list[str]) -> _Said | None:
+    """A brace or bracket that nothing closes: what follows stands in a later line, no further in than the brace."""
+    opened, found = error.context_mark, error.problem_mark
+    if "while parsing a flow" not in (error.context or "") or not opened or not found:
+        return None
+    is_end = "<stream end>" in (error.problem or "")
+    if found.line <= opened.line and not is_end:
+        return None
+    rest = lines[found.line] if found.line < len(lines) else ""
+    if not is_end and rest.strip() and _indentation(rest) > _indentation(lines[opened.line]):
+        return None
+    brace = lines[opened.line][opened.column]
+    closing = {"{": "}", "[": "]"}[brace]
+    return f"the '{brace}' is not closed", _Mark(opened.line, opened.column), f"a '{closing}' is missing"
+
+
+def _without_colon(error: yaml.MarkedYAMLError, lines: list[str]) -> _Said | None:
+    """A key that no colon follows, which YAML takes together with the next line."""
+    mark = error.problem_mark
+    if error.context == "while scanning a simple key" and error.context_mark:
+        return _colon_missing(error.context_mark.line, lines)
+    if error.problem != "mapping values are not allowed here" or not mark:
+        return None
+    if re.match(r"\s*(- )*\w+ [{\[]", lines[mark.line]):
+        return _colon_missing(mark.line, lines)
+    if ": " in lines[mark.line][: mark.column]:
+        hint = "what a key holds stands in braces if it is on the same line, such as conv: {filters: 16, kernel: 3}"
+        return "a second ':' in one value", _Mark(mark.line, mark.column), hint
+    before = [number for number in range(mark.line) if lines[number].partition("#")[0].strip()]
+    return _colon_missing(before[-1], lines) if before and ":" not in lines[before[-1]] else None
+
+
+def _colon_missing(line: int, lines: list[str]) -> _Said:
+    text = lines[line].partition(" #")[0].rstrip()
+    key = text.lstrip(" -").split(" ")[0]
+    column = len(text) - len(text.lstrip(" -"))
+    return "a ':' is missing", _Mark(line, column), f"a key ends in a colon: '{key[:40]}:'"
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _character_error(error: yaml.reader.ReaderError, text: str, name: str) -> Diagnostic:

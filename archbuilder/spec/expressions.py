@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archbuilder.spec.bounds import INTEGER, TEXT
+from archbuilder.bounds import INTEGER, TEXT
 
 Value = Any
 """What a name may stand for: an integer, a number, text, a truth value, or a shortcut (a name or a mapping)."""

@@ -19,12 +19,12 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from archbuilder.bounds import NAME
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
 from archbuilder.spec.base import Model, named, tagged, under_name
-from archbuilder.spec.bounds import NAME
 from archbuilder.spec.expressions import Expression
-from archbuilder.spec.op_layers import OP_NAMES, OpLayer
+from archbuilder.spec.op_layers import OP_NAMES, OPS, OpLayer
 from archbuilder.spec.values import AnyValue, FlagValue, expression, written
 
 MERGES: tuple[str, ...] = get_args(ops.MergeName)
@@ -58,7 +58,7 @@ class Conditional(Model):
 
     kind: Literal["conditional"] = "conditional"
     condition: FlagValue = Field(alias="if")
-    then: Layers = ()
+    then: Layers
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -98,11 +98,22 @@ class Use(Model):
         return {self.name: arguments} if arguments else self.name
 
 
+def _example(name: str, value: object) -> str | None:
+    """How the settings of an op are written, after one that stands bare: `dense: {units: 10}`."""
+    model = next((one for one in OPS if name in get_args(one.model_fields["kind"].annotation)), None)
+    required = (
+        [key for key, field in model.model_fields.items() if field.is_required() and key != "kind"] if model else []
+    )
+    if not required or isinstance(value, list | dict):
+        return None
+    return f"such as {name}: {{{', '.join([f'{required[0]}: {value}', *(f'{key}: ...' for key in required[1:])])}}}"
+
+
 def _layer(value: object, info: ValidationInfo) -> object:
     """Turns what stands in the YAML into the fields of the model that it means."""
     if isinstance(value, dict) and "if" in value:
         return {"kind": "conditional", **value}
-    name, fields = named(value, "layers")
+    name, fields = named(value, "layers", _example)
     if name in OP_NAMES:
         return tagged(name, fields)
     if name in MERGES:
@@ -110,10 +121,27 @@ def _layer(value: object, info: ValidationInfo) -> object:
         return {"kind": name, "paths": fields}
     units = (info.context or {}).get("units", ())
     if name not in units:
-        hint = suggest(name, [*OP_NAMES, *MERGES, "if", *units], "layers and units")
+        hint = _layer_hint(name, [*OP_NAMES, *MERGES, "if", *units])
         message = f"there is no layer or unit called '{name}'"
         raise PydanticCustomError("unknown-layer", "{message}", {"message": message, "hint": hint, "at": name})
     return {"kind": "use", "name": name, "arguments": fields}
+
+
+_CALLED_ELSEWHERE = {
+    "batchnorm": "norm", "batchnormalization": "norm", "bn": "norm", "linear": "dense", "fc": "dense",
+    "fullyconnected": "dense", "convolution": "conv", "avgpool": "average_pool", "gap": "global_average_pool",
+    "averagepooling": "average_pool", "maxpooling": "max_pool", "globalaveragepooling": "global_average_pool",
+    "adaptiveavgpool": "global_average_pool", "lrn": "local_response_norm", "concatenate": "concat", "swish": "silu",
+    "droppath": "stochastic_depth", "zeropadding": "pad",
+}  # fmt: skip
+"""What other libraries call a layer, without underscores and dimensions."""
+
+
+def _layer_hint(name: str, known: list[str]) -> str:
+    plain = name[:100].lower().replace("_", "").removesuffix("2d")
+    spelt = {word.replace("_", ""): word for word in known}
+    meant = _CALLED_ELSEWHERE.get(plain) or spelt.get(plain)
+    return f"did you mean '{meant}'?" if meant else suggest(name, known, "layers and units")
 
 
 def _check_paths(name: str, fields: dict[str, Any]) -> None:
@@ -140,8 +168,15 @@ def reference(value: object, info: ValidationInfo, plural: str) -> Use:
     """A template of the library or of this spec, by its name, with arguments or without."""
     if isinstance(value, Use):
         return value
-    name, arguments = named(value, plural)
     known = (info.context or {}).get(plural, ())
+
+    def example(name: str, value: object) -> str | None:
+        """What was meant by a number, which says how many units there are."""
+        if not name and plural == "units" and isinstance(value, int):
+            return f"how many there are stands in `units: {value}`"
+        return None if name else suggest("", known, plural)
+
+    name, arguments = named(value, plural, example)
     if name not in known:
         singular = plural.removesuffix("s")
         raise PydanticCustomError(f"unknown-{singular}", "{message}", {

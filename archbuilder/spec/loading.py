@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from archbuilder.errors import Diagnostic, MissingError, SpecError, suggest
-from archbuilder.spec import bounds, library
+from archbuilder import bounds
+from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
+from archbuilder.spec import library
 from archbuilder.spec.document import Document, Place, dump, parse, walk
 from archbuilder.spec.library import Definition, Plural
-from archbuilder.spec.merging import edited, merged
+from archbuilder.spec.merging import edit_span, edited, merged
 from archbuilder.spec.network import Network, Template
 from archbuilder.spec.problems import diagnostics
 from archbuilder.spec.references import References
@@ -89,13 +91,13 @@ def load(spec: str | Path, edits: Sequence[str] = ()) -> Spec:
 
 def load_text(text: str, name: str = "<text>", edits: Sequence[str] = ()) -> Spec:
     """The spec of a YAML text; it may extend bundled specs only."""
-    return _checked(_edited(_extended(parse(text, name), folder=None, depth=0), edits))
+    return _checked(_edited(_extended(parse(text, name), None, (name,)), edits))
 
 
 def read(spec: str | Path) -> Document:
     """The document of a spec with everything it extends, unchecked."""
     path = locate(spec)
-    return _extended(_document(spec, path), folder=path.parent, depth=0)
+    return _extended(_document(spec, path), path.parent, (str(spec),), (path,))
 
 
 @cache
@@ -126,16 +128,30 @@ def locate(spec: str | Path) -> Path:
         path = Path(spec)
         if path.is_file():
             return path
-        raise MissingError(f"there is no file {text}")
+        stem = text.removesuffix(".yaml").removesuffix(".yml")
+        meant = f"\n  hint: did you mean the bundled spec '{stem}'?" if stem in bundled() else ""
+        raise MissingError(f"there is no file {text}{meant}")
     if (found := _bundled_path(text)) is not None:
         return found
     raise MissingError(f"there is no spec called '{text}'\n  hint: {_spec_hint(text)}")
 
 
 def _spec_hint(name: str) -> str:
-    question = suggest(name, bundled(), "specs").partition("?")
     advice = "`archbuilder list` shows the bundled specs; the name of a file ends in .yaml"
-    return f"{question[0]}? {advice}" if question[1] else advice
+    meant = _meant(name)
+    return f"did you mean {listed([repr(one) for one in meant])}? {advice}" if meant else advice
+
+
+def _meant(name: str) -> list[str]:
+    """The bundled specs that one may have meant: those called so in another folder or version, else the nearest."""
+    wanted = name.lower()
+    last = {one: one.rpartition("/")[2] for one in bundled()}
+    if same := [one for one in last if one.lower() == wanted]:
+        return same
+    if alike := [one for one, own in last.items() if own == wanted or own.startswith(f"{wanted}_")]:
+        return alike
+    swapped = [one for one, own in last.items() if sorted(own.partition("_")[0]) == sorted(wanted)]
+    return swapped or nearest(wanted, last, 3)
 
 
 def _bundled_path(name: str) -> Path | None:
@@ -163,18 +179,26 @@ def _document(spec: str | Path, path: Path) -> Document:
     return _parsed(path) if is_file else _parsed_once(path)
 
 
-def _extended(document: Document, folder: Path | None, depth: int) -> Document:
-    """A document over everything that it extends."""
+def _extended(
+    document: Document, folder: Path | None, names: tuple[str, ...], paths: tuple[Path, ...] = ()
+) -> Document:
+    """A document over everything that it extends; `names` and `paths` are those of the specs that led here."""
     data = document.data
     if not isinstance(data, dict) or "extends" not in data:
         return document
     place = Place(document, ("extends",))
-    if depth >= bounds.EXTENDS:
-        raise SpecError(
-            [Diagnostic("extends-cycle", f"more than {bounds.EXTENDS} specs extend each other", place.span)]
-        )
     path = _base_path(data["extends"], folder, place)
-    base = _extended(_document(data["extends"], path), path.parent, depth + 1)
+    names = (*names, data["extends"])
+    if any(path.samefile(one) for one in paths):
+        cycle = " -> ".join(names[[path.samefile(one) for one in paths].index(True) :])
+        raise SpecError([Diagnostic("extends-cycle", f"specs extend each other in a cycle: {cycle}", place.span)])
+    if len(names) > bounds.EXTENDS:
+        message = f"more than {bounds.EXTENDS} specs extend each other"
+        raise SpecError([Diagnostic("too-deep", message, place.span)])
+    base = _extended(_document(data["extends"], path), path.parent, names, (*paths, path))
+    if len(base.values) + len(document.values) > bounds.VALUES:
+        message = f"more than {bounds.VALUES:,} values with what it extends"
+        raise SpecError([Diagnostic("too-large", message, place.span)])
     return merged(_without(base, "published"), _without(document, "extends"), (CHOICES | TABLES).__contains__)
 
 
@@ -219,14 +243,27 @@ def _checked(document: Document) -> Spec:
         raise SpecError([Diagnostic("bad-value", "a spec is a mapping of keys to values", root.span)])
     references = References(root)
     context = {"units": references.names("units"), "shortcuts": references.names("shortcuts")}
-    problems = list(references.check())
+    problems = list(islice(references.check(), 1000))
     try:
         network = Network.model_validate(document.data, context=context)
     except ValidationError as error:
         problems += diagnostics(error, root)
     if problems:
-        raise SpecError(sorted_by_place(problems))
+        raise spec_error(problems, document)
     return Spec(network, document)
+
+
+def spec_error(problems: Iterable[Diagnostic], document: Document) -> SpecError:
+    """The mistakes of a spec in order; one in a bundled spec, which was right, is shown at the edits that made it."""
+    ordered = sorted_by_place(problems)
+    if not document.edits:
+        return SpecError(ordered)
+    edits = edit_span(*document.edits)
+    return SpecError(replace(one, span=edits) if _is_installed(one.span) else one for one in ordered)
+
+
+def _is_installed(span: Span | None) -> bool:
+    return span is not None and Path(span.file).is_relative_to(_bundle())
 
 
 def sorted_by_place(problems: Iterable[Diagnostic]) -> list[Diagnostic]:

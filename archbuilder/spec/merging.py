@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from archbuilder.errors import Diagnostic, Span, SpecError
-from archbuilder.spec.document import Data, Document, Path, parse
+from archbuilder.spec.document import Data, Document, Path, parse, walk
 
 IsChoice = Callable[[Path], bool]
 """Whether a mapping at this path is one thing, such as one of several kinds, so that other keys replace it whole."""
@@ -38,24 +40,44 @@ def _merge(base: Data, over: Data, path: Path, is_choice: IsChoice, replaced: se
 def edited(document: Document, edit: str, is_choice: IsChoice) -> Document:
     """A document after `stages.0.units=9`; the value is YAML. Raises SpecError where the path leads nowhere."""
     path_text, separator, value_text = edit.partition("=")
-    span = Span("--set", 1, 1, len(edit), edit)
+    span = edit_span(edit)
     if not separator or not path_text:
         raise SpecError([Diagnostic("bad-edit", "an edit has the form path=value", span, "such as stages.0.units=9")])
+    if (plain := _BRACKETS.sub(r".\1", path_text)) != path_text:
+        hint = f"such as {plain.lstrip('.')}={value_text}"
+        raise SpecError([Diagnostic("bad-edit", "a place in a list is written behind a dot", span, hint)])
     path = _path(document.data, path_text, lambda message: SpecError([Diagnostic("bad-edit", message, span)]))
-    change = parse(value_text, "--set")
-    value: Data = change.data if value_text.strip() else None
-    spans = {(*path, *inner): span for inner in change.values}
-    keys = {(*path, *inner): span for inner in ((), *change.keys)}
+    value = _value(value_text, edit)
+    spans = {(*path, *inner): span for inner, _ in walk(value)}
+    keys = dict(spans)
     base = _without_other_kinds(document, path, is_choice)
-    return Document(_replaced(base.data, path, value), _cut(base.values, path) | spans, _cut(base.keys, path) | keys)
+    return Document(_replaced(base.data, path, value), _cut(base.values, path) | spans, _cut(base.keys, path) | keys,
+                    (*document.edits, edit))  # fmt: skip
+
+
+def edit_span(*edits: str) -> Span:
+    """The place of edits, all on one line."""
+    text = " ".join(edits).replace("\n", " ")
+    return Span("--set", 1, 1, len(text), text)
+
+
+def _value(text: str, edit: str) -> Data:
+    try:
+        return parse(text, "--set").data if text.strip() else None
+    except SpecError as error:
+        found = [replace(one, span=edit_span(edit)) for one in error.diagnostics]
+        raise SpecError(found) from None
+
+
+_BRACKETS = re.compile(r"\[(\d+)\]", re.ASCII)
 
 
 def _path(data: Data, text: str, problem: Callable[[str], SpecError]) -> Path:
     path: Path = ()
     for part in text.split("."):
         if isinstance(data, list):
-            if not part.isdigit() or int(part) >= len(data):
-                raise problem(f"'{part}' is no place in a list of {len(data)}; the first one is 0")
+            if not re.fullmatch(r"[0-9]{1,6}", part) or int(part) >= len(data):
+                raise problem(f"'{part[:20]}' is no place in a list of {len(data)}; the first one is 0")
             path, data = (*path, int(part)), data[int(part)]
         elif isinstance(data, dict) or data is None:
             path, data = (*path, part), (data or {}).get(part)
@@ -69,7 +91,7 @@ def _without_other_kinds(document: Document, path: Path, is_choice: IsChoice) ->
     for end in range(1, len(path)):
         kinds = document.get(path[:end])
         if is_choice(path[:end]) and isinstance(kinds, dict) and path[end] not in kinds:
-            return Document(_replaced(document.data, path[:end], {}), document.values, document.keys)
+            return replace(document, data=_replaced(document.data, path[:end], {}))
     return document
 
 

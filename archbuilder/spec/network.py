@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from archbuilder.bounds import NAME, SIDE, TEMPLATE_PARAMETERS, UNITS
 from archbuilder.spec.base import Model, Positive, Text
-from archbuilder.spec.bounds import NAME, SIDE, TEMPLATE_PARAMETERS, UNITS
 from archbuilder.spec.layers import MERGES, Layers, Use, reference
 from archbuilder.spec.op_layers import OP_NAMES, ConvDefaults, DenseDefaults, NormDefaults
 from archbuilder.spec.training import Training
@@ -211,12 +211,19 @@ class Network(Model):
     )
     training: Training | None = Field(None, description="How it is trained.")
 
+    @classmethod
+    def hint_for_key(cls, key: str) -> str | None:
+        """Where a key of the recipe belongs that stands here."""
+        return f"it lives under `training`: training.{key}" if key in Training.model_fields else None
+
     @field_validator("input", mode="before")
     @classmethod
     def _three_sizes(cls, value: object) -> object:
         if not isinstance(value, list | tuple) or len(value) != 3:
             message = f"[height, width, channels] is expected, not {shown(value)}"
-            raise PydanticCustomError("bad-value", "{message}", {"message": message})
+            height, width = value if isinstance(value, list | tuple) and len(value) == 2 else (32, 32)
+            hint = f"such as [{height}, {width}, 3]"
+            raise PydanticCustomError("bad-value", "{message}", {"message": message, "hint": hint})
         return value
 
     @field_validator("training")

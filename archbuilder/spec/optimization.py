@@ -19,6 +19,10 @@ class CrossEntropy(Model):
 class Loss(Model):
     """What training makes small, besides the weights themselves."""
 
+    @classmethod
+    def hint_for_key(cls, key: str) -> str | None:
+        return "losses: cross_entropy, or {cross_entropy: {label_smoothing: 0.1}}"
+
     cross_entropy: CrossEntropy = Field(default_factory=CrossEntropy, description="The only one there is so far.")
 
 

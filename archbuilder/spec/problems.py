@@ -22,6 +22,13 @@ _BOUNDS = {
     "less_than": ("lt", "it must be less than"), "less_than_equal": ("le", "it must be at most"),
 }  # fmt: skip
 
+_LENGTHS = {
+    "too_long": "at most {max_length} of them are expected",
+    "too_short": "at least {min_length} of them are expected",
+    "string_too_long": "a text of at most {max_length} characters is expected",
+    "string_too_short": "a text of at least {min_length} character is expected",
+}
+
 
 def diagnostics(error: ValidationError, root: Place) -> list[Diagnostic]:
     """One diagnostic for each problem; `root` is the place of the data that was validated."""
@@ -57,7 +64,11 @@ def message_of(problem: ErrorDetails) -> str:
         return f"{phrase} {context[bound]}, not {value}"
     if kind == "literal_error":
         return f"{context['expected']} is expected, not {value}"
-    return f"{problem['msg'][:1].lower()}{problem['msg'][1:]}, not {value}"
+    if kind in _LENGTHS:
+        return _LENGTHS[kind].format(**context)
+    if kind == "string_pattern_mismatch":
+        return f"letters, digits and _ . + / - are expected, a letter or digit first, not {value}"
+    return f"this cannot stand here: {value}"
 
 
 def _literal_hint(problem: ErrorDetails) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
+from archbuilder.bounds import TEMPLATE_PARAMETERS
 from archbuilder.errors import Diagnostic, suggest
 from archbuilder.spec import library
 from archbuilder.spec.document import Data, Place
@@ -76,6 +77,7 @@ class References:
                 place = self.root.at("templates", plural, name)
                 declared = template.get("parameters") if isinstance(template, dict) else None
                 known = {str(key) for key in declared} if isinstance(declared, dict) else set()
+                yield from _cycle(place.at("parameters"), declared if isinstance(declared, dict) else {})
                 for key in known:
                     yield from self._expressions(place.at("parameters", key), known | {"channels"} | more)
                 yield from self._layers(place.at("layers"), known | {"channels"} | more)
@@ -192,6 +194,32 @@ class References:
                 place = self.root.at("outputs", index)
                 hint = suggest(output, known, "parts")
                 yield Diagnostic("unknown-output", f"this network has no '{output}'", place.span, hint)
+
+
+def _cycle(place: Place, declared: dict[str, Data]) -> Iterator[Diagnostic]:
+    """Parameters whose defaults need each other."""
+    needs = {key: [name for name in _names(value) if name in declared] for key, value in declared.items()}
+    if len(needs) > TEMPLATE_PARAMETERS:
+        return  # Pydantic tells
+    while free := [key for key, names in needs.items() if not any(name in needs for name in names)]:
+        needs = {key: names for key, names in needs.items() if key not in free}
+    if not needs:
+        return
+    chain = [next(iter(needs))]
+    while chain[-1] not in chain[:-1]:
+        chain.append(next(name for name in needs[chain[-1]] if name in needs))
+    members = chain[chain.index(chain[-1]) :]
+    message = f"the defaults of parameters need each other in a cycle: {' -> '.join(members)}"
+    yield Diagnostic("parameter-cycle", message, place.at(members[0]).key_span)
+
+
+def _names(value: Data) -> tuple[str, ...]:
+    """The names in the default of a parameter."""
+    default = value.get("default") if isinstance(value, dict) else value
+    try:
+        return parse(default).names if isinstance(default, str) and default.startswith("$") else ()
+    except ExpressionError:
+        return ()
 
 
 def _raw_signature(declared: dict[str, Data]) -> Signature:

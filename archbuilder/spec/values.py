@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, get_args
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from archbuilder.bounds import SIZE
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
-from archbuilder.spec.bounds import SIZE
 from archbuilder.spec.expressions import Expression, ExpressionError, parse
 
 Check = Callable[[Any], Any]
@@ -39,7 +40,8 @@ def expressible(check: Check, schema: dict[str, Any]) -> Any:
         try:
             return check(value)
         except ValueError as error:
-            raise PydanticCustomError("bad-value", "{message}", {"message": str(error)}) from None
+            hint = {"hint": told} if (told := _sizes_hint(value)) else {}
+            raise PydanticCustomError("bad-value", "{message}", {"message": str(error), **hint}) from None
 
     alternatives = {"anyOf": [schema, {"type": "string", "pattern": r"^\$"}]}
     return Annotated[Any, PlainValidator(validate), PlainSerializer(written), WithJsonSchema(alternatives)]
@@ -50,6 +52,12 @@ def expression(text: str) -> Expression:
         return parse(text)
     except ExpressionError as error:
         raise PydanticCustomError("bad-expression", "{message}", {"message": str(error)}) from None
+
+
+def _sizes_hint(value: object) -> str | None:
+    """`3x3` is how papers write it."""
+    sizes = re.fullmatch(r"(\d{1,6}) ?[xX*] ?(\d{1,6})", value, re.ASCII) if isinstance(value, str) else None
+    return f"height and width are written [{sizes[1]}, {sizes[2]}]" if sizes else None
 
 
 def shown(value: object) -> str:

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archbuilder import bounds
 from archbuilder.errors import SpecError
-from archbuilder.spec import bounds
 from archbuilder.spec.document import Data, dump, parse
 
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,7 @@ from typing import ClassVar, Literal
 import keras
 from filelock import FileLock, Timeout
 
+from archbuilder import bounds
 from archbuilder import spec as specs
 from archbuilder.aliases import Json
 from archbuilder.atomic_files import UNFINISHED, append_line, as_archbuilder_error, remove, replace_file
@@ -29,7 +30,7 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.keras_model.build import build_model
-from archbuilder.spec import Spec, bounds
+from archbuilder.spec import Spec
 from archbuilder.training.run import records
 from archbuilder.training.run.checkpoint import (
     Checkpoints,

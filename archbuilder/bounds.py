@@ -34,6 +34,6 @@ LAYERS = 50_000
 EXPANSIONS = 100_000
 """How often templates and shortcuts are expanded, those of units that repeat included."""
 STEPS = 1_000_000
-"""The layers, paths, choices and parts of expressions that are looked at in all those expansions."""
+"""The layers, choices and parts of expressions that are looked at in all those expansions; a path counts as ten."""
 PARAMETERS = 10**10
 """The weights of a network."""

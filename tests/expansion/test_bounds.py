@@ -1,0 +1,93 @@
+"""Whatever a spec can multiply ends: with a network within the bounds, or with one error that names the bound."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import archbuilder
+from archbuilder import bounds
+from archbuilder.errors import SpecError
+
+HEAD = "archbuilder: 1\nname: mine\ninput: [8, 8, 3]\n"
+
+
+def tenfold(depth: int, last: str) -> str:
+    """Templates that use the next one ten times."""
+    units = "".join(f"    u{i}: {{layers: [{', '.join([f'u{i + 1}'] * 10)}]}}\n" for i in range(depth))
+    return f"stem: [u0]\ntemplates:\n  units:\n{units}    u{depth}: {last}\n"
+
+
+EMPTY = "templates: {units: {e: {layers: []}}}\nunit: e\n"
+PATHS = ", ".join(f"p{i}: []" for i in range(2000))
+EXPRESSION = "${" + "+".join(["1"] * 140) + "}"
+CONDITIONS = ", ".join(["{if: false, then: [relu]}"] * 3000)
+RECURSION = (
+    "stem: [u]\ntemplates: {units: {u: {parameters: {n: 1}, layers: [{if: '${n > 0}', then: "
+    "[{u: {n: '${n + 1}'}}, {u: {n: '${n + 1}'}}]}]}}}\n"
+)
+ENDLESS = {
+    "templates of nothing": (tenfold(18, "{layers: []}"), "100,000 expansions"),
+    "stages of empty units": (f"{EMPTY}stages:\n" + "- {units: 10000}\n" * 3000, "100,000 expansions"),
+    "paths": (tenfold(4, f"{{layers: [{{add: {{{PATHS}}}}}]}}"), "1,000,000 paths"),
+    "paths of units that repeat": (
+        f"unit: u\nstages: [{{units: 10000}}]\ntemplates: {{units: {{u: {{layers: [{{add: {{{PATHS}}}}}]}}}}}}\n",
+        "1,000,000 paths",
+    ),
+    "conditions": (tenfold(5, f"{{layers: [{CONDITIONS}]}}"), "1,000,000 paths"),
+    "expressions": (tenfold(5, f"{{parameters: {{a: '{EXPRESSION}'}}, layers: []}}"), "1,000,000 paths"),
+    "choices": (
+        tenfold(5, f"{{parameters: {{a: {{default: 1, choices: {list(range(2000))}}}}}, layers: []}}"),
+        "1,000,000 paths",
+    ),
+    "recursion": (RECURSION, "without end: u -> u"),
+    "layers": ("unit: basic\nstages: [{units: 10000, filters: 8}]\n", "50,000 layers"),
+    "layers of templates": (tenfold(5, "{layers: [relu]}"), "50,000 layers"),
+    "filters": ("stem:\n" + "- conv: {filters: 1000000, kernel: 3}\n" * 2, "10,000,000,000 parameters"),
+    "units of dense layers": ("head: [flatten, {dense: {units: 1000000}}, {dense: {units: 1000000}}]\n", "parameters"),
+    "padding": ("stem: [{pad: {amount: 1000000}}]\n", "sides of an image are 16,384"),
+    "names": (f"stem: [{{add: {{{'a' * 61}: [], b: []}}}}]\n", "at most 60 characters"),
+    "parameters": (f"templates: {{units: {{u: {{parameters: {dict.fromkeys((f'a{i}' for i in range(101)), 1)}, "
+                   "layers: []}}}\n", "at most 100 of them"),
+    "values": (f"stem: [{'1, ' * 20_001}]\n", "20,000 values"),
+    "mistakes": (f"stem: [{', '.join(f'cnov{i}' for i in range(5000))}]\n", "and 4,900 more mistakes"),
+    "mistakes in names": (f"outputs: [{', '.join(f'stem{i}' for i in range(5000))}]\n", "and 900 more mistakes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_what_multiplies_ends(kind: str) -> None:
+    text, message = ENDLESS[kind]
+    began = time.process_time()
+    with pytest.raises(SpecError) as caught:
+        archbuilder.expand(archbuilder.load_text(HEAD + text))
+    assert message in str(caught.value).replace("\n", " ")
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("number", [2, bounds.EXTENDS + 2])
+def test_specs_that_extend_each_other_end(number: int, tmp_path: Path) -> None:
+    for index in range(number):
+        following = f"extends: s{index + 1}.yaml\n" if index + 1 < number else "input: [8, 8, 3]\nstem: [relu]\n"
+        (tmp_path / f"s{index}.yaml").write_text(f"archbuilder: 1\nname: s{index}\n{following}")
+    if number == 2:
+        assert archbuilder.expand(tmp_path / "s0.yaml").name == "s0"
+        return
+    with pytest.raises(SpecError, match="more than 16 specs"):
+        archbuilder.load(tmp_path / "s0.yaml")
+
+
+def test_mistakes_do_not_follow_from_each_other() -> None:
+    """Behind a layer that cannot be made nothing is known of shapes, but values are still checked."""
+    text = (
+        "stem: [{conv: {filters: 4, kernel: 30, padding: valid}}, {conv: {filters: '${channels // 8}', kernel: 3}}]\n"
+        "unit: basic\nshortcut: identity\nstages: [{units: 3, filters: 4, stride: 2}, {units: 2, filters: -1}]\n"
+        "head: [flatten, conv: {filters: 3, kernel: 3, groups: 2}]\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        archbuilder.expand(archbuilder.load_text(HEAD + text))
+    assert [(one.code, one.span and one.span.line) for one in caught.value.diagnostics] == [
+        ("bad-shape", 4), ("bad-value", 7),
+    ]  # fmt: skip
