@@ -11,13 +11,14 @@ import click
 from archbuilder.cli.options import (
     edits_option,
     json_option,
-    load_tensorflow,
     print_json,
     spec_argument,
     weights_option,
     without_collection,
 )
+from archbuilder.cli.printing import report, say
 from archbuilder.errors import UsageError
+from archbuilder.machine.loading import load_tensorflow
 
 if TYPE_CHECKING:
     from archbuilder.aliases import Level
@@ -71,7 +72,7 @@ def command(
         if as_json:
             print_json(costs.to_json())
         else:
-            click.echo(render(costs, level))
+            say(render(costs, level))
     if check or output:
         _compile(graph, found, output, check, as_json)
 
@@ -91,7 +92,7 @@ def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | 
 
     found = transfer(path, graph)
     for note in found.notes:
-        click.echo(note, err=as_json)
+        say(note, err=as_json)
     return found
 
 
@@ -106,11 +107,11 @@ def _compile(graph: Graph, weights: Transfer | None, output: Path | None, check:
         weights.apply(model)
     found = differences(graph, model) if check else []
     for difference in found:
-        click.echo(f"error: {difference}", err=True)
+        report(f"error: {difference}")
     if found:
         sys.exit(1)
     if check:
-        click.echo(f"{graph.name}: all {len(graph.nodes)} layers agree with Keras in shape and parameters", err=as_json)
+        say(f"{graph.name}: all {len(graph.nodes)} layers agree with Keras in shape and parameters", err=as_json)
     if output:
         save_model(model, output)
-        click.echo(output, err=as_json)
+        say(output, err=as_json)
