@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from archbuilder.errors import Diagnostic, MissingError, SpecError, suggest
 from archbuilder.spec import library
 from archbuilder.spec.document import MAX_CHARACTERS, Document, Place, dump, parse, walk
+from archbuilder.spec.edits import Edits, as_texts
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edited, merged
 from archbuilder.spec.network import Network, Template
@@ -80,7 +81,7 @@ class Spec:
         return {key: value for key, value in data.items() if value not in ([], {}, "")}
 
 
-def load(spec: str | Path, edits: Sequence[str] = ()) -> Spec:
+def load(spec: str | Path, edits: Edits = ()) -> Spec:
     """The spec of a bundled name or of a YAML file, after the edits (`stages.0.units=9`).
 
     Raises SpecError with all mistakes, MissingError where there is no such spec.
@@ -88,7 +89,7 @@ def load(spec: str | Path, edits: Sequence[str] = ()) -> Spec:
     return _checked(_edited(read(spec), edits))
 
 
-def load_text(text: str, name: str = "<text>", edits: Sequence[str] = ()) -> Spec:
+def load_text(text: str, name: str = "<text>", edits: Edits = ()) -> Spec:
     """The spec of a YAML text; it may extend bundled specs only."""
     return _checked(_edited(_extended(parse(text, name), folder=None, depth=0), edits))
 
@@ -205,8 +206,8 @@ def _base_path(name: object, folder: Path | None, place: Place) -> Path:
     return path
 
 
-def _edited(document: Document, edits: Iterable[str]) -> Document:
-    for edit in edits:
+def _edited(document: Document, edits: Edits) -> Document:
+    for edit in as_texts(edits):
         document = edited(document, edit, CHOICES.__contains__)
     return document
 
