@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, load
+from archbuilder.spec.edits import Edits
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +23,7 @@ SpecLike = str | Path | Spec
 """A bundled spec's name, a YAML file's path (a name that ends in .yaml), or a loaded spec."""
 
 
-def expand(spec: SpecLike, edits: Sequence[str] = ()) -> Graph:
+def expand(spec: SpecLike, edits: Edits = ()) -> Graph:
     """Expands a spec to its graph: every layer with its shape, weights and multiply-adds. Raises SpecError."""
     from archbuilder.expansion import expansion
 
@@ -29,16 +31,17 @@ def expand(spec: SpecLike, edits: Sequence[str] = ()) -> Graph:
 
 
 def build(
-    spec: SpecLike, edits: Sequence[str] = (), *, seed: int | None = None, weights: str | Path | None = None
+    spec: SpecLike, edits: Edits = (), *, seed: int | None = None, weights: str | Path | None = None
 ) -> keras.Model:
     """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights.
 
     `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit.
     """
-    from archbuilder.keras_model.build import build_model
     from archbuilder.weights.transfer import transfer
 
     graph = expand(spec, edits)
+    from archbuilder.keras_model.build import build_model
+
     found = None if weights is None else transfer(Path(weights), graph)
     model = build_model(graph, seed)
     if found is not None:
@@ -46,14 +49,14 @@ def build(
     return model
 
 
-def summary(spec: SpecLike, edits: Sequence[str] = ()) -> Summary:
+def summary(spec: SpecLike, edits: Edits = ()) -> Summary:
     """What the network of a spec costs: parameters, multiply-adds and activation memory, by stage, unit and layer."""
     from archbuilder.costs.summary import summarise
 
     return summarise(expand(spec, edits))
 
 
-def draw(spec: SpecLike, path: str | Path, edits: Sequence[str] = (), *, level: Level = "stage") -> Path:
+def draw(spec: SpecLike, path: str | Path, edits: Edits = (), *, level: Level = "stage") -> Path:
     """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path."""
     from archbuilder.diagram.dot import diagram
     from archbuilder.diagram.files import save
@@ -64,47 +67,49 @@ def draw(spec: SpecLike, path: str | Path, edits: Sequence[str] = (), *, level: 
 
 def train(
     spec: SpecLike,
-    edits: Sequence[str] = (),
+    edits: Edits = (),
     *,
     data_path: str | Path | None = None,
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
-    freeze: Sequence[str] = (),
+    freeze: str | Sequence[str] = (),
 ) -> Run:
     """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
 
     `epochs` takes the place of the spec's own length, `weights` is a file to begin with, `freeze` names parts that keep
     their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
     """
+    loaded = _loaded(spec, edits)
+    load_tensorflow()
     from archbuilder.training import loop
     from archbuilder.training.start import Start
 
-    loaded = _loaded(spec, edits)
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), freeze)
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), _parts(freeze))
     return loop.train(loaded, start)
 
 
 def train_seeds(
     spec: SpecLike,
-    edits: Sequence[str] = (),
+    edits: Edits = (),
     *,
     seeds: int | Sequence[int],
     data_path: str | Path | None = None,
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
-    freeze: Sequence[str] = (),
+    freeze: str | Sequence[str] = (),
 ) -> Sweep:
     """Trains the network of a spec once for each seed, silently; `summary` of what it returns is what they come to.
 
     `seeds` are the seeds, or how many there are to be from the spec's own on. The rest is as for `train`.
     """
+    loaded = _loaded(spec, edits)
+    load_tensorflow()
     from archbuilder.training import sweep
     from archbuilder.training.start import Start
 
-    loaded = _loaded(spec, edits)
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), freeze)
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), _parts(freeze))
     return sweep.train_seeds(loaded, seeds, start)
 
 
@@ -112,7 +117,11 @@ def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _loaded(spec: SpecLike, edits: Sequence[str]) -> Spec:
+def _parts(freeze: str | Sequence[str]) -> Sequence[str]:
+    return (freeze,) if isinstance(freeze, str) else freeze
+
+
+def _loaded(spec: SpecLike, edits: Edits) -> Spec:
     if isinstance(spec, Spec):
         if edits:
             raise TypeError("edits apply to a spec that is loaded here, not to one that was loaded before")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from archbuilder.aliases import Json
 from archbuilder.disk_cache import package_key, read, write
 from archbuilder.expansion.expansion import expand
+from archbuilder.formatting import aligned, wrapped
 from archbuilder.graph.analysis import depth
 from archbuilder.spec import bundled, load
 from archbuilder.spec.network import Figure
@@ -101,23 +101,40 @@ def _figures(entry: Entry) -> tuple[list[str], list[str], list[str]]:
     return errors, top5, [figure.conditions for figure in entry.published]
 
 
-def print_catalogue(entries: Sequence[Entry]) -> None:
-    """Prints the specs as a table; on a narrow terminal the summaries take several lines."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+HEADINGS = ("spec", "depth", "trainable", "total", "multiply-adds", "error %", "summary")
+NUMBERS = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 4, 5), (0, 1, 2, 4))
+"""The columns before the summary: all, and fewer for narrow terminals."""
+SHORTEST_SUMMARY = 30
 
-    headings = ("spec", "depth", "trainable", "total", "multiply-adds")
-    rows = [(entry.name, *_counts(entry)) for entry in entries]
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in headings:
-        justify: Literal["left", "right"] = "left" if heading == "spec" else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)
-    table.add_column("error %", justify="right", no_wrap=True)
-    table.add_column("summary")
-    for row, entry in zip(rows, entries, strict=True):
-        table.add_row(*row, "\n".join(_figures(entry)[0]), entry.summary)
-    Console(width=None if Console().is_terminal else 200).print(table)
+
+def render(entries: Sequence[Entry], width: int | None = None) -> str:
+    """The specs as a table, in lines of at most `width` columns: columns that have no room are left out, numbers whole.
+
+    Where there is no room for the counts behind the names, they stand below them.
+    """
+    rows = [HEADINGS, *map(_row, entries)]
+    if width is None:
+        return _ruled(aligned(rows, range(1, 6)))
+    tables = [[tuple(row[index] for index in columns) for row in rows] for columns in NUMBERS]
+    room = [width - max(map(len, aligned(table))) for table in tables]
+    for table, left in zip(tables, room, strict=True):
+        if (length := left - 2) >= SHORTEST_SUMMARY:
+            whole = [(*some, wrapped("", row[-1], length)) for some, row in zip(table, rows, strict=True)]
+            return _ruled(aligned(whole, range(1, len(table[0]))))
+    for table, left in zip(tables, room, strict=True):
+        if left >= 0:
+            return _ruled(aligned(table, range(1, len(table[0]))))
+    below = aligned([row[1:] for row in tables[-1]], range(3))
+    return _ruled([line for row, counts in zip(rows, below, strict=True) for line in (row[0], f"  {counts}")], head=2)
+
+
+def _ruled(lines: list[str], head: int = 1) -> str:
+    rule = "-" * max(map(len, lines))
+    return "\n".join([*lines[:head], rule, *lines[head:]])
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    return entry.name, *_counts(entry), "\n".join(_figures(entry)[0]), entry.summary
 
 
 def _counts(entry: Entry) -> tuple[str, ...]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Collection, Sequence
+from itertools import zip_longest
+
+NARROWEST = 24
+"""The fewest columns in which text is wrapped beside something else, and not below it."""
 
 
 def counted(number: int, word: str) -> str:
@@ -31,3 +36,32 @@ def first_ten(names: Sequence[str], separator: str = ", ") -> str:
     """The first ten of many names, printable, and how many more there are."""
     more = [f"and {len(names) - 10:,} more"] if len(names) > 10 else []
     return separator.join([*map(printable, names[:10]), *more])
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Rows of cells as lines, two spaces between columns; those in `right` end alike. A cell may have several lines."""
+    cells = [[cell.split("\n") for cell in row] for row in rows]
+    widths = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
+    lines = [line for row in cells for line in zip_longest(*row, fillvalue="")]
+    return ["  ".join(_cells(line, widths, right)).rstrip() for line in lines]
+
+
+def _cells(line: Sequence[str], widths: Sequence[int], right: Collection[int]) -> list[str]:
+    pairs = enumerate(zip(line, widths, strict=True))
+    return [cell.rjust(width) if index in right else cell.ljust(width) for index, (cell, width) in pairs]
+
+
+def wrapped(start: str, text: str, width: int | None) -> str:
+    """A text behind its beginning, or below it on a narrow terminal, in lines of `width` columns; no word is cut."""
+    if width is None:
+        return f"{start}{text}".rstrip()
+    if width - len(start) >= NARROWEST:
+        return _filled(text, width, start, " " * len(start))
+    return f"{start.rstrip()}\n{_filled(text, width, '  ', '  ')}"
+
+
+def _filled(text: str, width: int, first: str, then: str) -> str:
+    lines = textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)

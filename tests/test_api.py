@@ -7,9 +7,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import archbuilder
+from archbuilder.spec.edits import Edits, as_texts
 
 
 def test_exported_names_are_there_and_documented() -> None:
@@ -107,3 +109,32 @@ def test_keras_loads_a_deep_model_as_it_is(tmp_path: Path) -> None:
     model.save(tmp_path / "deep.keras")
     loaded = keras.models.load_model(tmp_path / "deep.keras")
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        "stages.0.units=9",
+        ["stages.0.units=9"],
+        ("stages.0.units=9",),
+        {"stages.0.units": 9},
+        {"stages.0": {"units": 9, "filters": 16}},
+    ],
+)
+def test_edits_in_each_form(edits: Edits) -> None:
+    assert archbuilder.load("resnet20_v1", edits).network.stages[0].units == 9
+    assert archbuilder.expand("resnet20_v1", edits).name == "resnet20_v1"
+
+
+@pytest.mark.parametrize(
+    ("value", "there"),
+    [("zero_pad", '"zero_pad"'), (1e-4, "0.0001"), (None, "null"), ((3, 3), "[3, 3]"), (np.int64(9), "9"), ("né", '"né"'),
+     (Path("here"), '"here"'), (True, "true")],
+)  # fmt: skip
+def test_values_of_edits(value: object, there: str) -> None:
+    assert as_texts({"key": value}) == [f"key={there}"]
+
+
+def test_a_mistake_in_an_edit_is_shown_in_the_edit() -> None:
+    with pytest.raises(archbuilder.SpecError, match=r"stages\.0\.units"):
+        archbuilder.load("resnet20_v1", {"stages.0.units": "many"})

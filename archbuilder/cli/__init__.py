@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from io import StringIO, TextIOWrapper
 from types import FrameType
 from typing import Any, Never
 
@@ -64,8 +65,9 @@ class _Commands(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError:
             from archbuilder.errors import suggest
+            from archbuilder.formatting import printable
 
-            message = f"there is no command '{args[0]}'\n  hint: {suggest(args[0], COMMANDS, 'commands')}"
+            message = f"there is no command '{printable(args[0])}'\n  hint: {suggest(args[0], COMMANDS, 'commands')}"
             raise click.UsageError(message, ctx) from None
 
 
@@ -89,17 +91,26 @@ def cli() -> None:
 def main() -> None:
     """Runs the command line; what archbuilder reports on purpose is one message and an exit code, never a traceback."""
     _fill_standard_streams()
+    _replace_what_cannot_be_encoded()
+    from archbuilder.cli.printing import report
+
     try:
-        cli(prog_name="archbuilder")
+        sys.exit(cli(prog_name="archbuilder", standalone_mode=False))
+    except click.ClickException as error:
+        _show(error)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        report("stopped")
+        sys.exit(StoppedError.exit_code)
     except ArchbuilderError as error:
-        click.echo(_message(error), err=True)
+        report(_message(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
     except OSError as error:
-        click.echo(f"error: {error.filename or 'input or output'}: {error.strerror or error}", err=True)
+        report(f"error: {error.filename or 'input or output'}: {error.strerror or error}")
         sys.exit(1)
 
 
@@ -113,11 +124,24 @@ def _fill_standard_streams() -> None:
     os.close(number)
 
 
-def _message(error: ArchbuilderError) -> str:
-    """Diagnostics bring their own form; every other message begins with `error:`, and is shown as a terminal may."""
-    from archbuilder.errors import SpecError
-    from archbuilder.formatting import printable
+def _replace_what_cannot_be_encoded() -> None:
+    """Lets what the locale has no character for become `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
-    if isinstance(error, SpecError):
-        return str(error)
-    return "\n".join(map(printable, f"error: {error}".split("\n")))
+
+def _show(error: click.ClickException) -> None:
+    """Shows what is wrong with the words of a command line; these may hold anything."""
+    from archbuilder.cli.printing import report
+
+    words = StringIO()
+    error.show(words)
+    report(words.getvalue().rstrip("\n"))
+
+
+def _message(error: ArchbuilderError) -> str:
+    """Diagnostics bring their own form, and to be stopped is no error; every other message begins with `error:`."""
+    from archbuilder.errors import SpecError
+
+    return str(error) if isinstance(error, SpecError | StoppedError) else f"error: {error}"

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from archbuilder.atomic_files import replace_file
-from archbuilder.cli.options import edits_option, load_tensorflow, print_notes, spec_argument
+from archbuilder.cli.options import edits_option, print_notes, spec_argument
+from archbuilder.cli.printing import say
 from archbuilder.errors import UsageError
+from archbuilder.machine.loading import load_tensorflow
 
 FORMATS = (".png", ".jpg", ".webp")
 
@@ -48,4 +50,4 @@ def command(
     path, setup = output or Path(f"{Path(loaded.name).name}.png"), prepare(loaded, data)
     print_notes(setup.data.notes)
     replace_file(path, draw(setup, images, epochs).save)
-    click.echo(path)
+    say(path)

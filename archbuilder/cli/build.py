@@ -12,12 +12,13 @@ from archbuilder.cli.options import (
     edits_option,
     json_option,
     json_text,
-    load_tensorflow,
     spec_argument,
     weights_option,
     without_collection,
 )
+from archbuilder.cli.printing import report, say
 from archbuilder.errors import UsageError
+from archbuilder.machine.loading import load_tensorflow
 
 if TYPE_CHECKING:
     from archbuilder.aliases import Level
@@ -65,12 +66,12 @@ def command(
     if is_bundled and not (output or check or weights or edits):
         from archbuilder.disk_cache import kept
 
-        click.echo(kept(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
+        say(kept(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
         return
     graph = _expanded(spec, edits)
     found = _read_weights(weights, graph, as_json)
     if summary or as_json or not (output or check or found):
-        click.echo(_summary(graph, level, as_json))
+        say(_summary(graph, level, as_json))
     if check or output:
         _compile(graph, found, output, check, as_json)
 
@@ -98,7 +99,7 @@ def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | 
 
     found = transfer(path, graph)
     for note in found.notes:
-        click.echo(note, err=as_json)
+        say(note, err=as_json)
     return found
 
 
@@ -113,11 +114,11 @@ def _compile(graph: Graph, weights: Transfer | None, output: Path | None, check:
         weights.apply(model)
     found = differences(graph, model) if check else []
     for difference in found:
-        click.echo(f"error: {difference}", err=True)
+        report(f"error: {difference}")
     if found:
         sys.exit(1)
     if check:
-        click.echo(f"{graph.name}: all {len(graph.nodes)} layers agree with Keras in shape and parameters", err=as_json)
+        say(f"{graph.name}: all {len(graph.nodes)} layers agree with Keras in shape and parameters", err=as_json)
     if output:
         save_model(model, output)
-        click.echo(output, err=as_json)
+        say(output, err=as_json)

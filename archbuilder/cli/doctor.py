@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import json_option, load_tensorflow, print_json
+from archbuilder.cli.options import json_option, print_json
+from archbuilder.cli.printing import say, terminal_width
 from archbuilder.errors import MissingError
+from archbuilder.machine.loading import load_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +46,13 @@ def command(as_json: bool) -> None:
 
 
 def _print(findings: Sequence[Finding]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+    from archbuilder.formatting import aligned, wrapped
 
-    table = Table(box=SIMPLE_HEAD, show_header=False, pad_edge=False)
-    for finding in findings:
-        state = "ok" if finding.is_there else "missing" if finding.is_needed else "-"
-        table.add_row(finding.name, state, finding.found or finding.advice)
-    Console(markup=False, highlight=False).print(table)
+    width = terminal_width()
+    names = aligned([(finding.name, _state(finding)) for finding in findings])
+    for name, finding in zip(names, findings, strict=True):
+        say(wrapped(f"{name}  ", finding.found or finding.advice, width))
+
+
+def _state(finding: Finding) -> str:
+    return "ok     " if finding.is_there else "missing" if finding.is_needed else "-      "

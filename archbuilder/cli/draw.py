@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archbuilder.cli.options import edits_option, spec_argument
+from archbuilder.cli.printing import say
 
 if TYPE_CHECKING:
     from archbuilder.aliases import Level
@@ -40,4 +41,4 @@ def command(spec: str, output: Path | None, level: Level, edits: tuple[str, ...]
     graph = expand(load(spec, edits))
     path = output or Path(f"{Path(graph.name).name}.svg")
     save(diagram(graph, level), path)
-    click.echo(path)
+    say(path)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import json_option, load_tensorflow, print_json, print_notes, print_table
+from archbuilder.cli.options import json_option, print_json, print_notes, print_table
+from archbuilder.machine.loading import load_tensorflow
 
 if TYPE_CHECKING:
     from archbuilder.training.run.folder import Which

@@ -7,6 +7,7 @@ import sys
 import click
 
 from archbuilder.cli.options import edits_option, json_option, print_json, spec_argument
+from archbuilder.cli.printing import report
 
 
 @click.command()
@@ -30,5 +31,5 @@ def command(spec: str, as_json: bool, edits: tuple[str, ...]) -> None:
     if as_json:
         print_json([warning.to_json() for warning in warnings])
     else:
-        click.echo("\n".join(map(str, warnings)) or f"{spec}: no contradictions")
+        report("\n".join(map(str, warnings)) or f"{spec}: no contradictions", err=False)
     sys.exit(1 if warnings else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from archbuilder.cli.options import json_option, print_json, without_collection
+from archbuilder.cli.printing import say, say_as_it_is, terminal_width
 
 
 @click.command("list")
@@ -26,6 +27,6 @@ def command(as_json: bool, markdown: bool) -> None:
     if as_json:
         print_json([entry.to_json() for entry in entries])
     elif markdown:
-        click.echo(catalogue.markdown(entries), nl=False)
+        say_as_it_is(catalogue.markdown(entries))
     else:
-        catalogue.print_catalogue(entries)
+        say(catalogue.render(entries, terminal_width()))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from archbuilder.cli.printing import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,30 +43,6 @@ weights_option = click.option(
 )  # fmt: skip
 
 
-def load_tensorflow() -> None:
-    """Loads TensorFlow without its notices, of which those about missing GPUs come whatever its log level is.
-
-    These are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden. Raises
-    UsageError or MissingError for a KERAS_BACKEND that cannot be used.
-    """
-    from archbuilder.machine.backend import require_backend
-
-    require_backend()
-    if sys.stderr is not None:  # where the shell has closed it
-        sys.stderr.flush()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        import tensorflow as tf
-
-        tf.config.list_physical_devices("GPU")
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
 @contextmanager
 def without_collection() -> Iterator[None]:
     """Keeps the garbage collector away while modules, models and a graph are made, all of which are there to stay."""
@@ -84,15 +60,13 @@ def json_text(data: object) -> str:
 
 
 def print_json(data: object) -> None:
-    click.echo(json_text(data))
+    say(json_text(data))
 
 
 def print_notes(notes: Iterable[str]) -> None:
     """What a person should know and no result says, on standard error."""
-    from archbuilder.formatting import printable
-
     for note in dict.fromkeys(notes):
-        click.echo(f"note: {printable(note)}", err=True)
+        say(f"note: {note}", err=True)
 
 
 def print_table(table: Table) -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from archbuilder.cli.evaluate import weights_option
-from archbuilder.cli.options import json_option, load_tensorflow, print_json
+from archbuilder.cli.options import json_option, print_json
+from archbuilder.cli.printing import say
 from archbuilder.errors import MissingError
+from archbuilder.machine.loading import load_tensorflow
 
 if TYPE_CHECKING:
     from archbuilder.training.prediction import Prediction
@@ -37,7 +39,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
       archbuilder predict runs/first *.jpg --top 1 --json
     """
     load_tensorflow()
-    from archbuilder.formatting import percent, printable
+    from archbuilder.formatting import percent
     from archbuilder.training.prediction import predict
     from archbuilder.training.run.folder import Run
 
@@ -48,7 +50,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
         for prediction in predictions:
             shares = ", ".join(f"{one.name} {percent(one.probability)}" for one in prediction.classes)
             if shares:
-                click.echo(printable(f"{prediction.image}: {shares}"))
+                say(f"{prediction.image}: {shares}")
     problems = [prediction.problem for prediction in predictions if prediction.problem]
     if problems:
         raise MissingError("\n".join(problems))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from archbuilder.cli.options import edits_option, json_option, print_json, spec_argument
+from archbuilder.cli.printing import say
 
 
 @click.command()
@@ -49,12 +50,12 @@ def command(
 
         images = count(loaded.training.data.source, data)
     found = timetable(loaded, images, epochs)
-    if output:
-        plot.save(found, output)
     if as_json:
         print_json(found.to_json())
     else:
         print_timetable(found)
-        click.echo(f"\n{plot.render(found)}")
+        say(f"\n{plot.render(found)}")
         for note in found.notes:
-            click.echo(f"note: {note}")
+            say(f"note: {note}")
+    if output:
+        plot.save(found, output)

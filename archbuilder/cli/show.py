@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from archbuilder.cli.options import edits_option, spec_argument
+from archbuilder.cli.printing import say_as_it_is
 
 
 @click.command()
@@ -28,6 +29,6 @@ def command(spec: str, resolved: bool, edits: tuple[str, ...]) -> None:
     from archbuilder.spec.loading import locate
 
     if resolved or edits:
-        click.echo(load(spec, edits).dump(), nl=False)
+        say_as_it_is(load(spec, edits).dump())
     else:
-        click.echo(locate(spec).read_text(encoding="utf-8"), nl=False)
+        say_as_it_is(locate(spec).read_text(encoding="utf-8"))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from archbuilder.cli.options import SpecType, edits_option, load_tensorflow, weights_option
+from archbuilder.cli.options import SpecType, edits_option, weights_option
 from archbuilder.errors import UsageError
+from archbuilder.machine.loading import load_tensorflow
 
 
 class SeedsType(click.ParamType[int | tuple[int, ...]]):

@@ -7,6 +7,7 @@ import sys
 import click
 
 from archbuilder.cli.options import SpecType, json_option, print_json
+from archbuilder.cli.printing import report
 
 
 @click.command()
@@ -28,5 +29,5 @@ def command(specs: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json([result.to_json() for result in results])
     for result in results if not as_json else ():
-        click.echo(str(result), err=result.exit_code != 0)
+        report(result, err=result.exit_code != 0)
     sys.exit(max(result.exit_code for result in results))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import click
 
 from archbuilder.cli.options import SpecType, edits_option, json_option, print_json, spec_argument, without_collection
+from archbuilder.cli.printing import say
 
 
 @click.command()
@@ -40,5 +41,5 @@ def command(spec: str, against: str | None, as_json: bool, edits: tuple[str, ...
     if as_json:
         print_json(found.to_json())
     else:
-        click.echo(render(found))
+        say(render(found))
     sys.exit(0 if found.same else 1)

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from archbuilder.aliases import Json
 from archbuilder.errors import UsageError
+from archbuilder.formatting import printable
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
 from archbuilder.spec import learning_rate as rates
@@ -147,7 +148,7 @@ def print_timetable(table: Timetable) -> None:
 
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     console.print(
-        f"{table.spec}: {table.training_images:,} training images in batches of {table.batch_size}, "
+        f"{printable(table.spec)}: {table.training_images:,} training images in batches of {table.batch_size}, "
         f"{table.iterations_per_epoch:,} iterations an epoch\n",
         markup=False,
     )

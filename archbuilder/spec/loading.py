@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
@@ -16,6 +16,7 @@ from archbuilder import bounds
 from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
 from archbuilder.spec import library
 from archbuilder.spec.document import Document, Place, dump, parse, walk
+from archbuilder.spec.edits import Edits, as_texts
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edit_span, edited, merged
 from archbuilder.spec.network import Network, Template
@@ -81,7 +82,7 @@ class Spec:
         return {key: value for key, value in data.items() if value not in ([], {}, "")}
 
 
-def load(spec: str | Path, edits: Sequence[str] = ()) -> Spec:
+def load(spec: str | Path, edits: Edits = ()) -> Spec:
     """The spec of a bundled name or of a YAML file, after the edits (`stages.0.units=9`).
 
     Raises SpecError with all mistakes, MissingError where there is no such spec.
@@ -89,7 +90,7 @@ def load(spec: str | Path, edits: Sequence[str] = ()) -> Spec:
     return _checked(_edited(read(spec), edits))
 
 
-def load_text(text: str, name: str = "<text>", edits: Sequence[str] = ()) -> Spec:
+def load_text(text: str, name: str = "<text>", edits: Edits = ()) -> Spec:
     """The spec of a YAML text; it may extend bundled specs only."""
     return _checked(_edited(_extended(parse(text, name), None, (name,)), edits))
 
@@ -230,8 +231,8 @@ def _base_path(name: object, folder: Path | None, place: Place) -> Path:
     return path
 
 
-def _edited(document: Document, edits: Iterable[str]) -> Document:
-    for edit in edits:
+def _edited(document: Document, edits: Edits) -> Document:
+    for edit in as_texts(edits):
         document = edited(document, edit, CHOICES.__contains__)
     return document
 

@@ -39,13 +39,13 @@ class Prediction:
     problem: str | None = None
 
 
-def predict(run: Run, paths: Sequence[Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
+def predict(run: Run, paths: Sequence[str | Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
     """What a run's network takes images to be, in their order, batch by batch."""
     graph, steps = expand(run.spec), require_training(run.spec).testing_frame
     precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
     evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, at_once)
     for start in range(0, len(paths), evaluator.batch_size):
-        batch = [_read(path, graph.input.shape, steps) for path in paths[start : start + evaluator.batch_size]]
+        batch = [_read(Path(path), graph.input.shape, steps) for path in paths[start : start + evaluator.batch_size]]
         readable = [pixels for _, pixels, _ in batch if pixels is not None]
         probabilities = iter(evaluator.probabilities(np.stack(readable)) if readable else ())
         for path, pixels, problem in batch:

@@ -71,8 +71,9 @@ class Sweep:
     folder: Path
 
     @classmethod
-    def open(cls, folder: Path) -> Sweep:
+    def open(cls, folder: str | Path) -> Sweep:
         """Raises MissingError where there is no sweep."""
+        folder = Path(folder)
         if not is_sweep(folder):
             raise MissingError(f"{folder} is not the folder of several runs: there is no {PLAN} in it")
         return cls(folder)

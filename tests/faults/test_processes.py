@@ -42,7 +42,7 @@ def test_stopped_while_the_data_is_loaded(
         "train", tiny, "--out", tmp_path / "run", before=WHILE_LOADING.format(number=int(number), patience=PATIENCE)
     )
     assert (ended.code, ended.out) == (code, "")
-    assert ended.err in ("error: stopped\n", "error: terminated\n")
+    assert ended.err in ("stopped\n", "terminated\n")
     assert not (tmp_path / "run").exists()
 
 

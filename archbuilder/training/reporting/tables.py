@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from archbuilder.aliases import Json
-from archbuilder.formatting import counted, percent
+from archbuilder.formatting import counted, percent, printable
 from archbuilder.spec.network import Figure
 
 
@@ -22,12 +22,12 @@ def result_table(result: Json) -> Table:
 def summary_table(summary: Json) -> Table:
     """What runs with several seeds came to, in the form of He et al. 2015: best (mean ± deviation)."""
     title = f"{summary['network']}, {counted(len(summary['runs']), 'seed')}: test error in %"
-    table = Table("weights", "best (mean ± deviation)", "median", title=escape(title), title_justify="left")
+    table = Table("weights", "best (mean ± deviation)", "median", title=_name(title), title_justify="left")
     for which, found in summary["test_error"].items():
         deviation = "" if found["deviation"] is None else f" ± {found['deviation']:.2f}"
         table.add_row(which, f"{found['best']:.2f} ({found['mean']:.2f}{deviation})", f"{found['median']:.2f}")
     for figure in map(Figure.model_validate, summary["published"]):
-        table.add_row(escape(f"published: {figure.conditions}"), figure.value, "")
+        table.add_row(_name(f"published: {figure.conditions}"), figure.value, "")
     return table
 
 
@@ -45,4 +45,9 @@ def evaluation_table(measured: Json) -> Table:
 
 def _add_score(table: Table, network: str, images: str, score: Json) -> None:
     numbers = (f"{score['images']:,}", percent(score["accuracy"]), f"{score['loss']:.4f}")
-    table.add_row(escape(network), images, *numbers)
+    table.add_row(_name(network), images, *numbers)
+
+
+def _name(text: str) -> Text:
+    """A name as it is: no markup, and nothing that a terminal would act on."""
+    return Text(printable(text))

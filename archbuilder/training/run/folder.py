@@ -14,9 +14,8 @@ from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import keras
 from filelock import FileLock, Timeout
 
 from archbuilder import bounds
@@ -41,6 +40,9 @@ from archbuilder.training.run.checkpoint import (
     write_json,
 )
 from archbuilder.weights.transfer import transfer
+
+if TYPE_CHECKING:
+    import keras
 
 Which = Literal["best", "final"]
 
@@ -83,8 +85,9 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder: Path) -> Run:
+    def open(cls, folder: str | Path) -> Run:
         """The run in a folder; raises MissingError where there is none, or one with links in it."""
+        folder = Path(folder)
         for path in (folder / name for name in _FILES):
             if path.is_symlink():
                 raise link_in_run(path)

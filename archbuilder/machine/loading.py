@@ -1,0 +1,33 @@
+"""TensorFlow, loaded without its notices."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from archbuilder.machine.backend import require_backend
+
+
+def load_tensorflow() -> None:
+    """Loads TensorFlow without its notices, of which those about missing GPUs come whatever its log level is.
+
+    These are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden. Where
+    TensorFlow was loaded before, nothing is changed. Raises UsageError or MissingError for a KERAS_BACKEND that cannot
+    be used.
+    """
+    require_backend()
+    if "tensorflow" in sys.modules:
+        return
+    if sys.stderr is not None:  # where the shell has closed it
+        sys.stderr.flush()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
