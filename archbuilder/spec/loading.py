@@ -147,12 +147,16 @@ def _meant(name: str) -> list[str]:
     """The bundled specs that one may have meant: those called so in another folder or version, else the nearest."""
     wanted = name.lower()
     last = {one: one.rpartition("/")[2] for one in bundled()}
-    if same := [one for one in last if one.lower() == wanted]:
+    if same := [one for one in last if _letters(one) == _letters(name)]:
         return same
     if alike := [one for one, own in last.items() if own == wanted or own.startswith(f"{wanted}_")]:
         return alike
     swapped = [one for one, own in last.items() if sorted(own.partition("_")[0]) == sorted(wanted)]
     return swapped or nearest(wanted, last, 3)
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def _bundled_path(name: str) -> Path | None:
