@@ -9,7 +9,6 @@ import pytest
 
 import archbuilder
 from archbuilder.graph import ops
-from archbuilder.keras_model.check import differences
 
 FOLDER = Path(__file__).parent.parent / "examples"
 FILES = sorted(FOLDER.rglob("*.yaml"))
@@ -96,6 +95,8 @@ def test_degradation_as_it_was_measured() -> None:
 @pytest.mark.keras
 @OWN_UNITS
 def test_keras_agrees(file: Path) -> None:
+    from archbuilder.keras_model.check import differences
+
     graph = archbuilder.expand(file)
     assert differences(graph, archbuilder.build(file)) == []
 

@@ -11,7 +11,6 @@ import pytest
 import archbuilder
 from archbuilder.graph.analysis import depth
 from archbuilder.graph.ops import Multiply
-from archbuilder.keras_model.check import differences
 from tests.zoo import graph_of, spec_of
 
 KERAS_EXAMPLE = "Keras' CIFAR-10 example"
@@ -200,6 +199,7 @@ DEEP = [name for name, published in TABLE.items() if published.depth > 100]
 )
 def test_graph_is_keras(name: str) -> None:
     from archbuilder.keras_model.build import build_model
+    from archbuilder.keras_model.check import differences
 
     graph = graph_of(name)
     model = build_model(graph)
@@ -213,6 +213,8 @@ def test_graph_is_keras(name: str) -> None:
 @pytest.mark.parametrize("name", DEEP)
 def test_three_units_a_stage_are_keras(name: str) -> None:
     """The first, the last and one between them are all the kinds of units that a stage of a deep network has."""
+    from archbuilder.keras_model.check import differences
+
     shorter = [f"stages.{number}.units=3" for number in range(len(spec_of(name).network.stages))]
     graph = archbuilder.expand(name, shorter)
     assert depth(graph) < 40
