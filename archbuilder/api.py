@@ -40,6 +40,7 @@ def build(
     from archbuilder.weights.transfer import transfer
 
     graph = expand(spec, edits)
+    load_tensorflow()
     from archbuilder.keras_model.build import build_model
 
     found = None if weights is None else transfer(Path(weights), graph)

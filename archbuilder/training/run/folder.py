@@ -27,7 +27,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
-from archbuilder.keras_model.build import build_model
+from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec
 from archbuilder.spec.document import MAX_CHARACTERS
 from archbuilder.training.run import records
@@ -243,6 +243,9 @@ class Run:
 
     def model(self, weights: Which = "best") -> keras.Model:
         """The stock Keras model of the run's spec with its best or final weights."""
+        load_tensorflow()
+        from archbuilder.keras_model.build import build_model
+
         model = build_model(self.graph)
         self.load_weights(weights, model)
         return model
