@@ -222,7 +222,8 @@ class _Reader:
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
     """What YAML does not allow, in the line that is to be changed rather than in the one where it came out."""
     lines = text.splitlines() or [""]
-    message, mark, hint = _unclosed(error, lines) or _without_colon(error, lines) or _as_said(error)
+    padded = [*lines, ""]  # marks may stand behind the last line
+    message, mark, hint = _unclosed(error, padded) or _without_colon(error, padded) or _as_said(error)
     line = min(mark.line, len(lines) - 1) if mark else 0
     column = mark.column if mark and mark.line == line else len(lines[line])
     return Diagnostic("yaml-syntax", message, Span(name, line + 1, column + 1, 1, lines[line]), hint)
@@ -262,8 +263,10 @@ def _unclosed(error: yaml.MarkedYAMLError, lines: list[str]) -> _Said | None:
     rest = lines[found.line] if found.line < len(lines) else ""
     if not is_end and rest.strip() and _indentation(rest) > _indentation(lines[opened.line]):
         return None
-    brace = lines[opened.line][opened.column]
-    closing = {"{": "}", "[": "]"}[brace]
+    brace = lines[opened.line][opened.column : opened.column + 1]
+    closing = {"{": "}", "[": "]"}.get(brace)
+    if closing is None:  # PyYAML ends lines at other characters, too
+        return None
     return f"the '{brace}' is not closed", _Mark(opened.line, opened.column), f"a '{closing}' is missing"
 
 
