@@ -12,6 +12,7 @@ from archbuilder.cli.options import (
     edits_option,
     json_option,
     json_text,
+    print_notes,
     spec_argument,
     weights_option,
     without_collection,
@@ -79,9 +80,12 @@ def command(
 def _expanded(spec: str, edits: tuple[str, ...]) -> Graph:
     with without_collection():
         from archbuilder.expansion.expansion import expand
+        from archbuilder.graph.words import left_out
         from archbuilder.spec import load
 
-        return expand(load(spec, edits))
+        graph = expand(load(spec, edits))
+    print_notes(left_out(graph))
+    return graph
 
 
 def _summary(graph: Graph, level: Level, as_json: bool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import edits_option, spec_argument
+from archbuilder.cli.options import edits_option, print_notes, spec_argument
 from archbuilder.cli.printing import say
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ def command(spec: str, output: Path | None, level: Level, edits: tuple[str, ...]
     from archbuilder.diagram.dot import diagram
     from archbuilder.diagram.files import save
     from archbuilder.expansion.expansion import expand
+    from archbuilder.graph.words import left_out
     from archbuilder.spec import load
 
     graph = expand(load(spec, edits))
+    print_notes(left_out(graph))
     path = output or Path(f"{Path(graph.name).name}.svg")
     save(diagram(graph, level), path)
     say(path)

@@ -88,6 +88,8 @@ def command(
         spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds},
         of_spec={"--epochs": epochs, "--set": edits},
     )  # fmt: skip
+    if epochs and any(edit.startswith("training.stop") for edit in edits):
+        raise UsageError("--epochs and --set training.stop both say how long the run is: leave one out")
     from archbuilder.spec import load
 
     loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once

@@ -7,7 +7,15 @@ from dataclasses import replace
 
 import click
 
-from archbuilder.cli.options import SpecType, edits_option, json_option, print_json, spec_argument, without_collection
+from archbuilder.cli.options import (
+    SpecType,
+    edits_option,
+    json_option,
+    print_json,
+    print_notes,
+    spec_argument,
+    without_collection,
+)
 from archbuilder.cli.printing import say
 
 
@@ -33,9 +41,11 @@ def command(spec: str, against: str | None, as_json: bool, edits: tuple[str, ...
         from archbuilder.comparison.nearest import nearest_bundled
         from archbuilder.comparison.result import render
         from archbuilder.expansion.expansion import expand
+        from archbuilder.graph.words import left_out
         from archbuilder.spec import load
 
         mine = replace(expand(load(spec, edits)), name=f"{spec} as edited" if edits else spec)
+        print_notes(left_out(mine))
         other = replace(expand(load(against)), name=against) if against else None
         found = compare(mine, other) if other else nearest_bundled(mine)
     if as_json:

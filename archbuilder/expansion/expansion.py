@@ -18,7 +18,7 @@ from archbuilder.expansion.scope import NOWHERE, UNKNOWN, Scope
 from archbuilder.expansion.strides import stride_between
 from archbuilder.expansion.work import OutOfBounds, Problem, TooMuchError, Work
 from archbuilder.graph import ops
-from archbuilder.graph.network import Graph, Node, node
+from archbuilder.graph.network import Graph, Node, leading_to, node
 from archbuilder.graph.words import op_name
 from archbuilder.spec.document import Place
 from archbuilder.spec.expressions import Expression
@@ -34,7 +34,10 @@ _SHORTCUT: TypeAdapter[Use] = TypeAdapter(ShortcutReference)
 
 
 def expand(spec: Spec) -> Graph:
-    """The graph of a spec; raises SpecError with all that does not fit, each at its place in the YAML."""
+    """The graph of a spec, without layers that lead to no output.
+
+    Raises SpecError with all that does not fit, each at its place in the YAML.
+    """
     expansion = _Expansion(spec)
     try:
         expansion.run()
@@ -43,8 +46,11 @@ def expand(spec: Spec) -> Graph:
     expansion.check_decay()
     if expansion.problems:
         raise spec_error(expansion.problems.values(), spec.document)
-    outputs = tuple(expansion.ends[name].name for name in spec.network.outputs)
-    return Graph(spec.name, tuple(expansion.nodes), outputs or (expansion.nodes[-1].name,))
+    outputs = tuple(expansion.ends[name].name for name in spec.network.outputs) or (expansion.nodes[-1].name,)
+    nodes = leading_to(outputs, expansion.nodes)
+    names = {node.name for node in nodes}
+    left_out = tuple(node.name for node in expansion.nodes if node.name not in names)
+    return Graph(spec.name, nodes, outputs, left_out)
 
 
 class _Expansion:

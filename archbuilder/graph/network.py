@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from archbuilder.aliases import Json
@@ -64,6 +64,8 @@ class Graph:
     name: str
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
+    left_out: tuple[str, ...] = field(default=(), compare=False)
+    """The names of the layers that the spec has but no output depends on."""
     _index: dict[str, Node] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +94,15 @@ class Graph:
     @property
     def costs(self) -> Costs:
         return Costs(self.trainable, self.parameters, self.macs)
+
+
+def leading_to(outputs: Iterable[str], nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """The nodes, in their order, that some output depends on."""
+    needed = {*outputs}
+    for node in reversed(nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return tuple(node for node in nodes if node.name in needed)
 
 
 def node(name: str, op: Op, inputs: Iterable[Node] = (), span: Span | None = None) -> Node:

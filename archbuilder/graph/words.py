@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
+from archbuilder.formatting import counted
 from archbuilder.graph import ops
-from archbuilder.graph.network import Node
+from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Op, Pair
+
+
+def left_out(graph: Graph) -> Iterator[str]:
+    """A sentence that names the parts with layers that lead to no output, if there are any."""
+    if graph.left_out:
+        parts = dict.fromkeys(name.partition("/")[0] for name in graph.left_out)
+        yield f"no output depends on {counted(len(graph.left_out), 'layer')} of {', '.join(parts)}: left out"
 
 
 def op_name(op: Op) -> str:

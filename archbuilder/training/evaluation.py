@@ -73,6 +73,8 @@ class _Member:
         evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser)
         test = evaluator(setup.feed.pixels(setup.data.test), setup.data.test.labels)
         notes = list(setup.data.notes)
+        if run.result is None:
+            notes.append(f"the run in {run.folder} is not finished: its weights are those of its epochs so far")
         measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "notes": notes,
                     "test": _facts(test)}  # fmt: skip
         is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]

@@ -9,6 +9,7 @@ from archbuilder.aliases import Json
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import counted
+from archbuilder.graph.words import left_out
 from archbuilder.learning_rate.schedules import spans_the_run
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training.engine import learner_for
@@ -52,7 +53,7 @@ def train(
     if start.epochs is not None:
         spec = of_epochs(spec, start.epochs, reporter)
     setup = prepare(spec, start.data, frozen=start.freeze)
-    _tell_of_data(setup, reporter)
+    _tell_of_setup(setup, reporter)
     found = None if start.weights is None else transfer(start.weights, setup.graph)
     normaliser = setup.feed.fit_normaliser()
     facts = {**setup.facts(), "replicas": distribution.replicas, "weights": found.facts() if found else None}
@@ -107,7 +108,7 @@ def resume(
         _require_first_weights(run)
         environment = run.environment
         setup = prepare(run.spec, data or run.data_path, environment["precision"], environment.get("frozen", ()))
-        _tell_of_data(setup, reporter)
+        _tell_of_setup(setup, reporter)
         require_same_data(run, setup)
         with memory_for(setup.training.batch_size):
             trainer = Trainer(setup, learner_for(setup, run.normaliser, distribution), run, reporter)
@@ -125,8 +126,8 @@ def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
     return load_text(spec.dump(), spec.name, [f"training.stop={{epochs: {epochs}}}"])
 
 
-def _tell_of_data(setup: Setup, reporter: Reporter) -> None:
-    for note in setup.data.notes:
+def _tell_of_setup(setup: Setup, reporter: Reporter) -> None:
+    for note in (*left_out(setup.graph), *setup.data.notes):
         reporter.note(note)
 
 

@@ -12,6 +12,7 @@ from archbuilder.data.dataset import Shape
 from archbuilder.data.load import Dataset, Pictures, load_data, split
 from archbuilder.errors import Diagnostic, SpecError, UsageError
 from archbuilder.expansion.expansion import expand
+from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
@@ -86,6 +87,7 @@ def prepare(
 ) -> Setup:
     """Loads the data of a spec and checks that the network fits it; raises SpecError or UsageError where not."""
     training, graph = require_training(spec), freeze_norms(expand(spec), frozen)
+    require_trainable(graph)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
     data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed)
@@ -101,10 +103,22 @@ def _path_of(source: Source) -> Path | None:
     return Path(source.path) if isinstance(source, ImageFolder | Npz | TfRecord) and source.path else None
 
 
-def require_fit(graph: Graph, data: Dataset) -> None:
-    """Raises SpecError unless the network takes the images in and gives one value for each class."""
+def require_trainable(graph: Graph) -> None:
+    """Raises SpecError where a network has several outputs, or ends in another activation than softmax.
+
+    It would be trained as the softmax of that. Without an activation at its end, what it computes are logits.
+    """
     if len(graph.outputs) > 1:
         raise SpecError([Diagnostic("many-outputs", "only a network with one output can be trained")])
+    last = graph[graph.outputs[0]]
+    if isinstance(last.op, ops.Activation) and last.op.function != "softmax":
+        message = f"the network ends in '{last.op.function}', but cross_entropy is the loss of a softmax"
+        hint = "end in softmax, or in the layer before it: its values are then taken for logits"
+        raise SpecError([Diagnostic("head-without-loss", message, last.span, hint)])
+
+
+def require_fit(graph: Graph, data: Dataset) -> None:
+    """Raises SpecError unless the network takes the images in and gives one value for each class."""
     shape = graph[graph.outputs[0]].shape
     if shape != (len(data.classes),):
         message = f"the network '{graph.name}' ends in {show(shape)}, but {data.name} has {len(data.classes)} classes"

@@ -10,7 +10,7 @@ import numpy as np
 
 from archbuilder.aliases import Json
 from archbuilder.errors import DivergedError
-from archbuilder.formatting import counted
+from archbuilder.formatting import counted, percent
 from archbuilder.learning_rate.plateau import Patience, State
 from archbuilder.training.learner import Learner
 from archbuilder.training.reporting.pace import Pace
@@ -23,6 +23,8 @@ from archbuilder.training.signals import StopFlag
 if TYPE_CHECKING:
     pass
 
+GUESSING_EPOCHS = 5
+"""The number of epochs after which a network should know more than which class is most frequent."""
 LOOK_EVERY = 50
 """How many iterations may pass before the loss is looked at: on a GPU, each look waits for the device."""
 
@@ -200,6 +202,21 @@ class Trainer:
             self.patience.note(metrics[self.patience.watch])
         self.run.add_metrics(metrics)
         self.reporter.end_epoch(metrics, is_best)
+        if metrics["epoch"] == GUESSING_EPOCHS and not self._is_over:
+            self._warn_of_guessing()
+
+    def _warn_of_guessing(self) -> None:
+        """Says so where no epoch so far was better than the class that is seen most often."""
+        labels = self.setup.validation.labels
+        guessed = np.bincount(labels).max() / len(labels)
+        noise = 2 * (guessed * (1 - guessed) / len(labels)) ** 0.5
+        best = max(line["validation_accuracy"] for line in self.run.metrics())
+        if best <= guessed + noise:
+            self.reporter.note(
+                f"after {GUESSING_EPOCHS} epochs the validation accuracy, {percent(best)} at best, is that of a guess "
+                f"({percent(guessed)}). A learning rate ten times smaller or larger may help; `archbuilder augment` "
+                "shows what is learned from, and `archbuilder lint` looks at the recipe"
+            )
 
     def _is_best(self, metrics: Json) -> bool:
         if self.position.best is None:

@@ -8,10 +8,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archbuilder.errors import SpecError
 from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
+from tests.training.runs import Notes
+
+
+def test_a_run_that_only_guesses_is_told_so(tiny: Path, tmp_path: Path) -> None:
+    notes = Notes()
+    edits = ["training.stop.epochs=6", "training.learning_rate={constant: {rate: 1e-12}}"]
+    loop.train(load(tiny, edits), Start(out=tmp_path / "run"), reporter=notes)
+    [told] = [said for said in notes.said if "is that of a guess" in said]
+    assert "learning rate" in told
+
+
+@pytest.mark.parametrize("function", ["sigmoid", "relu", "tanh"])
+def test_an_activation_without_a_loss_is_refused_at_its_line(tmp_path: Path, function: str) -> None:
+    spec = tmp_path / "mine.yaml"
+    head = f"head:\n  - global_average_pool\n  - dense: {{units: 10}}\n  - {function}\n"
+    spec.write_text(f"archbuilder: 1\nextends: quickstart\nname: mine\n{head}")
+    with pytest.raises(SpecError) as refused:
+        loop.train(load(spec), Start(out=tmp_path / "run"))
+    [diagnostic] = refused.value.diagnostics
+    assert (diagnostic.code, diagnostic.span.line if diagnostic.span else None) == ("head-without-loss", 7)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_head_of_logits_trains(tiny: Path, tmp_path: Path) -> None:
+    edits = ["head=[global_average_pool, {dense: {units: 10}}]", "training.stop.epochs=1"]
+    assert loop.train(load(tiny, edits), Start(out=tmp_path / "run")).result
 
 
 @pytest.fixture(scope="module")
