@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,8 @@ def test_a_folder_in_use_is_refused(call: Call, tiny: Path, trained: Run) -> Non
         ([], "either SPEC or --resume RUN is needed"),
         (["quickstart", "--resume", "x", "--out", "y"], "--out cannot stand beside --resume"),
         (["--resume", "x", "--epochs", "3", "--set", "name=y"], "--epochs, --set cannot stand beside --resume"),
+        (["quickstart", "--epochs", "1", "--set", "training.stop={epochs: 9}"], "both say how long the run is"),
+        (["quickstart", "--epochs", "1", "--set", "training.stop.epochs=9"], "both say how long the run is"),
     ],
 )
 def test_what_contradicts_itself(call: Call, arguments: Sequence[str], message: str) -> None:
@@ -193,6 +196,14 @@ def test_evaluate(call: Call, trained: Run) -> None:
         [f"{trained.folder}, best weights", "test", "364"],
         [f"{trained.folder}, best weights", "validation", "143"],
     ]
+
+
+def test_a_run_that_is_not_finished_is_evaluated_with_a_note(call: Call, trained: Run, tmp_path: Path) -> None:
+    shutil.copytree(trained.folder, tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    code, out, err = call("evaluate", tmp_path / "run")
+    assert (code, "test" in out) == (0, True)
+    assert f"the run in {tmp_path / 'run'} is not finished" in err
 
 
 @pytest.fixture(scope="module")
