@@ -52,12 +52,19 @@ def take_memory_as_needed() -> None:
 
 @contextmanager
 def memory_for(batch_size: int) -> Iterator[None]:
-    """Raises ArchbuilderError with the batch size to try where the memory of the device does not suffice."""
+    """Raises ArchbuilderError with what to try where the memory, or the kernels, of the device do not suffice."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
         smaller = f"try a new run with --set training.batch_size={batch_size // 2}" if batch_size > 1 else "it is 1"
         raise ArchbuilderError(f"out of memory at batch size {batch_size}: {smaller}") from error
+    except tf.errors.InvalidArgumentError as error:
+        if "not supported on CPU" not in str(error):
+            raise
+        raise ArchbuilderError(
+            "on this processor, TensorFlow has no gradients of dilated convolutions and of groups unless oneDNN is on: "
+            "set TF_ENABLE_ONEDNN_OPTS=1 in the environment"
+        ) from error
 
 
 def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:
