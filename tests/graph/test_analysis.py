@@ -191,4 +191,4 @@ def test_the_rate_of_stochastic_depth_makes_no_difference_and_others_do() -> Non
 )  # fmt: skip
 def test_which_convolutions_are_grouped(conv: str, found: bool) -> None:
     stem = f"stem=[{{conv: {{filters: 8, kernel: 1}}}}, {{conv: {{kernel: 3, {conv}}}}}]"
-    assert has_grouped_convolutions(archbuilder.expand("resnet20_v1", [stem])) == found
+    assert has_grouped_convolutions(archbuilder.expand("he2015/resnet20", [stem])) == found
