@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from typing import TextIO
 
 import click
 
@@ -26,12 +27,17 @@ def report(text: object, err: bool = True) -> None:
 
 def say_as_it_is(text: str) -> None:
     """Prints a document, such as a spec, byte for byte unless it is for a terminal."""
-    click.echo(_shown(text) if sys.stdout.isatty() else text.encode(), nl=False)
+    click.echo(_shown(text) if _is_terminal(sys.stdout) else text.encode(), nl=False)
 
 
 def terminal_width() -> int | None:
     """The columns of the terminal; None in a file or a pipe, where nothing needs to be folded."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else None
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream leads to a terminal; there is none where the shell has closed it."""
+    return stream is not None and stream.isatty()
 
 
 def _shown(text: str) -> str:
@@ -43,7 +49,7 @@ def _shown(text: str) -> str:
 def _takes_colours(err: bool) -> bool:
     stream = sys.stderr if err else sys.stdout
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return stream is not None and stream.isatty() and not plain
+    return _is_terminal(stream) and not plain
 
 
 def _coloured(text: str) -> str:

@@ -11,20 +11,18 @@ from archbuilder.machine.backend import require_backend
 def load_tensorflow(with_onednn: bool = False) -> None:
     """Loads TensorFlow without its notices, of which those about missing GPUs come whatever its log level is.
 
-    `with_onednn` asks for oneDNN's kernels, which TensorFlow leaves off on processors without AVX-512.
-
-    These are written to the file descriptor itself. What goes wrong is raised as an exception and not hidden. Where
-    TensorFlow was loaded before, nothing is changed. Raises UsageError or MissingError for a KERAS_BACKEND that cannot
-    be used.
+    They are written to the file descriptor itself, when it first looks for devices. What goes wrong is raised as
+    an exception and not hidden. Where TensorFlow was loaded before, no setting is changed. `with_onednn` asks for
+    oneDNN's kernels, which are off on processors without AVX-512. Raises UsageError or MissingError for a
+    KERAS_BACKEND that cannot be used.
     """
     require_backend()
-    if "tensorflow" in sys.modules:
-        return
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+        if with_onednn:
+            os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if sys.stderr is not None:  # where the shell has closed it
         sys.stderr.flush()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    if with_onednn:
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
