@@ -82,9 +82,7 @@ def train(
     their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
     """
     loaded = _loaded(spec, edits)
-    from archbuilder.graph.analysis import has_grouped_convolutions
-
-    load_tensorflow(has_grouped_convolutions(expand(loaded)))
+    load_tensorflow()
     from archbuilder.training import loop
     from archbuilder.training.start import Start
 
@@ -108,9 +106,7 @@ def train_seeds(
     `seeds` are the seeds, or how many there are to be from the spec's own on. The rest is as for `train`.
     """
     loaded = _loaded(spec, edits)
-    from archbuilder.graph.analysis import has_grouped_convolutions
-
-    load_tensorflow(has_grouped_convolutions(expand(loaded)))
+    load_tensorflow()
     from archbuilder.training import sweep
     from archbuilder.training.start import Start
 

@@ -16,8 +16,6 @@ import pytest
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-"""Processors without AVX-512 do without oneDNN unless told, and TensorFlow's own kernels lack gradients of groups."""
 KERAS_ONLY = (
     "augmentation", "cli/test_train.py", "data/test_encoded.py", "data/test_framing.py", "data/test_normalisation.py",
     "faults/test_kills.py", "faults/test_processes.py", "faults/test_refusals.py", "faults/test_resources.py",

@@ -9,6 +9,7 @@ import pytest
 
 import archbuilder
 from archbuilder.graph import ops
+from tests.grouped import require_grouped_gradients
 
 FOLDER = Path(__file__).parent.parent / "examples"
 FILES = sorted(FOLDER.rglob("*.yaml"))
@@ -104,6 +105,8 @@ def test_keras_agrees(file: Path) -> None:
 @pytest.mark.keras
 @OWN_UNITS
 def test_trains(file: Path, tmp_path: Path) -> None:
+    if file.stem == "squeeze_bottleneck":
+        require_grouped_gradients()
     run = archbuilder.train(file, SHORT, out=tmp_path / "run")
     assert run.result is not None
     assert run.result["final"]["iteration"] == 3
@@ -114,6 +117,8 @@ def test_trains(file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["squeeze_bottleneck", "inverted_residual"])
 def test_learns(name: str, tmp_path: Path) -> None:
     """By its own recipe, shortened."""
+    if name == "squeeze_bottleneck":
+        require_grouped_gradients()
     run = archbuilder.train(FOLDER / f"{name}.yaml", out=tmp_path / "run", epochs=6)
     assert run.result is not None
     assert run.result["final"]["test_accuracy"] > 0.9

@@ -90,12 +90,10 @@ def command(
     )  # fmt: skip
     if epochs and any(edit.startswith("training.stop") for edit in edits):
         raise UsageError("--epochs and --set training.stop both say how long the run is: leave one out")
-    from archbuilder.expansion.expansion import expand
-    from archbuilder.graph.analysis import has_grouped_convolutions
     from archbuilder.spec import load
 
     loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once
-    load_tensorflow(loaded is not None and has_grouped_convolutions(expand(loaded)))
+    load_tensorflow()
     from archbuilder.training import loop, sweep
     from archbuilder.training.reporting.progress import reporter_for
     from archbuilder.training.start import Start

@@ -9,7 +9,7 @@ from math import prod
 from typing import Literal, TypeAlias, assert_never
 
 from archbuilder.graph.network import Graph, Node
-from archbuilder.graph.ops import Add, Concat, Conv, Gate, Input, Merge, Multiply, Op, StochasticDepth
+from archbuilder.graph.ops import Add, Concat, Gate, Input, Merge, Multiply, StochasticDepth
 
 ShortcutKind = Literal["identity", "projection", "parameter-free"]
 Series: TypeAlias = "tuple[Node | Parallel, ...]"
@@ -66,21 +66,6 @@ def _counted_inputs(node: Node) -> Sequence[str]:
             return [name for name, path in pairs if path != "shortcut"] or node.inputs
         case _:
             assert_never(node.op)
-
-
-def has_grouped_convolutions(graph: Graph) -> bool:
-    """Whether a convolution is dilated or in groups, depthwise ones with equal strides apart.
-
-    TensorFlow's own kernels have no gradients of these on a CPU; those of oneDNN have.
-    """
-    return any(_is_grouped(node.op, graph[node.inputs[0]].shape[-1]) for node in graph.nodes if node.inputs)
-
-
-def _is_grouped(op: Op, channels: int) -> bool:
-    if not isinstance(op, Conv):
-        return False
-    is_depthwise = op.groups == channels and op.stride[0] == op.stride[1]
-    return op.dilation != (1, 1) or (op.groups > 1 and not is_depthwise)
 
 
 def activation_bytes(node: Node) -> int:

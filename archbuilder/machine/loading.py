@@ -8,19 +8,16 @@ import sys
 from archbuilder.machine.backend import require_backend
 
 
-def load_tensorflow(with_onednn: bool = False) -> None:
+def load_tensorflow() -> None:
     """Loads TensorFlow without its notices, of which those about missing GPUs come whatever its log level is.
 
     They are written to the file descriptor itself, when it first looks for devices. What goes wrong is raised as
-    an exception and not hidden. Where TensorFlow was loaded before, no setting is changed. `with_onednn` asks for
-    oneDNN's kernels, which are off on processors without AVX-512. Raises UsageError or MissingError for a
-    KERAS_BACKEND that cannot be used.
+    an exception and not hidden. Where TensorFlow was loaded before, no setting is changed. Raises UsageError or
+    MissingError for a KERAS_BACKEND that cannot be used.
     """
     require_backend()
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-        if with_onednn:
-            os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if sys.stderr is not None:  # where the shell has closed it
         sys.stderr.flush()
     kept = os.dup(2)

@@ -6,14 +6,12 @@ import re
 
 import pytest
 
-import archbuilder
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.analysis import (
     Parallel,
     activation_bytes,
     depth,
     flatten,
-    has_grouped_convolutions,
     shortcut,
     shortcut_kind,
     signature,
@@ -182,13 +180,3 @@ def test_the_rate_of_stochastic_depth_makes_no_difference_and_others_do() -> Non
         graph = graph_of(f"stem: [{layers}]")
         first, second = signature(graph, graph.nodes[1:3]), signature(graph, graph.nodes[3:5])
         assert (first == second) is alike
-
-
-@pytest.mark.parametrize(
-    ("conv", "found"),
-    [("filters: 8", False), ("filters: 8, groups: 8", False), ("filters: 8, groups: 4", True),
-     ("filters: 8, dilation: 2", True), ("filters: 8, groups: 8, stride: [1, 2]", True)],
-)  # fmt: skip
-def test_which_convolutions_are_grouped(conv: str, found: bool) -> None:
-    stem = f"stem=[{{conv: {{filters: 8, kernel: 1}}}}, {{conv: {{kernel: 3, {conv}}}}}]"
-    assert has_grouped_convolutions(archbuilder.expand("he2015/resnet20", [stem])) == found

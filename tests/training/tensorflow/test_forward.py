@@ -20,6 +20,7 @@ from archbuilder.spec.normalisation import Unchanged
 from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.inference import logits_of
+from tests.grouped import require_grouped_gradients
 
 SIZE = (7, 6, 4)
 TOLERANCE = 1e-5
@@ -181,6 +182,8 @@ def test_the_evaluation_of_a_whole_network_is_what_keras_predicts(name: str) -> 
 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name != "dropout"])
 def test_training_is_that_of_keras(name: str) -> None:
+    if name in ("dilation", "groups", "depthwise, strides that differ"):
+        require_grouped_gradients()
     graph = GRAPHS[name]
     ours, keras_own = model_with_random_weights(graph), model_with_random_weights(graph)
     forward = Forward(graph, ours)
