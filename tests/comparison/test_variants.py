@@ -57,7 +57,8 @@ VARIANTS = {
     "no_squeeze": ("squeezed", ["unit=basic"], ["unit-layers"]),
     "growth": ("densely_connected", ["stages.1.growth=16"], ["widths"]),
     "transition": ("densely_connected", ["stages.0.after.3={max_pool: {size: 2, stride: 2}}"], ["stage1"]),
-    "outputs": ("he2015/resnet20", ["outputs=[stage2, stage3]"], ["outputs"]),
+    "outputs": ("he2015/resnet20", ["outputs=[stage2, head]"], ["outputs"]),
+    "outputs_without_head": ("he2015/resnet20", ["outputs=[stage2, stage3]"], ["head", "outputs"]),
 }  # fmt: skip
 
 
