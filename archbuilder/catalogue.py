@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from archbuilder.aliases import Json
-from archbuilder.disk_cache import package_key, read, write
+from archbuilder.disk_cache import Form, kept
 from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import aligned, wrapped
 from archbuilder.graph.analysis import depth
@@ -44,13 +43,8 @@ class Entry:
 def catalogue() -> tuple[Entry, ...]:
     """All bundled specs, in order; what they came to is kept for as long as they and the package stay the same."""
     entries = TypeAdapter(tuple[Entry, ...])
-    key = package_key()
-    if (kept := read(KEPT, key)) is not None:
-        with suppress(ValidationError):
-            return entries.validate_json(kept)
-    made = tuple(_entry(name) for name in bundled())
-    write(KEPT, key, entries.dump_json(made, exclude_none=True))
-    return made
+    form = Form(partial(entries.dump_json, exclude_none=True), entries.validate_json)
+    return kept(KEPT, lambda: tuple(_entry(name) for name in bundled()), form)
 
 
 def _entry(name: str) -> Entry:

@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from archbuilder.atomic_files import replace_file
 from archbuilder.errors import ArchbuilderError
 
 MAX_BYTES = 1_000_000
+Thing = TypeVar("Thing")
 
 
 def folder() -> Path:
@@ -41,18 +45,34 @@ def package_key() -> bytes:
     return digest.hexdigest().encode()
 
 
-def kept(what: str, make: Callable[[], str]) -> str:
-    """A text that follows from the package and `what` alone: as it was kept, or made now.
+@dataclass(frozen=True)
+class Form(Generic[Thing]):
+    """How a thing is kept as bytes; `load` raises ValueError where they are not of this form."""
+
+    dump: Callable[[Thing], bytes]
+    load: Callable[[bytes], Thing]
+
+
+TEXT = Form(str.encode, bytes.decode)
+
+
+def kept(name: str, make: Callable[[], Thing], form: Form[Thing], *, of: str = "") -> Thing:
+    """A thing that follows from the package and `of` alone: as it was kept under this name, or made now."""
+    key = package_key() if not of else sha256(package_key() + of.encode()).hexdigest().encode()
+    if (content := read(name, key)) is not None:
+        with suppress(ValueError):
+            return form.load(content)
+    made = make()
+    write(name, key, form.dump(made))
+    return made
+
+
+def kept_text(of: str, make: Callable[[], str]) -> str:
+    """A text that follows from the package and `of` alone.
 
     There are at most 256 files of such texts, since those whose names begin alike take each other's place.
     """
-    name = sha256(what.encode()).hexdigest()
-    slot, key = f"{name[:2]}.txt", sha256(package_key() + name.encode()).hexdigest().encode()
-    if (found := read(slot, key)) is not None:
-        return found.decode()
-    text = make()
-    write(slot, key, text.encode())
-    return text
+    return kept(f"{sha256(of.encode()).hexdigest()[:2]}.txt", make, TEXT, of=of)
 
 
 def read(name: str, key: bytes) -> bytes | None:

@@ -81,9 +81,9 @@ def test_a_summary_is_the_same_made_kept_and_made_anew(folder: Path, call: Call,
 
 
 def test_a_kept_text_is_not_made_again() -> None:
-    assert disk_cache.kept("this", lambda: "text") == "text"
-    assert disk_cache.kept("this", lambda: pytest.fail("it was kept")) == "text"
-    assert disk_cache.kept("that", lambda: "other") == "other"
+    assert disk_cache.kept_text("this", lambda: "text") == "text"
+    assert disk_cache.kept_text("this", lambda: pytest.fail("it was kept")) == "text"
+    assert disk_cache.kept_text("that", lambda: "other") == "other"
 
 
 @pytest.mark.parametrize("arguments", [("--set", "stages.0.units=1"), ()])

@@ -65,9 +65,9 @@ def command(
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
     is_bundled = not spec.endswith((".yaml", ".yml"))
     if is_bundled and not (output or check or weights or edits):
-        from archbuilder.disk_cache import kept
+        from archbuilder.disk_cache import kept_text
 
-        say(kept(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
+        say(kept_text(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
         return
     graph = _expanded(spec, edits)
     found = _read_weights(weights, graph, as_json)

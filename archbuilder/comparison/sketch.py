@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from archbuilder.disk_cache import package_key, read, write
+from archbuilder.disk_cache import Form, kept
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
@@ -78,10 +77,5 @@ def _without_width(node: Node) -> str:
 def bundled_sketches() -> tuple[Sketch, ...]:
     """Those of all bundled networks, kept for as long as these and the package stay the same."""
     sketches = TypeAdapter(tuple[Sketch, ...])
-    key = package_key()
-    if (kept := read(KEPT, key)) is not None:
-        with suppress(ValidationError):
-            return sketches.validate_json(kept)
-    made = tuple(sketch(replace(expand(load(name)), name=name)) for name in bundled())
-    write(KEPT, key, sketches.dump_json(made))
-    return made
+    form = Form(sketches.dump_json, sketches.validate_json)
+    return kept(KEPT, lambda: tuple(sketch(replace(expand(load(name)), name=name)) for name in bundled()), form)

@@ -14,19 +14,8 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Costs
 from archbuilder.spec import load, load_text
 from tests.conftest import Golden
+from tests.zoo import SMALL
 
-SMALL = """
-archbuilder: 1
-name: small
-input: [8, 8, 1]
-stem: [{conv: {filters: 4, kernel: 3}}, norm, relu]
-unit: basic
-shortcut: projection
-stages:
-  - {units: 2, filters: 4, after: [{max_pool: {size: 2, stride: 2}}]}
-  - {units: 1, filters: 8, stride: 2}
-head: [global_average_pool, {dense: {units: 10}}, softmax]
-"""
 LEVELS: tuple[Level, ...] = ("stage", "unit", "layer")
 
 

@@ -23,21 +23,10 @@ from archbuilder.graph.network import Graph, node
 from archbuilder.graph.ops import Activation, Input
 from archbuilder.spec import load, load_text
 from tests.conftest import Golden
+from tests.zoo import SMALL
 
 LEVELS: tuple[Level, ...] = ("stage", "unit", "layer")
 NETWORKS = ("resnet20_v1", "resnet56_v2", "plain20_v1", "he2015/resnet20")
-SMALL = """
-archbuilder: 1
-name: small
-input: [8, 8, 1]
-stem: [{conv: {filters: 4, kernel: 3}}, norm, relu]
-unit: basic
-shortcut: projection
-stages:
-  - {units: 2, filters: 4, after: [{max_pool: {size: 2, stride: 2}}]}
-  - {units: 1, filters: 8, stride: 2}
-head: [global_average_pool, {dense: {units: 10}}, softmax]
-"""
 TIMES = "\N{MULTIPLICATION SIGN}"
 STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}
 
