@@ -17,35 +17,39 @@ from archbuilder.spec.framing import Resize
 from archbuilder.spec.normalisation import Channels
 
 INPUT: Path = ("input",)
+OUTPUTS: Path = ("outputs",)
 SOURCE: Path = ("training", "data", "source")
 
 
 def _outputs(recipe: Recipe) -> Iterator[Found]:
     if (count := len(recipe.graph.outputs)) > 1:
-        yield Found(("outputs",), f"the network has {count} outputs, and only one can be trained")
+        yield Found(OUTPUTS, f"the network has {count} outputs, and only one can be trained")
 
 
 def _head(recipe: Recipe) -> Iterator[Found]:
-    """The last activation, if nothing behind it computes anything new, is a softmax, and the very last layer."""
-    last = node = recipe.graph[recipe.graph.outputs[-1]]
+    """An activation at the end, dropout and flatten left aside, has to be a softmax, and the very last layer."""
+    if (last := recipe.end) is None:
+        return
+    node = last
     while isinstance(node.op, ops.Flatten | ops.Dropout):
         node = recipe.graph[node.inputs[0]]
-    if not isinstance(node.op, ops.Activation) or (node.op.function == "softmax" and node is last):
+    if not isinstance(node.op, ops.Activation):
         return
-    loss: Path = ("training", "loss")
-    if node.op.function == "softmax":
-        yield Found(last.span, f"'{op_name(last.op)}' follows the softmax, which has to be the last layer")
-    else:
+    if node.op.function != "softmax":
         message = f"the network ends in '{node.op.function}', but cross_entropy is the loss of a softmax"
-        yield Found(node.span, message, (loss,) if recipe.spec.document.get(loss) else ())
+        yield Found(node.span, message, (OUTPUTS,))
+    elif node is not last:
+        yield Found(last.span, f"'{op_name(last.op)}' follows the softmax, which has to be the last layer")
 
 
 def _classes(recipe: Recipe) -> Iterator[Found]:
-    last = recipe.graph[recipe.graph.outputs[-1]]
-    if recipe.data is not None and last.shape != (recipe.data.classes,):
+    last = recipe.end
+    if recipe.data is not None and last is not None and last.shape != (recipe.data.classes,):
         ending = f"the network '{recipe.spec.name}' ends in {show(last.shape)}"
         dense = next((node for node in reversed(recipe.graph.nodes) if isinstance(node.op, ops.Dense)), last)
-        yield Found(dense.span, f"{ending}, but {recipe.data.name} has {recipe.data.classes} classes", (SOURCE,))
+        yield Found(
+            dense.span, f"{ending}, but {recipe.data.name} has {recipe.data.classes} classes", (OUTPUTS, SOURCE)
+        )
 
 
 def _images(recipe: Recipe) -> Iterator[Found]:

@@ -43,5 +43,6 @@ def _span(found: Found, document: Document) -> Span | None:
     def distance(span: Span) -> int:
         return 0 if span.file == "--set" else 1 if own is not None and span.file == own.file else 2
 
-    places = [one if isinstance(one, Span) else document.key_span(one) for one in (found.place, *found.others) if one]
+    others = (one for one in found.others if isinstance(one, Span) or one in document.values)
+    places = [one if isinstance(one, Span) else document.key_span(one) for one in (found.place, *others) if one]
     return min((span for span in places if span is not None), key=distance, default=None)

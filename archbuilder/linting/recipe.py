@@ -8,7 +8,7 @@ from functools import cached_property
 
 from archbuilder.errors import Span, UsageError
 from archbuilder.expansion.expansion import expand
-from archbuilder.graph.network import Graph
+from archbuilder.graph.network import Graph, Node
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
 from archbuilder.spec import learning_rate as rates
@@ -50,6 +50,11 @@ class Recipe:
         """The recipe of a spec before its data is read; raises SpecError for a spec without one."""
         training = require_training(spec)
         return cls(spec, training, expand(spec), known_of(training.data.source))
+
+    @property
+    def end(self) -> Node | None:
+        """The last layer; none where the network has several outputs."""
+        return self.graph[self.graph.outputs[0]] if len(self.graph.outputs) == 1 else None
 
     @property
     def images(self) -> int | None:

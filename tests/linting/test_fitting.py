@@ -41,7 +41,7 @@ CASES = [
     ("input: [32, 32, 3]", "input: [32, 32, 1]", "images-differ", "input"),
     ("shorter_side: 32", "shorter_side: 31", "crop-too-large", "shorter_side"),
     ("shorter_side: 36", "shorter_side: 20", "crop-too-large", "shorter_side"),
-    ("input: [32, 32, 3]", "input: [32, 40, 3]", "crop-too-large", "shorter_side"),
+    ("input: [32, 32, 3]", "input: [36, 32, 3]", "crop-too-large", "shorter_side"),
     ("input: [32, 32, 3]", "input: [32, 32, 1]", "colours-without-channels", "{lighting: 0.1}"),
     ("mean: [0.5, 0.5, 0.5], deviation: [1, 1, 1]", "mean: [0.5], deviation: [1]", "means-differ", "mean"),
     ("filters: 4", "filters: 4, l2: 1e-4", "decays-twice", "weight_decay"),
@@ -56,7 +56,8 @@ EDITS = [
     ("resnet20_v1", "training.weight_decay={coupled: 1e-4}", {"decays-twice"}),
     ("he2015/resnet20", "defaults.conv.l2=1e-4", {"decays-twice"}),
     ("he2015/resnet20", "head=[global_average_pool, {dense: {units: 10}}, sigmoid]", {"head-without-loss"}),
-    ("he2015/resnet20", "outputs=[stage1, stage2]", {"many-outputs", "classes-differ"}),
+    ("he2015/resnet20", "outputs=[stage1, stage2]", {"many-outputs"}),
+    ("he2015/resnet20", "outputs=[stage3]", {"head-without-loss", "classes-differ"}),
     ("quickstart", "training.augment=[colour_jitter, {lighting: 0.1}]", {"colours-without-channels"}),
 ]
 """A bundled spec, an edit of it, and what then does not go together any more."""
