@@ -39,10 +39,12 @@ def command(
     """
     if output is not None and output.suffix.lower() not in FORMATS:
         raise UsageError(f"a picture is named .png, .jpg or .webp, not '{output.name}'")
-    from archbuilder.spec import load, require_training
+    from archbuilder.linting.linting import require_fitting
+    from archbuilder.linting.recipe import Recipe
+    from archbuilder.spec import load
 
     loaded = load(spec, edits)
-    require_training(loaded)
+    require_fitting(Recipe.of(loaded))
     load_tensorflow()
     from archbuilder.training.contact_sheet import draw
     from archbuilder.training.setup import prepare

@@ -90,9 +90,13 @@ def command(
     )  # fmt: skip
     if epochs and any(edit.startswith("training.stop") for edit in edits):
         raise UsageError("--epochs and --set training.stop both say how long the run is: leave one out")
+    from archbuilder.linting.linting import require_fitting
+    from archbuilder.linting.recipe import Recipe
     from archbuilder.spec import load
 
-    loaded = None if spec is None else load(spec, edits)  # before TensorFlow, so that mistakes show at once
+    loaded = None if spec is None else load(spec, edits)
+    if loaded is not None:
+        require_fitting(Recipe.of(loaded))  # before TensorFlow, so that mistakes show at once
     load_tensorflow()
     from archbuilder.training import loop, sweep
     from archbuilder.training.reporting.progress import reporter_for

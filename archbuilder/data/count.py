@@ -7,7 +7,7 @@ from typing import assert_never
 
 from archbuilder.data.sources import folder, npz
 from archbuilder.errors import UsageError
-from archbuilder.spec.data import Cifar10, Cifar100, Digits, ImageFolder, Npz, Source, Tfds, TfRecord, train_images
+from archbuilder.spec.data import Cifar10, Cifar100, Digits, ImageFolder, Npz, Source, Tfds, TfRecord, known_of
 
 
 def count(source: Source, path: Path) -> int:
@@ -22,6 +22,7 @@ def count(source: Source, path: Path) -> int:
             message = f"the images of a {source.kind} data set are counted only as it is read"
             raise UsageError(f"{message}: say with --images how many there are")
         case Digits() | Cifar10() | Cifar100():
-            return train_images(source) or 0
+            known = known_of(source)
+            return known.train_images if known else 0
         case _:
             assert_never(source)

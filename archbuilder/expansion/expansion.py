@@ -43,7 +43,6 @@ def expand(spec: Spec) -> Graph:
         expansion.run()
     except Problem as problem:
         expansion.note(problem)
-    expansion.check_decay()
     if expansion.problems:
         raise spec_error(expansion.problems.values(), spec.document)
     outputs = tuple(expansion.ends[name].name for name in spec.network.outputs) or (expansion.nodes[-1].name,)
@@ -73,18 +72,6 @@ class _Expansion:
         """Keeps a problem for the end; the same one in every unit of a stage is one."""
         found = problem.diagnostic
         self.problems.setdefault((found.code, found.span), found)
-
-    def check_decay(self) -> None:
-        """Weights are pulled to zero either by l2 of their layers or by the recipe, never twice."""
-        training = self.network.training
-        if training is None or training.weight_decay is None:
-            return
-        doubled = next((one for one in self.nodes if any(weight.l2 for weight in one.weights)), None)
-        if doubled is not None:
-            message = f"the recipe decays weights, and l2 of the layers does so too, such as that of {doubled.name}"
-            place = self.spec.place.at("training", "weight_decay")
-            hint = "say it once: l2 in the layers (Keras' meaning), or weight_decay in the recipe (the papers' meaning)"
-            self.note(Problem(Diagnostic("decays-twice", message, place.key_span, hint)))
 
     def run(self) -> None:
         root = Scope("", self.spec.place, self.spec.document, self.work)

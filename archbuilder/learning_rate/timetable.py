@@ -12,7 +12,7 @@ from archbuilder.formatting import printable
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
 from archbuilder.spec import learning_rate as rates
-from archbuilder.spec.data import train_images
+from archbuilder.spec.data import known_of
 from archbuilder.spec.training import Stop, Training
 
 SAMPLES = 400
@@ -74,8 +74,8 @@ def timetable(spec: Spec, images: int | None = None, epochs: int | None = None) 
 
 
 def _left_for_training(training: Training, images: int | None) -> int:
-    known = train_images(training.data.source)
-    total = images or known
+    known = known_of(training.data.source)
+    total = images or (known.train_images if known else None)
     if total is None:
         raise UsageError("how many training images are there? --images N says it, or --data PATH, where they lie")
     return total - training.data.held_out(total)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from archbuilder.errors import UsageError
+from archbuilder.errors import Span, UsageError
 from archbuilder.expansion.expansion import expand
-from archbuilder.graph.network import Graph
+from archbuilder.graph.network import Graph, Node
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.spec import Spec, require_training
 from archbuilder.spec import learning_rate as rates
-from archbuilder.spec.data import train_images
+from archbuilder.spec.data import Known, known_of
 from archbuilder.spec.document import Path, walk
 from archbuilder.spec.training import Training
 
@@ -21,8 +21,10 @@ from archbuilder.spec.training import Training
 class Found:
     """A contradiction: where it stands in the document, and what it is."""
 
-    path: Path
+    place: Path | Span | None
     message: str
+    others: tuple[Path | Span | None, ...] = ()
+    """The places that it contradicts: what is shown is the one that was changed."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +38,28 @@ class Rule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A spec that says how it is trained; raises SpecError for one that does not."""
+    """A spec that says how it is trained, with its network and what is known of its data."""
 
     spec: Spec
+    training: Training
+    graph: Graph
+    data: Known | None
 
-    @cached_property
-    def training(self) -> Training:
-        return require_training(self.spec)
+    @classmethod
+    def of(cls, spec: Spec) -> Recipe:
+        """The recipe of a spec before its data is read; raises SpecError for a spec without one."""
+        training = require_training(spec)
+        return cls(spec, training, expand(spec), known_of(training.data.source))
 
-    @cached_property
-    def graph(self) -> Graph:
-        return expand(self.spec)
+    @property
+    def end(self) -> Node | None:
+        """The last layer; none where the network has several outputs."""
+        return self.graph[self.graph.outputs[0]] if len(self.graph.outputs) == 1 else None
 
-    @cached_property
+    @property
     def images(self) -> int | None:
         """The images of the training set, if that is known; those to be held out are among them."""
-        return train_images(self.training.data.source)
+        return self.data.train_images if self.data else None
 
     @cached_property
     def learned_from(self) -> int | None:

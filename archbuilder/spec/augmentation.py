@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from archbuilder.spec.base import Fraction, Kind
 from archbuilder.spec.framing import Framing, check_sizes
-from archbuilder.spec.short import Short, Weight, checks, misplaced, one_of_short
+from archbuilder.spec.short import Short, Weight, checks, one_of_short
 
 Alpha = Annotated[float, Field(strict=True, gt=0, le=100)]
 
@@ -98,12 +97,3 @@ Mixing = MixUp | CutMix
 Augmentation = Framing | Colours | Geometry | Mixing
 AnyAugmentation = Annotated[Augmentation, *checks(one_of_short(Augmentation, "augmentations"))]
 Augmentations = Annotated[tuple[AnyAugmentation, ...], AfterValidator(check_sizes)]
-
-
-def require_channels(steps: Sequence[Augmentation], channels: int) -> None:
-    """Raises at the first step of a training section that knows no colours of so many channels."""
-    for index, step in enumerate(steps):
-        known = (3,) if isinstance(step, Lighting) else (1, 3)
-        if isinstance(step, Colours) and channels not in known:
-            wanted = " or ".join(map(str, known))
-            raise misplaced(f"'{step.kind}' needs {wanted} channels, but the input has {channels}", "augment", index)

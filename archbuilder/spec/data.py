@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, assert_never
 
 from pydantic import BeforeValidator, Field, StrictInt
@@ -111,13 +112,27 @@ class Data(Model):
         return self.validation.count(total) if isinstance(self.validation, Holdout) else 0
 
 
-def train_images(source: Source) -> int | None:
-    """The training images of a data set, those to be held out among them; none where only the data itself tells."""
+@dataclass(frozen=True)
+class Known:
+    """What is known of a data set."""
+
+    name: str
+    train_images: int
+    """Those to be held out are among them."""
+    classes: int
+    shape: tuple[int, int, int] | None = None
+    """The shape of its images; none where they take that of the input."""
+
+
+def known_of(source: Source) -> Known | None:
+    """What is known of a data set before it is read; none where only the data itself tells."""
     match source:
         case Digits():
-            return 1433
-        case Cifar10() | Cifar100():
-            return 50_000
+            return Known(source.kind, 1433, 10)
+        case Cifar10():
+            return Known(source.kind, 50_000, 10, (32, 32, 3))
+        case Cifar100():
+            return Known(source.kind, 50_000, 100, (32, 32, 3))
         case ImageFolder() | Npz() | TfRecord() | Tfds():
             return None
         case _:

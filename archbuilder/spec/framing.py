@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
@@ -116,14 +115,6 @@ def fixed(steps: tuple[Any, ...]) -> tuple[Any, ...]:
             message = "in testing nothing is random: one number of pixels is expected, not a range"
             raise misplaced(message, index, "resize", "shorter_side")
     return check_sizes(steps)
-
-
-def require_crops(steps: Sequence[object], needed: int, *place: str) -> None:
-    """Raises where a resized image may be smaller than the crop that follows; `place` is that of the steps."""
-    for index, step in enumerate(steps):
-        if isinstance(step, Resize) and step.sides and step.sides[0] < needed:
-            message = f"the crop takes {needed} pixels: the shorter side must come to at least as many"
-            raise misplaced(message, *place, index, "resize", "shorter_side")
 
 
 Testing = Annotated[

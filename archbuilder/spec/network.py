@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_serializer,
@@ -225,8 +224,3 @@ class Network(Model):
             hint = f"such as [{height}, {width}, 3]"
             raise PydanticCustomError("bad-value", "{message}", {"message": message, "hint": hint})
         return value
-
-    @field_validator("training")
-    @classmethod
-    def _training_fits(cls, training: Training | None, info: ValidationInfo) -> Training | None:
-        return training.fit(info.data["input"]) if training and "input" in info.data else training

@@ -6,14 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from archbuilder.spec.augmentation import Augmentations, require_channels
+from archbuilder.spec.augmentation import Augmentations
 from archbuilder.spec.base import Integer, Model, Positive, named, one_of
 from archbuilder.spec.data import Data
-from archbuilder.spec.framing import AnyFraming, CentreCrop, Framing, Resize, TenCrop, Testing, require_crops
+from archbuilder.spec.framing import AnyFraming, CentreCrop, Framing, Resize, TenCrop, Testing
 from archbuilder.spec.learning_rate import Change, LearningRate, Watched
-from archbuilder.spec.normalisation import AnyNormalisation, Channels, PixelMean
+from archbuilder.spec.normalisation import AnyNormalisation, PixelMean
 from archbuilder.spec.optimization import AdamW, Clip, Loss, MovingAverage, Optimizer, WeightDecay
-from archbuilder.spec.short import checks, misplaced, problem
+from archbuilder.spec.short import checks, problem
 
 
 class Stop(Model):
@@ -102,17 +102,6 @@ class Training(Model):
         decoupled = self.weight_decay is not None and self.weight_decay.decoupled is not None
         if isinstance(self.optimizer, AdamW) and not decoupled:
             raise problem("adamw needs `weight_decay: {decoupled: ...}`; without it, it is adam", at="optimizer")
-        return self
-
-    def fit(self, input_shape: tuple[int, int, int]) -> Self:
-        """Raises where crops, colours or fixed channels do not go with the input's height, width and channels."""
-        *sides, channels = input_shape
-        require_crops(self.augment, max(sides), "augment")
-        require_crops(self.testing, max(sides), "testing")
-        require_channels(self.augment, channels)
-        if isinstance(self.normalise, Channels) and len(self.normalise.mean) != channels:
-            message = f"the input has {channels} channels, but means are given for {len(self.normalise.mean)}"
-            raise misplaced(message, "normalise", "channels", "mean")
         return self
 
     @property

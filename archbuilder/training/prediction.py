@@ -12,9 +12,9 @@ from archbuilder.aliases import Array
 from archbuilder.data.decoding import decode, mode_of
 from archbuilder.data.framing import frame
 from archbuilder.errors import MissingError
-from archbuilder.expansion.expansion import expand
 from archbuilder.graph.ops import Shape
-from archbuilder.spec import require_training
+from archbuilder.linting.linting import require_fitting
+from archbuilder.linting.recipe import Recipe
 from archbuilder.spec.framing import AnyFraming
 from archbuilder.training.engine import evaluator_for
 from archbuilder.training.run.folder import Run, Which
@@ -41,7 +41,9 @@ class Prediction:
 
 def predict(run: Run, paths: Sequence[str | Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
     """What a run's network takes images to be, in their order, batch by batch."""
-    graph, steps = expand(run.spec), require_training(run.spec).testing_frame
+    recipe = Recipe.of(run.spec)
+    require_fitting(recipe)
+    graph, steps = recipe.graph, recipe.training.testing_frame
     precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
     evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, at_once)
     for start in range(0, len(paths), evaluator.batch_size):

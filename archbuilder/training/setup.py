@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from archbuilder.aliases import Precision
 from archbuilder.data.dataset import Shape
 from archbuilder.data.load import Dataset, Pictures, load_data, split
-from archbuilder.errors import Diagnostic, SpecError, UsageError
-from archbuilder.expansion.expansion import expand
-from archbuilder.graph import ops
+from archbuilder.errors import UsageError
 from archbuilder.graph.network import Graph
-from archbuilder.graph.ops import show
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
-from archbuilder.spec import Spec, require_training
-from archbuilder.spec.data import Data, ImageFolder, Npz, OnTest, Source, TfRecord
+from archbuilder.linting.linting import require_fitting
+from archbuilder.linting.recipe import Recipe
+from archbuilder.spec import Spec
+from archbuilder.spec.data import Data, ImageFolder, Known, Npz, OnTest, Source, TfRecord
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.feed import Feed
@@ -85,13 +84,16 @@ def prepare(
     frozen: Sequence[str] = (),
     load: Load | None = None,
 ) -> Setup:
-    """Loads the data of a spec and checks that the network fits it; raises SpecError or UsageError where not."""
-    training, graph = require_training(spec), freeze_norms(expand(spec), frozen)
-    require_trainable(graph)
+    """Loads the data of a spec and checks that recipe and network fit it; raises SpecError or UsageError where not."""
+    recipe = Recipe.of(spec)
+    require_fitting(recipe)
+    training, graph = recipe.training, freeze_norms(recipe.graph, frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
     data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed)
-    require_fit(graph, data)
+    require_fitting(replace(recipe, data=Known(data.name, len(data.train), len(data.classes))))
+    if not len(data.test):
+        raise UsageError(f"{data.name} has no test images, from {data.origin}")
     train, validation = split(data.train, training.data.validation, training.seed)
     if isinstance(training.data.validation, OnTest):
         validation = data.test
@@ -101,29 +103,3 @@ def prepare(
 
 def _path_of(source: Source) -> Path | None:
     return Path(source.path) if isinstance(source, ImageFolder | Npz | TfRecord) and source.path else None
-
-
-def require_trainable(graph: Graph) -> None:
-    """Raises SpecError where a network has several outputs, or ends in another activation than softmax.
-
-    It would be trained as the softmax of that. Without an activation at its end, what it computes are logits.
-    """
-    if len(graph.outputs) > 1:
-        raise SpecError([Diagnostic("many-outputs", "only a network with one output can be trained")])
-    last = graph[graph.outputs[0]]
-    if isinstance(last.op, ops.Activation) and last.op.function != "softmax":
-        message = f"the network ends in '{last.op.function}', but cross_entropy is the loss of a softmax"
-        hint = "end in softmax, or in the layer before it: its values are then taken for logits"
-        raise SpecError([Diagnostic("head-without-loss", message, last.span, hint)])
-
-
-def require_fit(graph: Graph, data: Dataset) -> None:
-    """Raises SpecError unless the network takes the images in and gives one value for each class."""
-    shape = graph[graph.outputs[0]].shape
-    if shape != (len(data.classes),):
-        message = f"the network '{graph.name}' ends in {show(shape)}, but {data.name} has {len(data.classes)} classes"
-        raise SpecError(
-            [Diagnostic("classes-differ", message, hint="the last dense layer needs a unit for each class")]
-        )
-    if not len(data.test):
-        raise UsageError(f"{data.name} has no test images, from {data.origin}")

@@ -13,7 +13,9 @@ from pydantic import Field
 
 from archbuilder.aliases import Json
 from archbuilder.errors import MissingError, StoppedError, UsageError
-from archbuilder.spec import Spec, load_text, require_training
+from archbuilder.linting.linting import require_fitting
+from archbuilder.linting.recipe import Recipe
+from archbuilder.spec import Spec, load_text
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.run import records
@@ -126,7 +128,9 @@ def train_seeds(
     """
     reporter = reporter or Reporter()
     require_alone()
-    chosen = _chosen(require_training(spec).seed, seeds)
+    recipe = Recipe.of(spec)
+    require_fitting(recipe)
+    chosen = _chosen(recipe.training.seed, seeds)
     folder = start.out or new_folder(spec.name)
     require_empty(folder)
     if start.epochs is not None:

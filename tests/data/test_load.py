@@ -25,7 +25,7 @@ from archbuilder.data.sources.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLA
 from archbuilder.data.sources.download import DownloadError, download
 from archbuilder.data.sources.unpickle import unpickle
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.spec.data import Data, Digits, Holdout, OnTest, train_images
+from archbuilder.spec.data import Data, Digits, Holdout, Known, OnTest, known_of
 from archbuilder.spec.framing import CentreCrop, Resize
 
 CIFAR_SHAPE = (32, 32, 3)
@@ -450,7 +450,7 @@ def test_photo_is_turned_upright(tmp_path: Path) -> None:
 def test_digits(shape: tuple[int, int, int]) -> None:
     digits = load("digits", None, shape)
     assert (len(digits.train), len(digits.test), digits.classes) == (1433, 364, tuple("0123456789"))
-    assert train_images(Digits()) == len(digits.train)
+    assert known_of(Digits()) == Known("digits", len(digits.train), len(digits.classes))
     assert pixels(digits.train).shape[1:] == shape
     assert (pixels(digits.train).min(), pixels(digits.train).max()) == (0, 255)
     shares = np.bincount(digits.test.labels) / np.bincount(np.concatenate([digits.train.labels, digits.test.labels]))
