@@ -3,8 +3,9 @@
     python benchmarks/summary_time.py [--rounds 7] [--before 'COMMAND'] [--no-keras]
 
 `--before` is the archbuilder of another version, such as `/elsewhere/venv/bin/archbuilder`. The Keras script imports
-Keras, builds the same network with the functional API and calls `model.summary()`. What is compared runs in turn, so
-that a machine whose speed drifts slows both alike; what is quoted is the median of the ratios.
+Keras, builds the same network with the functional API and calls `model.summary()`. "nothing kept" is the same command
+with an empty cache folder, as it is the first time. What is compared runs in turn, so that a machine whose speed drifts
+slows all alike; what is quoted is the median of the ratios.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 KERAS_SCRIPT = """
 import keras
@@ -50,24 +53,29 @@ SUMMARY = ("build", "resnet56_v2", "--summary")
 LIGHT = (("--help",), SUMMARY, ("list",))
 
 
-def seconds(command: list[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+@dataclass(frozen=True)
+class Command:
+    words: list[str]
+    keeps: bool = True  # whether it finds what it kept the time before
+
+    def seconds(self) -> float:
+        with TemporaryDirectory() as empty:
+            environment = os.environ if self.keeps else os.environ | {"XDG_CACHE_HOME": empty}
+            start = time.perf_counter()
+            subprocess.run(
+                self.words, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            return time.perf_counter() - start
 
 
-def in_turn(commands: list[list[str]], rounds: int) -> list[Times]:
+def in_turn(commands: list[Command], rounds: int) -> list[Times]:
     """The times of each command; the first round, which fills the caches, does not count."""
-    times = [[seconds(command) for command in commands] for _ in range(rounds + 1)][1:]
+    times = [[command.seconds() for command in commands] for _ in range(rounds + 1)][1:]
     return [list(column) for column in zip(*times, strict=True)]
 
 
-def show(name: str, values: Times, unit: str = " s") -> None:
-    print(f"{name:32} {statistics.median(values):6.2f}{unit:2}  ({min(values):.2f} to {max(values):.2f})")
-
-
-def show_ratio(name: str, above: Times, below: Times) -> None:
-    show(name, [a / b for a, b in zip(above, below, strict=True)], "")
+def show(name: str, values: Times, unit: str = "") -> None:
+    print(f"{name:32} {statistics.median(values):7.3f}{unit:2}  ({min(values):.3f} to {max(values):.3f})")
 
 
 def main() -> None:
@@ -79,17 +87,19 @@ def main() -> None:
     now, rounds = [sys.executable, "-m", "archbuilder"], options.rounds
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {rounds} rounds in turn")
     for words in LIGHT:
-        programs = [now, *([shlex.split(options.before)] if options.before else [])]
-        times = in_turn([[*program, *words] for program in programs], rounds)
-        show(" ".join(words), times[0])
+        ways = {"now": Command([*now, *words]), "nothing kept": Command([*now, *words], keeps=False)}
         if options.before:
-            show("  before", times[1])
-            show_ratio("  now / before", *times)
-    if not options.no_keras:
-        ours, theirs = in_turn([[*now, *SUMMARY], [sys.executable, "-c", KERAS_SCRIPT]], rounds)
-        show(" ".join(SUMMARY), ours)
-        show("  Keras script", theirs)
-        show_ratio("  Keras script / archbuilder", theirs, ours)
+            ways["before"] = Command([*shlex.split(options.before), *words])
+        if words == SUMMARY and not options.no_keras:
+            ways["Keras script"] = Command([sys.executable, "-c", KERAS_SCRIPT])
+        times = dict(zip(ways, in_turn(list(ways.values()), rounds), strict=True))
+        print(" ".join(words))
+        for name, values in times.items():
+            show(f"  {name}", values, " s")
+        for below in list(times)[2:]:
+            for above in list(times)[:2]:
+                ratios = [a / b for a, b in zip(times[above], times[below], strict=True)]
+                show(f"  {above} / {below}", ratios)
 
 
 if __name__ == "__main__":
