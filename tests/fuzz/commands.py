@@ -28,7 +28,9 @@ _FOREIGN = ("Traceback", "validation error", "Input should be", "pydantic", "[Er
 
 def problem(case: Case) -> str | None:
     """What a case brought to light, if anything; its files lie in the folder that is the current one."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors, newline="") for errors in ("strict", "backslashreplace"))
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8", errors, newline="") for errors in ("strict", "backslashreplace")
+    )
     try:
         with redirect_stdout(out), redirect_stderr(err):
             code = _run(case.command)
@@ -90,7 +92,13 @@ def _check(path: str, _: str) -> None:
 def _source(name: str) -> object:
     from archbuilder.spec import data
 
-    return {"image_folder": data.ImageFolder, "npz": data.Npz, "cifar10": data.Cifar10, "cifar100": data.Cifar100, "tfrecord": data.TfRecord}[name]()
+    return {
+        "image_folder": data.ImageFolder,
+        "npz": data.Npz,
+        "cifar10": data.Cifar10,
+        "cifar100": data.Cifar100,
+        "tfrecord": data.TfRecord,
+    }[name]()
 
 
 def _load(source: str, path: str, shape: str, own: str = "") -> None:
@@ -122,7 +130,13 @@ def _plain(path: str) -> None:
         raise ArchbuilderError(str(error)) from error
 
 
-READERS: dict[str, Callable[..., None]] = {"decode": _decode, "check": _check, "load": _load, "count": _count, "plain": _plain}
+READERS: dict[str, Callable[..., None]] = {
+    "decode": _decode,
+    "check": _check,
+    "load": _load,
+    "count": _count,
+    "plain": _plain,
+}
 
 
 def bound_memory() -> None:

@@ -102,6 +102,8 @@ def _change(tree: Any, path: tuple[Any, ...], random: Random, values: Sequence[A
         case 2 if isinstance(parent, list):
             parent[key:key] = [deepcopy(parent[key]) for _ in range(random.choice((1, 5, 200)))]
         case 3 if isinstance(parent, dict):
-            parent[random.choice(("x", 1, "repeat", "if", "extends", "templates", "parameters", f"{key}s"))] = parent.pop(key)
+            parent[random.choice(("x", 1, "repeat", "if", "extends", "templates", "parameters", f"{key}s"))] = (
+                parent.pop(key)
+            )
         case _:
             parent[key] = deepcopy(random.choice(values))

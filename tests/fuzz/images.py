@@ -19,7 +19,14 @@ SAVED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("PPM", "RGB", {}), ("PPM", "L", {}), ("PPM", "1", {}), ("PPM", "F", {}),
 )  # fmt: skip
 NAMES = ("x.png", "x.JPG", "x", "deep/er/x.webp", "\x1b[31m.png", "é.tif", ".hidden.png", "notes.txt")
-OTHERS = (b"", b"GIF89a", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"P6 999999999 999999999 255\n", b"P1 9 # \n", b"RIFF\xff\xff\xff\xffWEBPVP8X" + b"\xff" * 40)
+OTHERS = (
+    b"",
+    b"GIF89a",
+    b"%!PS-Adobe-3.0 EPSF-3.0\n",
+    b"P6 999999999 999999999 255\n",
+    b"P1 9 # \n",
+    b"RIFF\xff\xff\xff\xffWEBPVP8X" + b"\xff" * 40,
+)
 
 
 @cache
@@ -32,7 +39,9 @@ def corpus() -> tuple[bytes, ...]:
     images = []
     for kind, mode, options in SAVED:
         source = Image.linear_gradient("L").resize((24, 20))
-        image = source.point(lambda value: value * 257, "I").convert("I;16") if mode == "I;16" else _in_mode(source, mode)
+        image = (
+            source.point(lambda value: value * 257, "I").convert("I;16") if mode == "I;16" else _in_mode(source, mode)
+        )
         file = BytesIO()
         image.save(file, kind, **options, **({"exif": exif} if kind in ("JPEG", "PNG", "WEBP") else {}))
         images.append(file.getvalue())
@@ -62,13 +71,28 @@ def one(random: Random) -> Case:
 
 def folder(random: Random) -> Case:
     """A folder of two classes; some of its images are damaged, links, pipes, or called strangely."""
-    files: dict[str, Content] = {f"data/{part}/{name}/0.png": corpus()[0] for part in ("train", "test") for name in "ab"}
+    files: dict[str, Content] = {
+        f"data/{part}/{name}/0.png": corpus()[0] for part in ("train", "test") for name in "ab"
+    }
     for _ in range(random.randrange(4)):
-        content: Content = random.choice((image(random), image(random), Link("/dev/zero"), Link("."), Link("x"), Link("../.."), Fifo()))
-        files[f"data/{random.choice(('train', 'test', 'val'))}/{random.choice(('a', 'b', 'c'))}/{random.choice(NAMES)}"] = content
+        content: Content = random.choice(
+            (image(random), image(random), Link("/dev/zero"), Link("."), Link("x"), Link("../.."), Fifo())
+        )
+        files[
+            f"data/{random.choice(('train', 'test', 'val'))}/{random.choice(('a', 'b', 'c'))}/{random.choice(NAMES)}"
+        ] = content
     if random.random() < 0.1:
         del files["data/train/b/0.png"]
-    return Case(files, ("load", "image_folder", "data", random.choice(("8,8,1", "8,8,3", "30,20,4", "8,8,2")), random.choice(("", "own"))))
+    return Case(
+        files,
+        (
+            "load",
+            "image_folder",
+            "data",
+            random.choice(("8,8,1", "8,8,3", "30,20,4", "8,8,2")),
+            random.choice(("", "own")),
+        ),
+    )
 
 
 IMAGES, FOLDERS = Kind(one), Kind(folder)

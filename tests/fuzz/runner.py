@@ -17,6 +17,7 @@ from tests.conftest import HERE
 from tests.fuzz import runs
 from tests.fuzz.kinds import KINDS
 
+ALL = 10**9
 _BATCH = 60.0
 """Seconds after which a process makes room for a fresh one."""
 _MOST = 20
@@ -43,13 +44,13 @@ class Outcome:
     findings: tuple[Finding, ...]
 
 
-def fuzz(kind: str, first: int, seconds: float) -> Outcome:
-    """Tries cases from a number on."""
-    end, seed, found = time.monotonic() + seconds, first, list[Finding]()
+def fuzz(kind: str, first: int, seconds: float, most: int = ALL) -> Outcome:
+    """Tries cases from a number on, for some time or so many of them."""
+    end, seed, stop, found = time.monotonic() + seconds, first, first + most, list[Finding]()
     with TemporaryDirectory(prefix="fuzz") as scratch:
         environment = _environment(kind, Path(scratch))
-        while (left := end - time.monotonic()) > 0 and len(found) < _MOST:
-            last, some = _batch(kind, seed, min(left, _BATCH), Path(scratch), environment)
+        while (left := end - time.monotonic()) > 0 and seed < stop and len(found) < _MOST:
+            last, some = _batch(kind, range(seed, stop), min(left, _BATCH), Path(scratch), environment)
             seed, found = last + 1, [*found, *some]
     return Outcome(seed - first, tuple(found))
 
@@ -60,17 +61,32 @@ def _environment(kind: str, scratch: Path) -> dict[str, str]:
     if KINDS[kind].needs_keras and runs.WHOLE not in environment:
         folder = scratch / "whole"
         code = "import sys, pathlib; from tests.fuzz.runs import make; make(pathlib.Path(sys.argv[1]))"
-        subprocess.run([sys.executable, "-c", code, folder], check=True, cwd=HERE.parent, env=environment, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-c", code, folder], check=True, cwd=HERE.parent, env=environment, capture_output=True
+        )
         environment[runs.WHOLE] = str(folder)
     return environment
 
 
-def _batch(kind: str, first: int, seconds: float, scratch: Path, environment: dict[str, str]) -> tuple[int, list[Finding]]:
+def _batch(
+    kind: str, cases: range, seconds: float, scratch: Path, environment: dict[str, str]
+) -> tuple[int, list[Finding]]:
     """The last number that was tried, and what was found, the end of the process itself included."""
-    place = scratch / str(first)
+    place = scratch / str(cases.start)
     place.mkdir()
-    command = [sys.executable, "-m", "tests.fuzz.worker", kind, str(first), str(seconds), str(place)]
-    done = subprocess.run(command, cwd=HERE.parent, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz.worker",
+        kind,
+        str(cases.start),
+        str(cases.stop),
+        str(seconds),
+        str(place),
+    ]
+    done = subprocess.run(
+        command, cwd=HERE.parent, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
     notes = list(_notes(place / "journal"))
     if not notes:
         raise AssertionError(f"no case was run: {done.stderr}")

@@ -56,7 +56,11 @@ def run(random: Random) -> Case:
 def _changed(name: str, content: bytes, random: Random) -> bytes:
     if name.endswith("metrics.jsonl") and random.random() < 0.7:
         return _json(content, random) + b"\n" + content
-    return _json(content, random) if name.endswith(JSON) and random.random() < 0.8 else damaged(content, random, tuple(whole().values()))
+    return (
+        _json(content, random)
+        if name.endswith(JSON) and random.random() < 0.8
+        else damaged(content, random, tuple(whole().values()))
+    )
 
 
 def _json(content: bytes, random: Random) -> bytes:

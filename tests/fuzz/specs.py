@@ -38,7 +38,11 @@ EDITS = (
 def corpus() -> tuple[str, ...]:
     """Good specs and bad ones, as text."""
     bad = [path.read_text("utf-8", "replace") for path in sorted((GOLDEN / "errors").glob("*.yaml"))]
-    return (TINY, *(locate(name).read_text("utf-8") for name in bundled()), *(text for text in bad if len(text) < 20_000))
+    return (
+        TINY,
+        *(locate(name).read_text("utf-8") for name in bundled()),
+        *(text for text in bad if len(text) < 20_000),
+    )
 
 
 @cache
@@ -61,7 +65,11 @@ def spec(random: Random) -> Case:
 
 def _as_values(random: Random) -> str:
     """JSON is YAML, but for what numbers are called that are not finite."""
-    text = json.dumps(with_changes(random.choice(trees()), random), ensure_ascii=random.random() < 0.5, indent=random.choice((None, 1)))
+    text = json.dumps(
+        with_changes(random.choice(trees()), random),
+        ensure_ascii=random.random() < 0.5,
+        indent=random.choice((None, 1)),
+    )
     return text.replace("Infinity", ".inf").replace("NaN", ".nan")
 
 
@@ -80,7 +88,11 @@ def _line(random: Random) -> str:
 
 def edit(random: Random) -> Case:
     """One to three edits of a bundled spec."""
-    name = random.choice(bundled()) if random.random() < 0.6 else random.choice(("resnet20_v1", "quickstart", "resnet20_v2"))
+    name = (
+        random.choice(bundled())
+        if random.random() < 0.6
+        else random.choice(("resnet20_v1", "quickstart", "resnet20_v2"))
+    )
     first, *options = random.choice([one for one in COMMANDS if one[0] != "validate"])
     edits = [part for _ in range(random.choice((1, 1, 2, 3))) for part in ("--set", _edit(name, random))]
     return Case({}, (first, name, *options, *edits))
@@ -98,9 +110,25 @@ def _edit(name: str, random: Random) -> str:
 
 def argument(random: Random) -> Case:
     """A path where a spec is expected, or a name that is none; files that are no text."""
-    names = ("x.yaml", "resnet20_v1", "RESNET20", "x\x1b[31m.yaml", "\udce9.yaml", "a" * 300 + ".yaml", "", ".", "..", "/", "-", "é.yaml", "fifo.yaml")
+    names = (
+        "x.yaml",
+        "resnet20_v1",
+        "RESNET20",
+        "x\x1b[31m.yaml",
+        "\udce9.yaml",
+        "a" * 300 + ".yaml",
+        "",
+        ".",
+        "..",
+        "/",
+        "-",
+        "é.yaml",
+        "fifo.yaml",
+    )
     files: dict[str, Content] = {
-        "x.yaml": random.choice((b"", b"\xff\xfe", b"\x00" * 100, TINY.encode("utf-16"), random.randbytes(300), TINY.encode()[:40])),
+        "x.yaml": random.choice(
+            (b"", b"\xff\xfe", b"\x00" * 100, TINY.encode("utf-16"), random.randbytes(300), TINY.encode()[:40])
+        ),
         "fifo.yaml": Fifo(),
     }
     first, *options = random.choice(COMMANDS)

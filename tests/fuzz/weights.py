@@ -26,7 +26,18 @@ SHAPES: dict[str, list[int]] = {
     "fc.weight": [5, 4], "fc.bias": [5],
 }  # fmt: skip
 NAMES = ("conv2d", "batch_normalization", "dense", "vars", "layers", "\x1b[31m", "x" * 300, "depthwise_conv2d")
-WORDS: tuple[Any, ...] = (*NUMBERS, *VALUES, "F32", "BF16", "I8", "F8_E4M3", [2**62, 4], [0] * 70, [2**32, 2**32], {"dtype": "F32", "shape": [], "data_offsets": [0, 4]})
+WORDS: tuple[Any, ...] = (
+    *NUMBERS,
+    *VALUES,
+    "F32",
+    "BF16",
+    "I8",
+    "F8_E4M3",
+    [2**62, 4],
+    [0] * 70,
+    [2**32, 2**32],
+    {"dtype": "F32", "shape": [], "data_offsets": [0, 4]},
+)
 
 
 def _safetensors(random: Random) -> bytes:
@@ -39,7 +50,9 @@ def _safetensors(random: Random) -> bytes:
         at += size
     text = json.dumps(with_changes(header, random, WORDS)).encode()
     if random.random() < 0.3:
-        text = damaged(text, random, (b"1e999", b'"__metadata__": 3', b"[" * 10_000, b'{"a":' * 10_000, b"\xff", b'"\\ud800"'))
+        text = damaged(
+            text, random, (b"1e999", b'"__metadata__": 3', b"[" * 10_000, b'{"a":' * 10_000, b"\xff", b'"\\ud800"')
+        )
     length = len(text) if random.random() < 0.9 else random.choice(NUMBERS)
     return length.to_bytes(8, "little") + text + bytes(random.choice((at, at, at, 0, at - 1, at + 99)))
 
@@ -82,13 +95,24 @@ def _built(random: Random) -> bytes:
                     groups.append(group.create_group(name))
                 case 2:
                     shape = tuple(random.choice((0, 1, 4, 2**10, 2**20)) for _ in range(random.randrange(5)))
-                    group.create_dataset(name, shape, random.choice(("f2", "f4", "f8", "i8", "S9", "c8", "?")), chunks=True if 0 not in shape and shape else None)
+                    group.create_dataset(
+                        name,
+                        shape,
+                        random.choice(("f2", "f4", "f8", "i8", "S9", "c8", "?")),
+                        chunks=True if 0 not in shape and shape else None,
+                    )
                 case 3:
-                    group[name] = random.choice((h5py.SoftLink("/layers"), h5py.SoftLink(name), h5py.ExternalLink("/etc/passwd", "/"), root))
+                    group[name] = random.choice(
+                        (h5py.SoftLink("/layers"), h5py.SoftLink(name), h5py.ExternalLink("/etc/passwd", "/"), root)
+                    )
                 case 4:
-                    group.create_dataset(name, data=np.array(random.choice((1.0, [1.0] * 4, [[1.0] * 5] * 4, [np.nan]))))
+                    group.create_dataset(
+                        name, data=np.array(random.choice((1.0, [1.0] * 4, [[1.0] * 5] * 4, [np.nan])))
+                    )
                 case 5:
-                    group.attrs[random.choice(("layer_names", "weight_names", "name", "layer_names0", "dtype"))] = random.choice(("conv2d", ["conv2d"], 3, b"\xff", [1.5], h5py.Empty("f4"), "bfloat16"))
+                    group.attrs[random.choice(("layer_names", "weight_names", "name", "layer_names0", "dtype"))] = (
+                        random.choice(("conv2d", ["conv2d"], 3, b"\xff", [1.5], h5py.Empty("f4"), "bfloat16"))
+                    )
                 case _:
                     group.create_dataset(name, data=h5py.Empty("f4"))
     return file.getvalue()
@@ -101,7 +125,11 @@ def _hdf5(random: Random) -> bytes:
 
 
 def _keras(random: Random) -> bytes:
-    members = {"model.weights.h5": _hdf5(random) if random.random() < 0.4 else hdf5(0), "config.json": b"{}", "metadata.json": b"{}"}
+    members = {
+        "model.weights.h5": _hdf5(random) if random.random() < 0.4 else hdf5(0),
+        "config.json": b"{}",
+        "metadata.json": b"{}",
+    }
     content = archive(members, random)
     return damaged(content, random) if random.random() < 0.6 else content
 
@@ -119,7 +147,9 @@ def _torch(random: Random) -> bytes:
 
 
 def safetensors(random: Random) -> Case:
-    return _case("x.safetensors", _safetensors(random) if random.random() < 0.8 else damaged(_safetensors(random), random))
+    return _case(
+        "x.safetensors", _safetensors(random) if random.random() < 0.8 else damaged(_safetensors(random), random)
+    )
 
 
 def keras_file(random: Random) -> Case:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import gc
 import json
 import os
 import shutil
@@ -20,19 +19,21 @@ WITH_KERAS = 60
 """Seconds for commands of TensorFlow, which compile."""
 
 
-def work(kind: Kind, name: str, first: int, seconds: float, scratch: Path) -> None:
-    """Runs cases from a number on until the time is up; notes each before it is run, and what came of it."""
-    end, seed = time.monotonic() + seconds, first
+def work(name: str, cases: range, seconds: float, scratch: Path) -> None:
+    """Runs the cases of some numbers until the time is up; notes each before it is run, and what came of it."""
+    kind, end = KINDS[name], time.monotonic() + seconds
     _warm_up(kind)
     bound_memory()
-    with (scratch / "journal").open("a", encoding="utf-8") as journal, (scratch / "log").open("w+", encoding="utf-8") as log:
-        while time.monotonic() < end:
+    with (
+        (scratch / "journal").open("a", encoding="utf-8") as journal,
+        (scratch / "log").open("w+", encoding="utf-8") as log,
+    ):
+        for seed in cases:
+            if time.monotonic() > end:
+                break
             _note(journal, seed=seed)
             if found := attempt(kind, name, seed, scratch / "case", log):
                 _note(journal, seed=seed, problem=found)
-            seed += 1
-            if seed % 100 == 0:
-                gc.collect()
 
 
 def attempt(kind: Kind, name: str, seed: int, folder: Path, log: TextIO) -> str | None:
@@ -67,10 +68,10 @@ def _warm_up(kind: Kind) -> None:
 
 
 def main() -> None:
-    name, first, seconds, scratch = sys.argv[1:]
+    name, first, last, seconds, scratch = sys.argv[1:]
     os.environ["KERAS_HOME"] = str(Path(scratch) / "keras")
     os.environ["XDG_CACHE_HOME"] = str(Path(scratch) / "cache")
-    work(KINDS[name], name, int(first), float(seconds), Path(scratch))
+    work(name, range(int(first), int(last)), float(seconds), Path(scratch))
 
 
 if __name__ == "__main__":
