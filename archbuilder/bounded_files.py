@@ -44,7 +44,7 @@ def regular_file(path: Path, *, follow_links: bool = True) -> BinaryIO:
 
 
 class _Measured(BufferedReader):
-    """A file that is never asked for more than it has: room is made for whatever is asked for, such as 4 GiB of a PNG."""
+    """A file that is never asked for more than it has: room is made for all that is asked for, be it 4 GiB of a PNG."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _CHUNK:

@@ -9,8 +9,8 @@ from typing import Any
 
 from archbuilder.errors import SpecError
 from archbuilder.spec import bundled
-from archbuilder.spec.loading import locate
 from archbuilder.spec.document import parse
+from archbuilder.spec.loading import locate
 from tests.conftest import GOLDEN, TINY
 from tests.fuzz.case import Case, Content, Fifo, Kind
 from tests.fuzz.damage import VALUES, paths_in, with_changes
