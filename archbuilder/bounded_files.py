@@ -40,7 +40,16 @@ class BadFileError(Exception):
 def regular_file(path: Path, *, follow_links: bool = True) -> BinaryIO:
     """Opens an ordinary file; a FIFO or a device, which might never answer, is refused without waiting for it."""
     descriptor = open_ordinary(path, os.O_RDONLY, follow_links=follow_links)
-    return os.fdopen(descriptor, "rb")
+    return _Measured(FileIO(descriptor))
+
+
+class _Measured(BufferedReader):
+    """A file that is never asked for more than it has: room is made for all that is asked for, be it 4 GiB of a PNG."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _CHUNK:
+            size = min(size, max(0, path_size(self) - self.tell()))
+        return super().read(size)
 
 
 def open_ordinary(path: Path, flags: int, *, follow_links: bool) -> int:

@@ -50,6 +50,17 @@ def test_a_file_is_read_up_to_a_limit(tmp_path: Path) -> None:
         bounded_bytes(tmp_path / "x", 0)
 
 
+def test_no_more_room_is_made_than_a_file_has(tmp_path: Path) -> None:
+    """A chunk of a PNG, say, declares up to 4 GiB, and its reader asks for them at once."""
+    (tmp_path / "x").write_bytes(b"xyz")
+    with regular_file(tmp_path / "x") as file:
+        file.seek(1)
+        assert file.read(2**62) == b"yz"
+        assert file.read(2**62) == b""
+        file.seek(9)
+        assert file.read(2**62) == b""
+
+
 def packed(path: Path, content: bytes, method: int = zipfile.ZIP_DEFLATED, name: str = "a.npy") -> Path:
     with zipfile.ZipFile(path, "w", method) as archive:
         archive.writestr(name, content)

@@ -26,9 +26,12 @@ def command(spec: str, resolved: bool, edits: tuple[str, ...]) -> None:
       archbuilder show resnet20_v1 --resolved --set shortcut=projection
     """
     from archbuilder.spec import load
-    from archbuilder.spec.loading import locate
+    from archbuilder.spec.document import parse
+    from archbuilder.spec.loading import locate, text_of
 
     if resolved or edits:
         say_as_it_is(load(spec, edits).dump())
     else:
-        say_as_it_is(locate(spec).read_text(encoding="utf-8"))
+        text = text_of(locate(spec))
+        parse(text, spec)  # which refuses what is no YAML, such as characters that a terminal would act on
+        say_as_it_is(text)

@@ -163,16 +163,21 @@ def _bundled_path(name: str) -> Path | None:
     return _bundle() / f"{name}.yaml" if name in bundled() else None
 
 
-def _parsed(path: Path) -> Document:
+def text_of(path: Path) -> str:
+    """The text of a spec's file; raises SpecError where it is not UTF-8, MissingError where it cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(4 * bounds.CHARACTERS + 1)
-        return parse(content.decode("utf-8-sig"), str(path))
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise SpecError([Diagnostic("bad-character", f"{path}, line {line}: this is not UTF-8 text")]) from None
     except OSError as error:
         raise MissingError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _parsed(path: Path) -> Document:
+    return parse(text_of(path), str(path))
 
 
 _parsed_once = cache(_parsed)

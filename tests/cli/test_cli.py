@@ -77,6 +77,15 @@ def test_show_resolved_can_be_built(call: Call, tmp_path: Path) -> None:
     assert "1,663,338" in call("build", "mine.yaml", cwd=tmp_path).out
 
 
+@pytest.mark.parametrize("content", [b"name: \xff\n", b'name: "\x1b[31m"\n', b"# \0\n", b"name: \xc2\x9b\n"])
+def test_show_prints_nothing_that_is_no_text(content: bytes, call: Call, tmp_path: Path) -> None:
+    """A terminal would act on some of it."""
+    (tmp_path / "mine.yaml").write_bytes(content)
+    done = call("show", "mine.yaml", cwd=tmp_path)
+    assert (done.code, done.out) == (3, "")
+    assert "error[bad-character]" in done.err
+
+
 def test_every_command_has_help_with_an_example(call: Call) -> None:
     from archbuilder.cli import COMMANDS
 
