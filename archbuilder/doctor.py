@@ -115,7 +115,7 @@ def _precision() -> str:
 
 def _memory() -> str:
     amount = hardware.memory()
-    return f"{amount / 2**30:.1f} GiB" if amount else ""
+    return hardware.gib(amount) if amount else ""
 
 
 def _graphviz() -> str:

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from archbuilder.errors import ArchbuilderError
+
 INSTRUCTIONS = {
     "avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 bf16", "amx_bf16": "AMX bf16", "asimd": "NEON",
     "bf16": "bf16",
@@ -40,6 +42,18 @@ def memory() -> int | None:
         return None
     limit = _text("/sys/fs/cgroup/memory.max").strip()
     return min(total, int(limit)) if limit.isdigit() else total
+
+
+def require_memory(needed: int, what: str) -> None:
+    """Raises ArchbuilderError where something needs more bytes than the machine has."""
+    there = memory()
+    if there is not None and needed > there:
+        raise ArchbuilderError(f"{what} {gib(needed)} of memory, and there are {gib(there)}")
+
+
+def gib(amount: int) -> str:
+    """An amount of memory as text."""
+    return f"{amount / 2**30:,.1f} GiB"
 
 
 def nvidia_cards() -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from archbuilder.machine.backend import backend
 from archbuilder.training.environment import take_memory_as_needed
 from archbuilder.training.evaluator import BATCH_SIZE, Evaluator
 from archbuilder.training.learner import Learner
+from archbuilder.training.memory import Need, images_at_once
 from archbuilder.training.setup import Setup
 from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.tensorflow.forward import Forward
@@ -20,7 +21,8 @@ from archbuilder.training.tensorflow.learner import TensorFlowLearner
 
 
 def learner_for(setup: Setup, normaliser: Normaliser, distribution: Distribution) -> Learner:
-    """Raises UsageError for several devices on JAX."""
+    """Raises UsageError for several devices on JAX, ArchbuilderError where the memory does not suffice."""
+    Need.of(setup, distribution.replicas).require()
     if backend() == "tensorflow":
         return TensorFlowLearner.of(setup, normaliser, distribution)
     if distribution.replicas > 1:
@@ -31,9 +33,10 @@ def learner_for(setup: Setup, normaliser: Normaliser, distribution: Distribution
 
 
 def evaluator_for(
-    graph: Graph, model: keras.Model, precision: Precision, normaliser: Normaliser, batch_size: int = BATCH_SIZE
+    graph: Graph, model: keras.Model, precision: Precision, normaliser: Normaliser, most: int = BATCH_SIZE
 ) -> Evaluator:
-    """Evaluates a network in the precision of its training."""
+    """Evaluates a network in the precision of its training, at most so many images at once."""
+    batch_size = images_at_once(graph, most)
     if backend() == "tensorflow":
         return Evaluator(logits_of(Forward(graph, model, precision), normaliser), batch_size)
     take_memory_as_needed()

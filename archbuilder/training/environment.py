@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Literal
 
 import tensorflow as tf
 
 from archbuilder.aliases import Precision
-from archbuilder.errors import ArchbuilderError, UsageError
+from archbuilder.errors import UsageError
 from archbuilder.machine.backend import backend
 from archbuilder.machine.hardware import processor
 
@@ -50,21 +48,12 @@ def take_memory_as_needed() -> None:
         return
 
 
-@contextmanager
-def memory_for(batch_size: int) -> Iterator[None]:
-    """Raises ArchbuilderError with what to try where the memory, or the kernels, of the device do not suffice."""
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        smaller = f"try a new run with --set training.batch_size={batch_size // 2}" if batch_size > 1 else "it is 1"
-        raise ArchbuilderError(f"out of memory at batch size {batch_size}: {smaller}") from error
-    except tf.errors.InvalidArgumentError as error:
-        if "not supported on CPU" not in str(error):
-            raise
-        raise ArchbuilderError(
-            "on this processor, TensorFlow has no gradients of dilated convolutions and of groups unless oneDNN is on: "
-            "set TF_ENABLE_ONEDNN_OPTS=1 in the environment"
-        ) from error
+def computes_on_gpu() -> bool:
+    if backend() == "jax":
+        import jax
+
+        return any(one.platform == "gpu" for one in jax.devices())
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:

@@ -15,7 +15,8 @@ from archbuilder.linting.linting import require_fitting
 from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.training.engine import learner_for
-from archbuilder.training.environment import memory_for, take_memory_as_needed
+from archbuilder.training.environment import take_memory_as_needed
+from archbuilder.training.memory import Need
 from archbuilder.training.reporting.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run.checkpoint import Checkpoint
 from archbuilder.training.run.folder import ReadOnlyRun, Run, require_empty
@@ -59,7 +60,7 @@ def train(
     found = None if start.weights is None else transfer(start.weights, setup.graph)
     normaliser = setup.feed.fit_normaliser()
     facts = {**setup.facts(), "replicas": distribution.replicas, "weights": found.facts() if found else None}
-    with distribution.together(), memory_for(setup.training.batch_size):
+    with distribution.together(), Need.of(setup, distribution.replicas).told():
         learner = learner_for(setup, normaliser, distribution)
         run = _create(distribution, spec, start.out, facts, normaliser)
         require_same_data(run, setup)  # other processes have the data from elsewhere
@@ -112,10 +113,10 @@ def resume(
         setup = prepare(run.spec, data or run.data_path, environment["precision"], environment.get("frozen", ()))
         _tell_of_setup(setup, reporter)
         require_same_data(run, setup)
-        with memory_for(setup.training.batch_size):
+        with Need.of(setup, distribution.replicas).told():
             trainer = Trainer(setup, learner_for(setup, run.normaliser, distribution), run, reporter)
             trainer.restore()
-        return _finish(trainer)
+            return _finish(trainer)
 
 
 def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
@@ -162,7 +163,7 @@ def _finish(trainer: Trainer) -> Run:
         reporter.open(_opening(trainer))
         if trainer.position.iteration < trainer.setup.iterations:
             reporter.note(COMPILING)
-        with trainer.stop, memory_for(trainer.setup.training.batch_size):
+        with trainer.stop:
             trainer.train()
             result = trainer.result()
             trainer.run.finish(result)

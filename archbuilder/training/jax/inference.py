@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from archbuilder.aliases import Array, Tensor
-from archbuilder.training.evaluator import BATCH_SIZE, LogitsOf
+from archbuilder.training.evaluator import LogitsOf
 from archbuilder.training.jax.forward import JaxNetwork, values
 
 
-def logits_of(network: JaxNetwork, normalise: Callable[[Tensor], Tensor], batch_size: int = BATCH_SIZE) -> LogitsOf:
+def logits_of(network: JaxNetwork, normalise: Callable[[Tensor], Tensor], batch_size: int) -> LogitsOf:
     """What an evaluator of this batch size asks for."""
     compiled = jax.jit(lambda trained, others, images: network.logits(trained, others, images)[0])
 

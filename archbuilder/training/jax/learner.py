@@ -20,6 +20,7 @@ from archbuilder.training.jax.inference import logits_of
 from archbuilder.training.jax.optimizers import make_optimizer
 from archbuilder.training.jax.step import JaxInput, JaxStep
 from archbuilder.training.learner import Learner
+from archbuilder.training.memory import images_at_once
 from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.step_settings import StepSettings
@@ -50,7 +51,9 @@ class JaxLearner(Learner):
         average = training.moving_average
         averages = JaxAverages(network, average.decay) if average else None
         step = JaxStep(network, optimizer, batches, StepSettings.of(training), averages)
-        return cls(model, step, Evaluator(logits_of(network, normaliser)), setup.feed, distribution)
+        at_once = images_at_once(setup.graph)
+        evaluator = Evaluator(logits_of(network, normaliser, at_once), at_once)
+        return cls(model, step, evaluator, setup.feed, distribution)
 
     def arrays(self) -> dict[str, Array]:
         averages = self.step.averages.averages if self.step.averages else ()

@@ -15,6 +15,7 @@ from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.feed import Feed
 from archbuilder.training.freezing import freeze
 from archbuilder.training.learner import Learner
+from archbuilder.training.memory import images_at_once
 from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.step_settings import StepSettings
@@ -57,7 +58,7 @@ class TensorFlowLearner(Learner):
         step = TrainingStep(
             forward, optimizer, setup.feed.training_images(normaliser), settings, averages, distribution
         )
-        evaluator = Evaluator(logits_of(forward, normaliser, distribution))
+        evaluator = Evaluator(logits_of(forward, normaliser, distribution), images_at_once(setup.graph))
         return cls(model, step, evaluator, setup.feed, distribution)
 
     def arrays(self) -> dict[str, Array]:

@@ -1,0 +1,114 @@
+"""Whether the memory of the device holds a network while it is trained or evaluated; what is counted is the least."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import assert_never
+
+import tensorflow as tf
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.graph.memory import largest_layer, values_at_once, values_for_gradients
+from archbuilder.graph.network import Graph
+from archbuilder.machine import hardware
+from archbuilder.spec.optimization import Adam, Optimizer, Sgd
+from archbuilder.training.environment import computes_on_gpu
+from archbuilder.training.evaluator import BATCH_SIZE
+from archbuilder.training.setup import Setup
+
+
+@dataclass(frozen=True)
+class Need:
+    """The bytes that a training takes: for its weights, and for each image that passes through the network at once."""
+
+    weights: int
+    image: int
+    batch_size: int
+    passes: int
+    """One after the other or side by side: into so many is a batch split."""
+
+    @classmethod
+    def of(cls, setup: Setup, replicas: int = 1) -> Need:
+        graph, training = setup.graph, setup.training
+        copies = 1 + _slots(training.optimizer) + bool(training.moving_average)
+        width = 4 if setup.precision == "float32" else 2
+        values = values_at_once(graph) if setup.frozen else values_for_gradients(graph)
+        weights = 4 * (graph.parameters if setup.frozen else copies * graph.parameters + largest_layer(graph))
+        batch_size = min(training.batch_size, len(setup.train))
+        return cls(weights, width * values, batch_size, training.accumulate * replicas)
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.image * -(-self.batch_size // self.passes)
+
+    def require(self) -> None:
+        """Raises ArchbuilderError where the device has less memory than that."""
+        there = device_memory()
+        if there is None or self.total <= there:
+            return
+        fits = (there - self.weights) // self.image * self.passes
+        hint = f": try --set training.batch_size={_power_of_two(fits)}" if fits > 0 else ", whatever the batch size is"
+        what = f"training at batch size {self.batch_size} needs at least {hardware.gib(self.total)} of memory"
+        raise ArchbuilderError(f"{what}, and there are {hardware.gib(there)}{hint}")
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Raises ArchbuilderError with what to try where the memory, or the kernels, of the device do not suffice."""
+        try:
+            yield
+        except tf.errors.ResourceExhaustedError as error:
+            raise ArchbuilderError(f"out of memory at batch size {self.batch_size}: {self._way_out}") from error
+        except tf.errors.InvalidArgumentError as error:
+            if "not supported on CPU" not in str(error):
+                raise
+            raise ArchbuilderError(
+                "on this processor, TensorFlow has no gradients of dilated convolutions and of groups unless oneDNN is "
+                "on: set TF_ENABLE_ONEDNN_OPTS=1 in the environment"
+            ) from error
+
+    @property
+    def _way_out(self) -> str:
+        if self.batch_size == 1:
+            return "it is 1"
+        if self.weights > self.image * self.batch_size:
+            return "most of it is for the weights, whatever the batch size is"
+        return f"try a new run with --set training.batch_size={self.batch_size // 2}"
+
+
+def images_at_once(graph: Graph, most: int = BATCH_SIZE) -> int:
+    """How many images are evaluated at once: so many that half of the memory holds what the largest layer needs.
+
+    Raises ArchbuilderError where all of it does not hold one.
+    """
+    there, image = device_memory(), 4 * values_at_once(graph)
+    if there is None or image * most <= there // 2:
+        return most
+    if image > there:
+        needed = f"'{graph.name}' needs at least {hardware.gib(image)} of memory for one image"
+        raise ArchbuilderError(f"{needed}, and there are {hardware.gib(there)}")
+    return min(most, _power_of_two(max(1, there // 2 // image)))
+
+
+def device_memory() -> int | None:
+    """The memory of the graphics cards that compute, or that of the machine where none does; None where unknown."""
+    if computes_on_gpu():
+        return sum(amount for _, amount in hardware.nvidia_cards()) * 2**20 or None
+    return hardware.memory()
+
+
+def _slots(optimizer: Optimizer) -> int:
+    """How many values the optimizer keeps for each weight."""
+    match optimizer:
+        case Sgd():
+            return 1
+        case Adam():
+            return 2
+        case _:
+            assert_never(optimizer)
+
+
+def _power_of_two(number: int) -> int:
+    """The largest that is not above a number."""
+    return 1 << (number.bit_length() - 1)

@@ -1,0 +1,77 @@
+"""What needs more memory than there is is refused before it is built; what fits is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archbuilder.expansion.expansion import expand
+from archbuilder.spec import load, load_text
+from archbuilder.training.memory import Need, images_at_once
+from archbuilder.training.setup import prepare
+from tests.conftest import TINY, Call
+
+GIB = 2**30
+GROUPED = "stem=[{conv: {filters: 1000000, kernel: 1}}, {conv: {filters: 1000000, kernel: 1, groups: 1000000}}]"
+LARGE_HEAD = (
+    "head=[global_average_pool, {dense: {units: 1000000}}, {dense: {units: 2000}}, {dense: {units: 10}}, softmax]"
+)
+
+
+@pytest.fixture(autouse=True)
+def eight_gib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archbuilder.machine.hardware.memory", lambda: 8 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("edits", "way_out"),
+    [
+        ((GROUPED,), ": try --set training.batch_size=8"),
+        ((GROUPED, "training.accumulate=4"), ": try --set training.batch_size=32"),
+        ((GROUPED, "training.precision=mixed_bfloat16"), ": try --set training.batch_size=16"),
+        ((LARGE_HEAD,), ", whatever the batch size is"),
+    ],
+)
+def test_a_training_is_refused_with_a_batch_size_only_where_one_helps(
+    edits: tuple[str, ...], way_out: str, call: Call, tiny: Path, tmp_path: Path
+) -> None:
+    done = call("train", tiny, "--out", tmp_path / "run", *(part for edit in edits for part in ("--set", edit)))
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith("error: training at batch size ")
+    assert done.err.endswith(f" of memory, and there are 8.0 GiB{way_out}\n")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("edits", [(LARGE_HEAD,), (LARGE_HEAD, "stages=[]")])
+def test_a_model_is_refused_whose_weights_are_too_large(edits: tuple[str, ...], call: Call, tiny: Path) -> None:
+    done = call("build", tiny, "--check", *(part for edit in edits for part in ("--set", edit)))
+    assert done.code == 1
+    assert done.err.startswith("error: to make the weights of 'small/tiny' takes ")
+
+
+def test_images_are_evaluated_as_many_at_once_as_fit() -> None:
+    small = expand(load_text(TINY, "tiny.yaml"))
+    assert images_at_once(small) == 256
+    large = expand(load("torchvision/resnet50", ["input=[2048, 2048, 3]"]))
+    assert images_at_once(large) == 4
+    with pytest.raises(
+        Exception, match=r"'torchvision/resnet50' needs at least 48\.0 GiB of memory for one image, and there are"
+    ):
+        images_at_once(expand(load("torchvision/resnet50", ["input=[16384, 16384, 3]"])))
+
+
+def test_a_batch_is_no_larger_than_the_images_are_many() -> None:
+    need = Need.of(prepare(load_text(TINY, "tiny.yaml", ["training.batch_size=1000000"]), None))
+    assert need.batch_size == 1_290
+    need.require()
+
+
+def test_momentum_and_averages_take_memory_too() -> None:
+    def weights(*edits: str) -> int:
+        return Need.of(prepare(load_text(TINY, "tiny.yaml", edits), None)).weights
+
+    parameters = expand(load_text(TINY, "tiny.yaml")).parameters
+    adam = ("training.optimizer=adam", "training.weight_decay=null")
+    assert weights(*adam) - weights() == 4 * parameters
+    assert weights("training.moving_average={decay: 0.9}") - weights() == 4 * parameters
