@@ -7,11 +7,13 @@ from urllib.parse import quote
 
 from graphviz import Digraph
 
+from archbuilder import bounds
 from archbuilder.aliases import Level
 from archbuilder.diagram.content import content
 from archbuilder.diagram.flow import Kind
 from archbuilder.diagram.layout import PAD, Drawing, Edge, Frame, PlacedBox, Point, layout
 from archbuilder.diagram.text import FONT, NORMAL, SMALL, box_label, heading, small_label
+from archbuilder.errors import UsageError
 from archbuilder.graph.network import Graph
 
 COLOURS: dict[Kind, tuple[str, str]] = {
@@ -32,8 +34,17 @@ ROUND = 7.0
 
 
 def diagram(graph: Graph, level: Level = "stage") -> Digraph:
-    """The diagram of a network: its stages with equal units folded, all its units, or all its layers."""
-    return _digraph(graph.name, layout(content(graph, level)))
+    """The diagram of a network: its stages with equal units folded, all its units, or all its layers.
+
+    Raises UsageError where it has more boxes than anybody looks at.
+    """
+    drawing = layout(content(graph, level))
+    if (arrows := len(drawing.edges)) > bounds.ARROWS:
+        way_out = "; fewer with --level stage" if level != "stage" else ""
+        raise UsageError(
+            f"the picture has {arrows:,} arrows, and {bounds.ARROWS:,} are the most that are drawn{way_out}"
+        )
+    return _digraph(graph.name, drawing)
 
 
 def _digraph(name: str, drawing: Drawing) -> Digraph:

@@ -133,6 +133,8 @@ class _Builder:
         self.frame = Frame()
         self.bounds = (0.0, 0.0)
         self.edges: list[Edge] = []
+        self.sizes: dict[int, Size] = {}
+        """Those of elements, by their identity: each is asked for at every depth of what lies around it."""
 
     # How much room things take.
 
@@ -145,6 +147,11 @@ class _Builder:
         return Size(max(size.left for size in sizes), max(size.right for size in sizes), height)
 
     def _size(self, element: Box | Fork | Panel) -> Size:
+        if (known := self.sizes.get(id(element))) is None:
+            known = self.sizes[id(element)] = self._measured(element)
+        return known
+
+    def _measured(self, element: Box | Fork | Panel) -> Size:
         match element:
             case Box():
                 width, height = self._box_size(element)

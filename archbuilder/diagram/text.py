@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from html import escape as escape_html
 
 from archbuilder.diagram.flow import Box, Line, Words
@@ -17,6 +18,7 @@ NARROW = frozenset(" .,:;'!|()[]/ijltfrI·")
 WIDE = frozenset("mwMW%@+=\N{MULTIPLICATION SIGN}")
 
 
+@lru_cache(10_000)
 def text_width(text: str, size: float = NORMAL, bold: bool = False) -> float:
     """The width of a text in points, estimated on the wide side: fonts differ from machine to machine."""
     ems = sum(0.36 if letter in NARROW else 0.88 if letter in WIDE else 0.63 for letter in text)

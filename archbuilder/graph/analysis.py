@@ -99,7 +99,7 @@ def series(nodes: Sequence[Node]) -> Series:
         if node.name in done:
             continue
         if isinstance(node.op, Merge):
-            fork, paths = _paths(nodes[:index], node)
+            fork, paths = _paths(nodes, index)
             done.update(inner.name for path in paths for inner in path)
             elements.append(Parallel(node, fork, tuple(map(series, paths))))
         else:
@@ -107,25 +107,26 @@ def series(nodes: Sequence[Node]) -> Series:
     return tuple(reversed(elements))
 
 
-def _paths(before: Sequence[Node], merge: Node) -> tuple[str, list[list[Node]]]:
-    """The fork of a merge, and the nodes of each of its paths.
+def _paths(nodes: Sequence[Node], index: int) -> tuple[str, list[list[Node]]]:
+    """The fork of the merge at an index, and the nodes of each of its paths.
 
     Walks back from the merge along all paths at once, the latest node first: the fork is the node at which nothing
     else is left to visit.
     """
+    merge = nodes[index]
     owners: dict[str, int] = {}
-    for index, name in enumerate(merge.inputs):
-        owners.setdefault(name, index)
+    for path, name in enumerate(merge.inputs):
+        owners.setdefault(name, path)
     paths: list[list[Node]] = [[] for _ in merge.inputs]
-    for node in reversed(before):
+    for node in map(nodes.__getitem__, range(index - 1, -1, -1)):
         if len(owners) == 1:
             break
         if node.name in owners:
-            index = owners.pop(node.name)
-            paths[index].insert(0, node)
+            path = owners.pop(node.name)
+            paths[path].append(node)
             for name in node.inputs:
-                owners.setdefault(name, index)
-    return next(iter(owners)), paths
+                owners.setdefault(name, path)
+    return next(iter(owners)), [path[::-1] for path in paths]
 
 
 def flatten(elements: Series) -> Iterator[Node]:

@@ -22,7 +22,7 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph, node
 from archbuilder.graph.ops import Activation, Input
 from archbuilder.spec import load, load_text
-from tests.conftest import Golden
+from tests.conftest import Call, Golden
 from tests.zoo import SMALL
 
 LEVELS: tuple[Level, ...] = ("stage", "unit", "layer")
@@ -233,6 +233,29 @@ def test_a_tall_network_has_a_column_for_each_stage() -> None:
 
 
 # The files.
+
+
+def test_merges_within_merges_do_not_take_twice_as_long_each() -> None:
+    """A layout that measured each path anew at every depth would never end."""
+    units = "".join(f"    u{i}: {{layers: [{{add: {{a: [u{i + 1}], b: []}}}}]}}\n" for i in range(28))
+    graph = expand(
+        load_text(
+            f"archbuilder: 1\nname: deep\ninput: [8, 8, 1]\nstages: []\nstem: [u0]\nhead: [relu]\n"
+            f"templates:\n  units:\n{units}    u28: {{layers: [relu]}}\n",
+            "deep.yaml",
+        )
+    )
+    assert len(layout(content(graph, "layer")).edges) == 28 * 2 + 2
+
+
+def test_what_nobody_could_look_at_is_refused(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "x.svg"
+    done = call("draw", "resnet20_v1", "--set", "stages.0.units=1300", "--level", "layer", "-o", path)
+    assert done.code == 2
+    assert done.err == (
+        "error: the picture has 10,457 arrows, and 10,000 are the most that are drawn; fewer with --level stage\n"
+    )
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("extension", STARTS)
