@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickletools
 from io import BytesIO
+from typing import Any
 
 from archbuilder.bounded_files import BadFileError
 
 MAX_OPCODES = 2_000_000
-_REMEMBERS = ("PUT", "BINPUT", "LONG_BINPUT")
+_PUTS = ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")
+_GETS = ("GET", "BINGET", "LONG_BINGET")
 _TEXTS = ("SHORT_BINUNICODE", "BINUNICODE", "UNICODE", "BINUNICODE8")
 
 
@@ -18,23 +20,49 @@ def names_in(content: BytesIO) -> frozenset[str]:
     Raises BadFileError where it is damaged, is longer than any that is read here, remembers things under numbers beyond
     their count (the C reader makes room for all numbers below), or puts names together that cannot be told beforehand.
     """
-    names, texts = set[str](), list[str]()
+    look = _Look()
     try:
         for count, (code, argument, _) in enumerate(pickletools.genops(content), 1):
             if count > MAX_OPCODES:
                 raise BadFileError(f"its pickle has more than {MAX_OPCODES:,} instructions")
-            match code.name:
-                case "GLOBAL" | "INST":
-                    names.add(str(argument))
-                case "STACK_GLOBAL":
-                    names.add(" ".join(texts[-2:]))
-                case name if name in _TEXTS:
-                    texts = [*texts[-1:], str(argument)]
-                case name if name in _REMEMBERS:
-                    if int(argument or 0) > count:
-                        raise BadFileError("its pickle remembers things under numbers that are far too high")
+            look.at(count, code.name, argument)
     except BadFileError:
         raise
     except Exception as error:  # whatever a broken pickle makes the reader of opcodes raise
         raise BadFileError("its pickle is damaged") from error
-    return frozenset(names)
+    return frozenset(look.names)
+
+
+class _Look:
+    """What has been asked for so far; the texts on top of the stack, as far as they are known; what is remembered."""
+
+    def __init__(self) -> None:
+        self.names = set[str]()
+        self.texts: list[str] = []
+        self.memo: dict[int, str | None] = {}
+
+    def at(self, count: int, code: str, argument: Any) -> None:
+        if code == "FRAME":
+            return
+        if code in _TEXTS:
+            self.texts = [*self.texts[-1:], str(argument)]
+        elif code in _PUTS:
+            self._remember(len(self.memo) if code == "MEMOIZE" else int(argument), count)
+        elif code in _GETS and (text := self.memo.get(int(argument))) is not None:
+            self.texts = [*self.texts[-1:], text]
+        else:
+            self._ask(code, argument)
+            self.texts = []
+
+    def _remember(self, number: int, count: int) -> None:
+        if number > count:
+            raise BadFileError("its pickle remembers things under numbers that are far too high")
+        self.memo[number] = self.texts[-1] if self.texts else None
+
+    def _ask(self, code: str, argument: Any) -> None:
+        if code in ("GLOBAL", "INST"):
+            self.names.add(str(argument))
+        if code == "STACK_GLOBAL":
+            if len(self.texts) < 2:
+                raise BadFileError("its pickle puts names together that cannot be told beforehand")
+            self.names.add(" ".join(self.texts))

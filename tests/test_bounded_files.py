@@ -182,6 +182,28 @@ def test_the_names_in_a_pickle_are_told_without_reading_it(protocol: int) -> Non
     assert content.read() == b"rest"
 
 
+def text(word: str) -> bytes:
+    return b"\x8c" + bytes([len(word)]) + word.encode()
+
+
+REMEMBERED = text("posix") + b"q\x00" + text("system") + b"\x94"  # as the first and the second thing
+HARMLESS = text("collections") + text("OrderedDict")
+
+
+@pytest.mark.parametrize("asked", [b"h\x00h\x01", b"j\x00\x00\x00\x00h\x01", b"g0\ng1\n"])
+def test_names_that_a_pickle_remembers_are_told(asked: bytes) -> None:
+    """Those that stand last in the file need not be those that it asks for."""
+    content = b"\x80\x04" + REMEMBERED + HARMLESS + asked + b"\x93."
+    assert names_in(BytesIO(content)) == {"posix system"}
+
+
+@pytest.mark.parametrize("between", [b"0", b"00", b"2", b"(1", b"h\x02", b"N", b"Nq\x00h\x00"])
+def test_names_that_cannot_be_told_are_refused(between: bytes) -> None:
+    content = b"\x80\x04" + REMEMBERED + b"]q\x02" + HARMLESS + between + b"\x93."
+    with pytest.raises(BadFileError, match="puts names together"):
+        names_in(BytesIO(content))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

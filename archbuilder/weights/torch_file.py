@@ -14,6 +14,7 @@ from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, open_archive, path_size, regular_file
 from archbuilder.bounded_pickles import names_in
 from archbuilder.errors import ArchbuilderError, MissingError
+from archbuilder.formatting import printable
 from archbuilder.weights.torch_layout import layers
 from archbuilder.weights.weight_file import RATIO, Budget, WeightFile
 
@@ -81,7 +82,7 @@ def _require_plain(path: Path) -> int:
 def _require_plain_pickle(content: BytesIO) -> None:
     for name in sorted(names_in(content)):
         if name not in _PLAIN and not _OF_TORCH.fullmatch(name):
-            raise BadFileError(f"it asks for {name.replace(' ', '.')}")
+            raise BadFileError(f"it asks for {printable(name.replace(' ', '.')[:100])}")
 
 
 def _torch(path: Path) -> Any:

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints
 
+WRITERS = {"checkpoint.py", "atomic_files.py", "shutil.py", "zipfile.py", "zipfile", "_npyio_impl.py"}  # a package since Python 3.13
 folder, again, keep, every = Path(sys.argv[1]), *map(int, sys.argv[2:])
 
 def save(checkpoints, iteration):
@@ -38,7 +39,7 @@ def killed_at(number):
     left = number
     def trace(frame, event, _):
         nonlocal left
-        if Path(frame.f_code.co_filename).name not in ("checkpoint.py", "atomic_files.py", "shutil.py", "zipfile.py", "_npyio_impl.py"):
+        if not {*Path(frame.f_code.co_filename).parts} & WRITERS:
             return None
         if event == "line":
             left -= 1
