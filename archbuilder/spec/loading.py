@@ -95,6 +95,11 @@ def load_text(text: str, name: str = "<text>", edits: Edits = ()) -> Spec:
     return _checked(_edited(_extended(parse(text, name), None, (name,)), edits))
 
 
+def edit(spec: Spec, edits: Edits) -> Spec:
+    """A loaded spec after further edits; its other parts keep their places."""
+    return _checked(_edited(spec.document, edits))
+
+
 def read(spec: str | Path) -> Document:
     """The document of a spec with everything it extends, unchecked."""
     path = locate(spec)

@@ -11,9 +11,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import counted
 from archbuilder.graph.words import left_out
 from archbuilder.learning_rate.schedules import spans_the_run
-from archbuilder.linting.linting import require_fitting
-from archbuilder.linting.recipe import Recipe
-from archbuilder.spec import Spec, load_text, require_training
+from archbuilder.spec import Spec, edit, require_training
 from archbuilder.training.engine import learner_for
 from archbuilder.training.environment import take_memory_as_needed
 from archbuilder.training.memory import Need
@@ -121,13 +119,12 @@ def resume(
 
 def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
     """The spec with another stop rule; says what this does to the learning rate."""
-    require_fitting(Recipe.of(spec))  # while its places are those of the user's file
     rate = require_training(spec).learning_rate
     effect = "is scaled to this length" if spans_the_run(rate) else "stays that of the spec"
     reporter.note(
         f"{counted(epochs, 'epoch')} instead of the spec's own length; its learning rate ({rate.kind}) {effect}"
     )
-    return load_text(spec.dump(), spec.name, [f"training.stop={{epochs: {epochs}}}"])
+    return edit(spec, f"training.stop={{epochs: {epochs}}}")
 
 
 def _tell_of_setup(setup: Setup, reporter: Reporter) -> None:

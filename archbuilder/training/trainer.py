@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from archbuilder.aliases import Json
+from archbuilder.data.dataset import Labels
 from archbuilder.errors import DivergedError
 from archbuilder.formatting import counted, percent
 from archbuilder.learning_rate.plateau import Patience, State
@@ -207,11 +208,9 @@ class Trainer:
 
     def _warn_of_guessing(self) -> None:
         """Says so where no epoch so far was better than the class that is seen most often."""
-        labels = self.setup.validation.labels
-        guessed = np.bincount(labels).max() / len(labels)
-        noise = 2 * (guessed * (1 - guessed) / len(labels)) ** 0.5
         best = max(line["validation_accuracy"] for line in self.run.metrics())
-        if best <= guessed + noise:
+        guessed, limit = guesses(self.setup.validation.labels)
+        if best < limit:
             self.reporter.note(
                 f"after {GUESSING_EPOCHS} epochs the validation accuracy, {percent(best)} at best, is that of a guess "
                 f"({percent(guessed)}). A learning rate ten times smaller or larger may help; `archbuilder augment` "
@@ -251,3 +250,12 @@ class Trainer:
     def _last_checkpoint(self) -> str:
         paths = self.checkpoints.paths()
         return f"The last checkpoint is {paths[-1]}" if paths else "There is no checkpoint yet"
+
+
+def guesses(labels: Labels) -> tuple[float, float]:
+    """The share of the class that is seen most often, and the accuracy below which images were only guessed.
+
+    That is two deviations above the share; of few images these would include all, so that half of the rest is the most.
+    """
+    share = float(np.bincount(labels).max() / len(labels))
+    return share, share + min(2 * (share * (1 - share) / len(labels)) ** 0.5, (1 - share) / 2)

@@ -13,6 +13,7 @@ from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
+from archbuilder.training.trainer import guesses
 from tests.training.runs import Notes
 
 
@@ -22,6 +23,21 @@ def test_a_run_that_only_guesses_is_told_so(tiny: Path, tmp_path: Path) -> None:
     loop.train(load(tiny, edits), Start(out=tmp_path / "run"), reporter=notes)
     [told] = [said for said in notes.said if "is that of a guess" in said]
     assert "learning rate" in told
+
+
+@pytest.mark.parametrize(
+    ("labels", "accuracy", "is_guessed"),
+    [
+        ([0] * 18 + [1] * 2, 0.9, True), ([0] * 18 + [1] * 2, 1.0, False), ([0] * 50 + [1] * 50, 0.58, True),
+        ([0] * 50 + [1] * 50, 0.62, False), ([*range(10)] * 10, 0.15, True), ([*range(10)] * 10, 0.17, False),
+        ([0] * 5, 1.0, False), ([0, 1], 1.0, False), ([0, 1], 0.5, True),
+    ],
+)  # fmt: skip
+def test_what_is_no_better_than_the_largest_class_is_a_guess(
+    labels: list[int], accuracy: float, is_guessed: bool
+) -> None:
+    _, limit = guesses(np.array(labels, np.int32))
+    assert (accuracy < limit) == is_guessed
 
 
 @pytest.mark.parametrize("function", ["sigmoid", "relu", "tanh"])
@@ -34,6 +50,18 @@ def test_an_activation_without_a_loss_is_refused_at_its_line(tmp_path: Path, fun
     [diagnostic] = refused.value.diagnostics
     assert (diagnostic.code, diagnostic.span.line if diagnostic.span else None) == ("head-without-loss", 7)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_only_the_data_tells_is_shown_in_the_users_file(tiny: Path, tmp_path: Path) -> None:
+    """Also where `--epochs` makes another spec of it."""
+    data, spec, labels = tmp_path / "three.npz", tmp_path / "mine.yaml", np.arange(12) % 3
+    spec.write_text(tiny.read_text("utf-8").replace("digits", "npz"), "utf-8")
+    np.savez(data, x_train=np.zeros((12, 8, 8), np.uint8), y_train=labels, x_test=np.zeros((12, 8, 8), np.uint8),
+             y_test=labels)  # fmt: skip
+    with pytest.raises(SpecError) as refused:
+        loop.train(load(spec), Start(out=tmp_path / "run", data=data, epochs=1))
+    [diagnostic] = refused.value.diagnostics
+    assert (diagnostic.code, diagnostic.span and diagnostic.span.file) == ("classes-differ", str(spec))
 
 
 def test_a_head_of_logits_trains(tiny: Path, tmp_path: Path) -> None:
