@@ -60,7 +60,7 @@ def test_damaged_values(name: str, data: st.DataObject) -> None:
         for part in path[:-1]:
             parent = parent[part]
         if data.draw(st.booleans()):
-            parent[path[-1]] = data.draw(VALUES)
+            parent[path[-1]] = deepcopy(data.draw(VALUES))  # which a later change may be within
         else:
             del parent[path[-1]]
     try_it(dump(tree))
