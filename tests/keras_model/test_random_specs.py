@@ -63,7 +63,7 @@ def graph_of(data: Any) -> Graph | None:
         return None
 
 
-@settings(RELAXED, max_examples=100)
+@settings(RELAXED, max_examples=50)
 @given(SPECS)
 def test_the_graph_is_sound(data: Any) -> None:
     graph = graph_of(data)

@@ -26,7 +26,7 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from([
     None, True, 0, -1, 2**40, 1.5, float("inf"), "", "text", "$channels", "${", "${1//0}", "${filters}", [], {}, [[]],
     {"conv": {}}, {"basic": None}, "basic", "none", {"if": 1}, [1, 2], {"a": "b", "c": "d"}, {1: 2},
 ])  # fmt: skip
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def try_it(text: str) -> None:
