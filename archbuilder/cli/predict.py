@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archbuilder.cli.evaluate import weights_option
-from archbuilder.cli.options import json_option, print_json
+from archbuilder.cli.options import json_option, print_json, print_notes
 from archbuilder.cli.printing import say
 from archbuilder.errors import MissingError
 from archbuilder.machine.loading import load_tensorflow
@@ -39,6 +39,7 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
       archbuilder predict runs/first *.jpg --top 1 --json
     """
     load_tensorflow()
+    from archbuilder.data.reading import notes_of_depth
     from archbuilder.formatting import percent
     from archbuilder.training.prediction import predict
     from archbuilder.training.run.folder import Run
@@ -51,6 +52,8 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
             shares = ", ".join(f"{one.name} {percent(one.probability)}" for one in prediction.classes)
             if shares:
                 say(f"{prediction.image}: {shares}")
+    deep = sum((prediction.bits or 0) > 8 for prediction in predictions)
+    print_notes(notes_of_depth(deep, len(predictions)))
     problems = [prediction.problem for prediction in predictions if prediction.problem]
     if problems:
         raise MissingError("\n".join(problems))

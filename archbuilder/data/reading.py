@@ -40,10 +40,15 @@ class Tally:
             raise MissingError("".join([heading, *named, more, hint]))
 
     def notes(self) -> list[str]:
-        if not self.deep:
-            return []
-        part = f"{self.deep:,} of {counted(self.images, 'image')}"
-        return [f"{part} have 16 bits a channel, which are divided by 257: white is 65,535, whatever the image holds"]
+        return notes_of_depth(self.deep, self.images)
+
+
+def notes_of_depth(deep: int, images: int) -> list[str]:
+    """A note where some of the images have 16 bits a channel."""
+    if not deep:
+        return []
+    part = f"{deep:,} of {counted(images, 'image')}"
+    return [f"{part} have 16 bits a channel, which are divided by 257: white is 65,535, whatever the image holds"]
 
 
 def read_all(read: Callable[[Item], int], items: Iterable[Item]) -> Tally:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from archbuilder.aliases import Array
-from archbuilder.data.decoding import decode, mode_of
+from archbuilder.data.decoding import decode_with_bits, mode_of
 from archbuilder.data.framing import frame
 from archbuilder.errors import MissingError
 from archbuilder.graph.ops import Shape
@@ -37,6 +37,8 @@ class Prediction:
     image: str
     classes: tuple[ClassProbability, ...] = ()
     problem: str | None = None
+    bits: int | None = None
+    """The bits of each channel as they are stored."""
 
 
 def predict(run: Run, paths: Sequence[str | Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
@@ -48,25 +50,35 @@ def predict(run: Run, paths: Sequence[str | Path], top: int = 3, weights: Which 
     evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, at_once)
     for start in range(0, len(paths), evaluator.batch_size):
         batch = [_read(Path(path), graph.input.shape, steps) for path in paths[start : start + evaluator.batch_size]]
-        readable = [pixels for _, pixels, _ in batch if pixels is not None]
+        readable = [one.pixels for one in batch if one.pixels is not None]
         probabilities = iter(evaluator.probabilities(np.stack(readable)) if readable else ())
-        for path, pixels, problem in batch:
-            classes = () if pixels is None else _likeliest(next(probabilities), run.classes, top)
-            yield Prediction(str(path), classes, problem)
+        for one in batch:
+            classes = () if one.pixels is None else _likeliest(next(probabilities), run.classes, top)
+            yield Prediction(str(one.path), classes, one.problem, one.bits)
 
 
-def _read(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Path, Array | None, str | None]:
-    """An image with its pixels, or with the reason why there are none."""
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """An image with its pixels `(H, W, C)` or `(crops, H, W, C)`, or with the reason why there are none."""
+
+    path: Path
+    pixels: Array | None = None
+    bits: int | None = None
+    problem: str | None = None
+
+
+def _read(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> _Read:
     try:
-        return path, framed(path, shape, steps), None
+        return _Read(path, *framed(path, shape, steps))
     except MissingError as error:
-        return path, None, str(error)
+        return _Read(path, problem=str(error))
 
 
-def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> Array:
-    """Any image as pixels `(H, W, C)` or `(crops, H, W, C)`, in grey or colour as the network has it."""
+def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Array, int]:
+    """Any image as pixels, in grey or colour as the network has it, and the bits of each channel as they are stored."""
     height, width, channels = shape
-    return frame(decode(path, mode_of((height, width, channels))), steps, (height, width))
+    image, bits = decode_with_bits(path, mode_of((height, width, channels)))
+    return frame(image, steps, (height, width)), bits
 
 
 def _likeliest(probabilities: Array, classes: tuple[str, ...], top: int) -> tuple[ClassProbability, ...]:

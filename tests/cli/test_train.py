@@ -244,6 +244,16 @@ def test_an_image_that_cannot_be_read(call: Call, trained: Run, tmp_path: Path) 
         assert message in err
 
 
+def test_images_of_16_bits_are_told(call: Call, trained: Run, pictures: Sequence[Path], tmp_path: Path) -> None:
+    Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1_000).save(tmp_path / "deep.png")
+    code, out, err = call("predict", trained.folder, pictures[0], tmp_path / "deep.png")
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert err == (
+        "note: 1 of 2 images have 16 bits a channel, which are divided by 257: white is 65,535, whatever the image "
+        "holds\n"
+    )
+
+
 def test_the_images_that_can_be_read_are_classified(
     call: Call, trained: Run, pictures: Sequence[Path], tmp_path: Path
 ) -> None:

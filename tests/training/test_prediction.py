@@ -28,7 +28,8 @@ def test_an_image_is_the_same_in_training_testing_and_prediction(name: str, chan
         (tmp_path / part / "x").mkdir(parents=True)
         KINDS[name].save(tmp_path / part / "x" / name)
     found = load_data(Data.model_validate({"source": "image_folder"}), (5, 4, channels), tmp_path)
-    pixels = framed(tmp_path / "test" / "x" / name, (5, 4, channels), [Resize()])
+    pixels, bits = framed(tmp_path / "test" / "x" / name, (5, 4, channels), [Resize()])
+    assert bits == (16 if name == "deep.png" else 8)
     for images in (found.train, found.test):
         assert isinstance(images, Images)
         np.testing.assert_array_equal(images.pixels[0], pixels)
