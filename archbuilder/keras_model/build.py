@@ -16,7 +16,7 @@ from keras import layers
 
 from archbuilder.aliases import Tensor
 from archbuilder.graph import ops
-from archbuilder.graph.memory import largest_layer
+from archbuilder.graph.memory import largest_layer, values_at_once
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.machine.hardware import require_memory
@@ -25,9 +25,10 @@ from archbuilder.machine.hardware import require_memory
 def build_model(graph: Graph, seed: int | None = None) -> keras.Model:
     """The Keras model of a graph; with a seed, each layer's initial weights depend on the seed and its path alone.
 
-    Raises ArchbuilderError where the machine has less memory than the weights take.
+    Raises ArchbuilderError where the machine has less memory than the weights take, or a single image on its way.
     """
     require_memory(4 * (graph.parameters + largest_layer(graph)), f"to make the weights of '{graph.name}' takes")
+    require_memory(4 * values_at_once(graph), f"one image on its way through '{graph.name}' takes")
     tensors: dict[str, Tensor] = {}
     places = {node.name: place for place, node in enumerate(graph.nodes)}
     with _recursion_for(len(graph.nodes)):

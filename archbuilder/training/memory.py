@@ -78,16 +78,10 @@ class Need:
 
 
 def images_at_once(graph: Graph, most: int = BATCH_SIZE) -> int:
-    """How many images are evaluated at once: so many that half of the memory holds what the largest layer needs.
-
-    Raises ArchbuilderError where all of it does not hold one.
-    """
+    """How many images are evaluated at once: so many that half of the memory holds what the largest layer needs."""
     there, image = device_memory(), 4 * values_at_once(graph)
     if there is None or image * most <= there // 2:
         return most
-    if image > there:
-        needed = f"'{graph.name}' needs at least {hardware.gib(image)} of memory for one image"
-        raise ArchbuilderError(f"{needed}, and there are {hardware.gib(there)}")
     return min(most, _power_of_two(max(1, there // 2 // image)))
 
 
