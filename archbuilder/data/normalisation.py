@@ -13,6 +13,7 @@ import numpy.typing as npt
 from archbuilder.aliases import Array, Tensor
 from archbuilder.bounded_arrays import open_arrays
 from archbuilder.data.dataset import Pixels
+from archbuilder.graph.ops import show
 from archbuilder.spec import normalisation
 
 Floats = npt.NDArray[np.float32]
@@ -48,15 +49,21 @@ class Normaliser:
         with open_arrays(path, follow_links=False) as archive:
             return cls(archive.read("offset"), archive.read("scale"))
 
-    def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether it can be laid over images (H, W, C), and gives finite numbers."""
-        return all(_broadcasts(one, shape) for one in (self.offset, self.scale)) and bool((self.scale != 0).all())
+    def problem(self, shape: tuple[int, ...]) -> str | None:
+        """Why it cannot be laid over images (H, W, C); nothing where it can."""
+        for name, values in (("offset", self.offset), ("scale", self.scale)):
+            if values.dtype != np.float32:
+                return f"its {name} is not in float32"
+            if not (np.isfinite(values).all() and (name == "offset" or values.all())):
+                return f"its {name} holds numbers that no {name} has"
+            if not _broadcasts(values.shape, shape):
+                return f"its {name} is not made for images of {show(shape)}"
+        return None
 
 
-def _broadcasts(values: Floats, shape: tuple[int, ...]) -> bool:
-    sides = values.shape[::-1]
-    fits = len(sides) <= len(shape) and all(side in (1, whole) for side, whole in zip(sides, shape[::-1], strict=False))
-    return fits and values.dtype == np.float32 and bool(np.isfinite(values).all())
+def _broadcasts(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    pairs = zip(own[::-1], shape[::-1], strict=False)
+    return len(own) <= len(shape) and all(side in (1, whole) for side, whole in pairs)
 
 
 def fit(how: normalisation.Normalisation, batches: Iterable[Pixels]) -> Normaliser:

@@ -128,13 +128,17 @@ def test_any_value_of_any_file(name: str, values: list[Any], run: Path, tmp_path
 
 
 def fifo(path: Path) -> None:
-    path.unlink()
+    path.unlink(missing_ok=True)
     os.mkfifo(path)
 
 
 def directory(path: Path) -> None:
-    path.unlink()
+    path.unlink(missing_ok=True)
     path.mkdir()
+
+
+def untrained(path: Path) -> None:
+    path.write_text(path.read_text().partition("training:")[0])
 
 
 EDITS: dict[str, tuple[str, Callable[[Path], object], str]] = {
@@ -143,9 +147,10 @@ EDITS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "spec that is empty": ("spec.yaml", lambda path: path.write_text(""), ""),
     "spec without end": ("spec.yaml", lambda path: path.write_bytes(b"#" * 5_000_000), "larger than"),
     "normaliser of another shape": ("normaliser.npz", lambda path: normaliser(path, np.ones((3, 3, 3), np.float32)), "8x8x1"),
-    "normaliser of text": ("normaliser.npz", lambda path: normaliser(path, np.array(["a"])), "8x8x1"),
+    "normaliser of text": ("normaliser.npz", lambda path: normaliser(path, np.array(["a"])), "not in float32"),
+    "normaliser of NaN": ("normaliser.npz", lambda path: normaliser(path, np.full(1, np.nan, np.float32)), "no offset has"),
     "normaliser of objects": ("normaliser.npz", lambda path: normaliser(path, np.array([{}])), "objects"),
-    "normaliser of nothing": ("normaliser.npz", lambda path: normaliser(path, np.zeros(1, np.float32)), "8x8x1"),
+    "normaliser of nothing": ("normaliser.npz", lambda path: normaliser(path, np.zeros(1, np.float32)), "no scale has"),
     "normaliser that is none": ("normaliser.npz", lambda path: path.write_bytes(b"PK and more"), "no zip archive"),
     "normaliser without a key": ("normaliser.npz", lambda path: np.savez(path, a=np.ones(1)), "offset"),
     "normaliser that is gone": ("normaliser.npz", Path.unlink, "not there"),
@@ -153,7 +158,14 @@ EDITS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "weights of another network": ("best.weights.h5", lambda path: weights(path, 3), "does not fit|cannot be read"),
     "weights that declare much": ("best.weights.h5", lambda path: weights(path, 30_000), "next to nothing"),
     "weights that are none": ("best.weights.h5", lambda path: path.write_bytes(b"\x89HDF\r\n"), "damaged"),
-    "weights that are a FIFO": ("best.weights.h5", fifo, "no best|damaged"),
+    "weights that are a FIFO": ("best.weights.h5", fifo, "is damaged"),
+    "weights that are a folder": ("best.weights.h5", directory, "is damaged"),
+    "weights that nothing tells of": ("weights.json", Path.unlink, "weights.json does not tell of it"),
+    "a spec that is a FIFO": ("spec.yaml", fifo, "no ordinary file"),
+    "a spec that is a folder": ("spec.yaml", directory, "folder"),
+    "a spec without training": ("spec.yaml", untrained, "spec.yaml cannot be read: it does not say how"),
+    "a result that is a FIFO": ("result.json", fifo, "result.json cannot be read: it is no ordinary file"),
+    "a result that is a folder": ("result.json", directory, "result.json cannot be read"),
     "classes that are too few": ("environment.json", lambda path: environment(path, ["a"]), "1 classes"),
     "metrics without iteration": ("metrics.jsonl", lambda path: path.write_text('{"epoch": 1}\n'), "line 1.*iteration is missing"),
     "metrics that are no JSON": ("metrics.jsonl", lambda path: path.write_text("[" * 9999 + "\n"), "line 1.*no JSON"),

@@ -91,7 +91,7 @@ class Run:
         for path in (folder / name for name in _FILES):
             if path.is_symlink():
                 raise link_in_run(path)
-        if not (folder / SPEC).is_file():
+        if not (folder / SPEC).exists():
             raise MissingError(f"{folder} is not the folder of a run: there is no {SPEC} in it")
         return cls(folder)
 
@@ -104,7 +104,10 @@ class Run:
             raise records.unreadable(path, error) from error
         except UnicodeDecodeError:
             raise records.unreadable(path, "it is not UTF-8 text") from None
-        return specs.load_text(text, str(path))
+        spec = specs.load_text(text, str(path))
+        if spec.training is None:
+            raise records.unreadable(path, "it does not say how the network is trained")
+        return spec
 
     @cached_property
     def began_with(self) -> Spec:
@@ -142,15 +145,15 @@ class Run:
             found = Normaliser.load(path)
         except BadFileError as error:
             raise records.unreadable(path, error) from error
-        if not found.fits(self.graph.input.shape):
-            raise records.unreadable(path, f"it is not made for images of {show(self.graph.input.shape)}")
+        if problem := found.problem(self.graph.input.shape):
+            raise records.unreadable(path, problem)
         return found
 
     @property
     def result(self) -> Json | None:
         """What the run came to on the test set, once it is finished."""
         path = self.folder / RESULT
-        return records.read(path, records.Result).to_json() if path.is_file() else None
+        return records.read(path, records.Result).to_json() if path.exists() else None
 
     def finish(self, result: Json) -> None:
         write_json(self.folder / RESULT, result)
@@ -221,13 +224,15 @@ class Run:
     def weights(self) -> Json:
         """What is known of the weights that were saved, by `best` and `final`."""
         path = self.folder / WEIGHTS
-        return records.read(path, records.Weights).to_json() if path.is_file() else {}
+        return records.read(path, records.Weights).to_json() if path.exists() else {}
 
     def load_weights(self, which: Which, model: keras.Model) -> None:
         """Raises MissingError where the file is not there, not the one that was written, or of another network."""
         path = self._weights_path(which)
-        if which not in self.weights() or not path.is_file():
+        if not path.exists():
             raise MissingError(f"there is no {path.name} in {self.folder} yet")
+        if which not in self.weights():
+            raise MissingError(f"{path} cannot be trusted: {self.folder / WEIGHTS} does not tell of it")
         if not self.has_sound_weights(which):
             raise MissingError(f"{path} is damaged: it is not the file that was written")
         found = transfer(path, self.graph)
