@@ -106,6 +106,10 @@ def parse(text: str, name: str) -> Document:
     return Document(data, reader.values, reader.keys)
 
 
+class _RefusedError(yaml.MarkedYAMLError):
+    """YAML that is not part of the language."""
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the scalars of YAML 1.2's core schema, and without anchors, aliases and tags."""
 
@@ -119,14 +123,14 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         mark = event.start_mark
         if isinstance(event, yaml.AliasEvent) or event.anchor:
-            raise yaml.MarkedYAMLError(problem="anchors and aliases are not part of the language", problem_mark=mark)
+            raise _RefusedError(problem="anchors and aliases are not part of the language", problem_mark=mark)
         if event.tag:
-            raise yaml.MarkedYAMLError(problem="tags are not part of the language", problem_mark=mark)
+            raise _RefusedError(problem="tags are not part of the language", problem_mark=mark)
         self._depth += 1
         self._nodes += 1
         if self._depth > DEPTH or self._nodes > VALUES:
             bound = f"{DEPTH} levels deep" if self._depth > DEPTH else f"{VALUES:,} values"
-            raise yaml.MarkedYAMLError(problem=f"more than {bound}", problem_mark=mark)
+            raise _RefusedError(problem=f"more than {bound}", problem_mark=mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -241,14 +245,48 @@ _Said = tuple[str, _Mark | None, str | None]
 """What is wrong, where, and a hint."""
 
 
+_CLOSING = {"{": "}", "[": "]"}
+_WORDS: tuple[tuple[str, str, str | None], ...] = (
+    (r"\\t", "a tab cannot begin a token", "indent with spaces"),
+    (r"expected a single document", "a file holds one spec, and here a second document begins", None),
+    (r"expected '<document start>'", "nothing can follow here: the value before it is the whole document", None),
+    (r"cannot start any token", "no text begins with this character", "text that begins with it stands in quotes"),
+    (r"unknown escape character", "there is no such escape", r"in single quotes a \ is a \, and nothing is escaped"),
+    (r"hexadecimal numbers", "an escape such as \\xe9 or \\u00e9 has more digits than stand here", None),
+    (r"could not find expected ':'", "a ':' is missing", None),
+    (r"sequence entries are not allowed", "a list cannot begin here", "an entry begins a line, or all stand in [ ]"),
+    (r"mapping (keys|values) are not allowed", "a key cannot stand here", None),
+    (r"expected the node content", "a value is missing here", None),
+    (r"expected <block end>, but found '-'", "a list cannot go on here", "the entries of a list begin in one column"),
+    (r"expected <block end>", "this fits neither the line above nor what holds it",
+     "keys of one mapping begin in one column; text that holds such a character stands in quotes"),
+    (r"end of stream|document separator", "the text in quotes that begins here does not end", None),
+    (r"directive|version", "directives are not part of the language", None),
+    (r"\btag\b|URI|'!'", "tags are not part of the language", None),
+    (r"anchor|alias|numeric character", "anchors and aliases are not part of the language", None),
+    (r"", "what stands behind '|' or '>' has no meaning there", "the text begins in the next line"),
+)  # fmt: skip
+"""What PyYAML says, or where it says it, and what we say, with a hint; the first that is found counts."""
+
+
 def _as_said(error: yaml.MarkedYAMLError) -> _Said:
-    mark = error.problem_mark or error.context_mark
-    message = error.problem or error.context or "this is not YAML"
-    hint = f"{error.context}, in line {error.context_mark.line + 1}" if error.context and error.context_mark else None
-    if "\\t" in message:
-        message, hint = "a tab cannot begin a token", "indent with spaces"
-    if "single document" in (error.context or ""):
-        message, hint = "a file holds one spec, and here a second document begins", None
+    said, mark = f"{error.problem}, {error.context}", error.problem_mark or error.context_mark
+    if isinstance(error, _RefusedError):
+        return str(error.problem), _Mark(mark.line, mark.column) if mark else None, None
+    if closed := re.match(r"expected ',' or '([]}])', but got '(.*)'", said):
+        return _another_closes(error, *closed.groups())
+    message, hint = next((ours, hint) for theirs, ours, hint in _WORDS if re.search(theirs, said))
+    if "does not end" in message:
+        mark = error.context_mark or mark
+    return message, _Mark(mark.line, mark.column) if mark else None, hint
+
+
+def _another_closes(error: yaml.MarkedYAMLError, closing: str, found: str) -> _Said:
+    """What stands in braces or brackets is neither parted by a comma nor closed."""
+    mark, opened = error.problem_mark, next(brace for brace, other in _CLOSING.items() if other == closing)
+    hint = f"the '{opened}' was opened in line {error.context_mark.line + 1}" if error.context_mark else None
+    wrong = f"a '{found}' stands where a '{closing}' is missing" if found in ("]", "}") else None
+    message = wrong or f"a ',' or a '{closing}' is missing before this"
     return message, _Mark(mark.line, mark.column) if mark else None, hint
 
 
@@ -264,7 +302,7 @@ def _unclosed(error: yaml.MarkedYAMLError, lines: list[str]) -> _Said | None:
     if not is_end and rest.strip() and _indentation(rest) > _indentation(lines[opened.line]):
         return None
     brace = lines[opened.line][opened.column : opened.column + 1]
-    closing = {"{": "}", "[": "]"}.get(brace)
+    closing = _CLOSING.get(brace)
     if closing is None:  # PyYAML ends lines at other characters, too
         return None
     return f"the '{brace}' is not closed", _Mark(opened.line, opened.column), f"a '{closing}' is missing"
@@ -288,6 +326,8 @@ def _without_colon(error: yaml.MarkedYAMLError, lines: list[str]) -> _Said | Non
 
 def _colon_missing(line: int, lines: list[str]) -> _Said:
     text = lines[line].partition(" #")[0].rstrip()
+    if dash := re.match(r"\s*-(?=[A-Za-z_])", text):
+        return "a space is missing behind the '-'", _Mark(line, dash.end() - 1), f"such as - {text[dash.end() :][:40]}"
     key = text.lstrip(" -").split(" ")[0]
     column = len(text) - len(text.lstrip(" -"))
     return "a ':' is missing", _Mark(line, column), f"a key ends in a colon: '{key[:40]}:'"

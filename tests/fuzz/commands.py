@@ -23,7 +23,17 @@ ROOM = 2**31
 _CODES = frozenset({0, 1, 2, 3, 4, 5})
 _ACTED_ON = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the order of others, which a terminal acts on, as it does on controls."""
-_FOREIGN = ("Traceback", "validation error", "Input should be", "pydantic", "[Errno", "more memory than there is")
+_FOREIGN = (
+    "Traceback",
+    "while parsing",
+    "while scanning",
+    "expected <",
+    "validation error",
+    "Input should be",
+    "pydantic",
+    "[Errno",
+    "more memory than there is",
+)
 """What no message says: other people's wording, and that memory ran out where it had been bounded."""
 
 
