@@ -88,7 +88,7 @@ def _moving(op: ops.Moving) -> str:
             mode = "" if op.mode == "zeros" else f"{op.mode} "
             return f"{mode}pad, {ops.show_pads(op.amount)}"
         case ops.SliceChannels():
-            return f"channels {op.start} to {op.stop - 1}"
+            return f"slice of channels {op.start} to {op.stop - 1}"
         case ops.PadChannels(channels=number) | ops.ShuffleChannels(groups=number):
             return f"{_plain(op)}, {number}"
         case ops.Flatten():

@@ -166,7 +166,9 @@ def _word(*words: str) -> Check:
     def check(value: object) -> object:
         if value in words:
             return value
-        raise ValueError(f"one of {', '.join(words)} is expected, not {shown(value)}")
+        hint = suggest(str(value), words, "words")
+        meant = f"; {hint}" if hint.startswith("did") else ""
+        raise ValueError(f"one of {', '.join(words)} is expected, not {shown(value)}{meant}")
 
     return check
 

@@ -18,8 +18,13 @@ PADDINGS = {
 }
 
 
-def described(op: Op) -> tuple[str, ...]:
-    """The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`."""
+def described(op: Op, other: Op) -> tuple[str, ...]:
+    """The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`.
+
+    Norms of different kinds differ in what only one of them has as well.
+    """
+    if isinstance(op, ops.Norm) and isinstance(other, ops.Norm) and op.over != other.over:
+        return ("over", "groups", "momentum")
     if isinstance(op, ops.Weighted):
         return _of_weighted(op)
     if isinstance(op, ops.Moving):
@@ -125,14 +130,22 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
             return f"{about.text} {about.have} {_count(mine)} outputs, {other} {_count(theirs)}"
         case ("rate",):
             return f"{about.text} {about.have} rate {_count(mine)}, {other} {_count(theirs)}"
+        case ("slope",):
+            return f"{about.text} {about.have} slope {_count(mine)}, {other} {_count(theirs)}"
         case ("factor",):
             return f"{about.text} {about.have} factor {_count(mine)}, {other} {_count(theirs)}"
+        case ("over", *_):
+            return f"{about.text} {about.are} {_norm(mine)}, {other} {_norm(theirs)}"
         case ("kernel",) | ("function",):
             return f"{about.text} {about.are} {mine}, {other} {theirs}"
         case (single,):
             return f"{about.text} {about.have} {single.replace('_', ' ')} {mine}, {other} {theirs}"
         case _:
             return f"{about.text} {about.are} a {mine}, {other} a {theirs}"
+
+
+def _norm(description: str) -> str:
+    return "batch norm" if description == "norm" else description.replace(", ", " of ")
 
 
 def _count(description: str) -> str:
