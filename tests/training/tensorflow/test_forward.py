@@ -271,7 +271,13 @@ def test_a_bias_before_a_norm_has_no_gradient_and_moves_its_mean() -> None:
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("name", ["post-activation", "pre-activation", "squeeze-and-excitation"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "post-activation", "pre-activation", "squeeze-and-excitation", "spatial gate", "norms of single images",
+        "learned scales", "slopes", "larger images", "mirrors and borders",
+    ],
+)  # fmt: skip
 def test_half_precision_stays_near_and_gives_float32(name: str, precision: Any) -> None:
     graph = GRAPHS[name]
     model = model_with_random_weights(graph)
