@@ -33,7 +33,8 @@ def test_short_forms_are_valid() -> None:
     ]
     data = {"archbuilder": 1, "name": "short", "input": [8, 8, 3], "stem": layers}
     assert [error.message for error in VALIDATOR.iter_errors(data)] == []
-    for wrong in ({"pad": "one"}, {"pad": {}}, "channel_pool", {"channel_pool": "mean"}):
+    mistakes: list[object] = [{"pad": "one"}, {"pad": {}}, "channel_pool", {"channel_pool": "mean"}]
+    for wrong in mistakes:
         assert not VALIDATOR.is_valid(data | {"stem": [wrong]})
 
 
