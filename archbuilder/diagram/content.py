@@ -200,11 +200,13 @@ def _major(element: Node | Parallel) -> bool:
     if isinstance(element, Parallel):
         return True
     match element.op:
-        case ops.Elementwise() | ops.LocalResponseNorm() | ops.Flatten() | ops.Pad():
+        case ops.Elementwise() | ops.LocalResponseNorm() | ops.Flatten() | ops.Pad() | ops.ShuffleChannels():
             return False
         case (
-            ops.Input() | ops.Conv() | ops.MaxPool() | ops.AveragePool() | ops.GlobalAveragePool() | ops.Dense()
-            | ops.Subsample() | ops.PadChannels() | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
+            ops.Input() | ops.Conv() | ops.ConvTranspose() | ops.ChannelConv() | ops.MaxPool() | ops.AveragePool()
+            | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.ChannelPool() | ops.Dense() | ops.Subsample()
+            | ops.Upsample() | ops.PadChannels() | ops.SliceChannels() | ops.Add() | ops.Multiply() | ops.Concat()
+            | ops.Gate()
         ):  # fmt: skip
             return True
         case _:

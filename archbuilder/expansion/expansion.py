@@ -286,7 +286,7 @@ class _Expansion:
             made = node(name, op, inputs, scope.span)
             self.work.add(made)
         except ops.ShapeError as error:
-            raise scope.problem("bad-shape", str(error), at_key=True) from None
+            raise scope.problem("bad-shape", str(error), error.hint, at_key=True) from None
         except OutOfBounds as error:
             raise scope.too_much(error) from None
         if len(made.shape) == 3 and max(made.shape[:2]) > bounds.SIDE:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import prod
 
-from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
 
 
@@ -15,8 +14,8 @@ def values_at_once(graph: Graph) -> int:
 
 def values_for_gradients(graph: Graph) -> int:
     """Those for one image that wait for the way back: what enters layers with weights, what leaves activations."""
-    kept = {name for node in graph.nodes if isinstance(node.op, ops.Weighted) for name in node.inputs}
-    kept |= {node.name for node in graph.nodes if isinstance(node.op, ops.Activation)}
+    kept = {name for node in graph.nodes if node.weights for name in node.inputs}
+    kept |= {node.name for node in graph.nodes if node.op.family == "activation" and not node.weights}
     return sum(prod(graph[name].shape) for name in kept)
 
 

@@ -6,3 +6,8 @@ from __future__ import annotations
 def layer_name(name: str) -> str:
     """The Keras layer that holds the weights of a node: Keras forbids slashes."""
     return name.replace("/", ".")
+
+
+def result_name(name: str) -> str:
+    """The Keras layer that gives the result of a node its shape, where the one with the weights leaves another."""
+    return f"{layer_name(name)}.result"

@@ -10,8 +10,9 @@ has no default: an op that does not say it is listed wherever it is asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import prod
+from math import isqrt, prod
 from typing import ClassVar, Literal, Self
 
 Shape = tuple[int, ...]
@@ -29,14 +30,28 @@ Function = Literal[
 ]
 Family = Literal["conv", "dense", "norm", "activation", "pool", "merge", "other"]
 """What ops have in common for people: a colour in diagrams, a kind of layer in files, a word in a recipe's decay."""
+NormKind = Literal["batch", "layer", "group", "instance"]
+"""What the mean and the variance of a norm are over."""
+Learned = Literal["none", "channel", "scalar"]
+Method = Literal["nearest", "bilinear"]
+PadMode = Literal["zeros", "reflect", "edge"]
+PoolMethod = Literal["average", "max"]
 MergeName = Literal["add", "concat", "multiply", "gate"]
 """The names of merges in the language."""
 WeightKind = Literal["kernel", "bias", "scale", "shift", "moving_mean", "moving_variance"]
 """What a weight does in its op; the moving statistics are followed while training, not trained."""
 
 
+_MOST_GROUPS = 10
+"""The most numbers of groups that an error names."""
+
+
 class ShapeError(ValueError):
     """The shapes that arrive do not fit the op."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,17 @@ class Normal:
         return f"normal of deviation {self.deviation:g}"
 
 
-Initializer = NamedInitializer | Normal
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same value everywhere."""
+
+    value: float
+
+    def __str__(self) -> str:
+        return f"constant {self.value:g}"
+
+
+Initializer = NamedInitializer | Normal | Constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +177,131 @@ class Conv(_Base):
 
 
 @dataclass(frozen=True, slots=True)
+class ConvTranspose(_Base):
+    """A transposed 2D convolution `(H, W, C) -> (H * stride, W * stride, filters)`: each pixel spreads as a kernel.
+
+    All kernels together come to the full image; what padding a convolution would add is cut off that. `same` leaves
+    `stride` times the size, `valid` cuts nothing.
+    """
+
+    family: ClassVar[Family] = "conv"
+    filters: int
+    kernel: Pair
+    stride: Pair
+    padding: Padding
+    bias: bool
+    initializer: Initializer
+    l2: float
+    """That of the kernel."""
+    initial_bias: float = 0.0
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        (height, width, _), cuts = spatial(inputs[0]), self.cuts
+        rows, columns = self.full_size((height, width))
+        size = (rows - sum(cuts[0]), columns - sum(cuts[1]))
+        if min(size) < 1:
+            raise ShapeError(f"of {show((rows, columns))}, a padding of {show_pads(cuts)} leaves nothing")
+        return (*size, self.filters)
+
+    def full_size(self, size: Pair) -> Pair:
+        """The size of what all kernels come to; kernels shorter than the stride leave zeros behind them."""
+        rows, columns = (
+            n * s + max(k - s, 0) for n, k, s in zip(size, self.kernel, self.stride, strict=True)
+        )  # fmt: skip
+        return (rows, columns)
+
+    @property
+    def cuts(self) -> Pads:
+        """The rows and columns that are cut off the full image."""
+        if self.padding == "same":
+            excess = [max(k - s, 0) for k, s in zip(self.kernel, self.stride, strict=True)]
+            rows, columns = ((one // 2, one - one // 2) for one in excess)
+            return (rows, columns)
+        return resolve_padding((0, 0), self.kernel, self.stride, self.padding)
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        kernel = Weight("kernel", "kernel", (*self.kernel, self.filters, inputs[0][2]), self.l2)
+        return (kernel, Weight("bias", "bias", (self.filters,))) if self.bias else (kernel,)
+
+    def macs(self, *inputs: Shape) -> int:
+        return prod(inputs[0]) * self.filters * prod(self.kernel)
+
+    def untrained(self) -> Self:
+        return replace(self, initializer="zeros", initial_bias=0.0, l2=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConv(_Base):
+    """A convolution along the channels of a vector `(C,) -> (C,)`, padded with zeros (arXiv:1910.03151)."""
+
+    family: ClassVar[Family] = "conv"
+    kernel: int
+    bias: bool
+    initializer: Initializer
+    l2: float
+    """That of the kernel."""
+    initial_bias: float = 0.0
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) != 1:
+            hint = "put global_average_pool before it"
+            raise ShapeError(f"needs one number a channel, but {show(inputs[0])} arrives", hint)
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        kernel = Weight("kernel", "kernel", (self.kernel, 1, 1), self.l2)
+        return (kernel, Weight("bias", "bias", (1,))) if self.bias else (kernel,)
+
+    def macs(self, *inputs: Shape) -> int:
+        return inputs[0][0] * self.kernel
+
+    def untrained(self) -> Self:
+        return replace(self, initializer="zeros", initial_bias=0.0, l2=0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Norm(Elementwise):
-    """Batch normalisation over all but the channels; `momentum` is the share of the old moving statistics kept."""
+    """Takes off a mean, divides by a deviation, and learns a scale and a shift for each channel.
+
+    Mean and variance are those of each channel over the batch (arXiv:1502.03167), of the channels at each place
+    (arXiv:1607.06450), or of each image over a group of channels (arXiv:1803.08494), or over each channel.
+    """
 
     family: ClassVar[Family] = "norm"
     momentum: float
+    """The share of the old moving statistics that is kept; 0 where there are none."""
     epsilon: float
     zero_scale: bool
     """Whether the scale starts at zero, so that a residual path starts as nothing."""
+    over: NormKind = "batch"
+    groups: int = 1
+    """The groups of a norm over groups; 1 for all others."""
     frozen: bool = False
     """Whether the moving statistics stay as they are while training, and take the place of the batch's."""
 
+    def output_shape(self, *inputs: Shape) -> Shape:
+        shape = spatial(inputs[0]) if self.over == "instance" else inputs[0]
+        require_groups(shape[-1], self.groups)
+        return shape
+
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         shape = (inputs[0][-1],)
+        learned = (Weight("gamma", "scale", shape), Weight("beta", "shift", shape))
+        if not self.is_over_batch:
+            return learned
         moving = (Weight("moving_mean", "moving_mean", shape), Weight("moving_variance", "moving_variance", shape))
-        return (Weight("gamma", "scale", shape), Weight("beta", "shift", shape), *moving)
+        return (*learned, *moving)
 
     def untrained(self) -> Self:
         return replace(self, zero_scale=False)
 
     def frozen_statistics(self) -> Self:
-        return replace(self, frozen=True)
+        return replace(self, frozen=self.is_over_batch)
+
+    @property
+    def is_over_batch(self) -> bool:
+        """Whether an image sees the others of its batch, and moving statistics take their place afterwards."""
+        return self.over == "batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +310,31 @@ class Activation(Elementwise):
 
     family: ClassVar[Family] = "activation"
     function: Function
+
+
+@dataclass(frozen=True, slots=True)
+class LeakyRelu(Elementwise):
+    """The value where it is positive, `slope` times the value where it is not."""
+
+    family: ClassVar[Family] = "activation"
+    slope: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prelu(Elementwise):
+    """A leaky ReLU that learns its slope: one for each channel, or one that all share (arXiv:1502.01852)."""
+
+    family: ClassVar[Family] = "activation"
+    slope: float
+    """What it starts at."""
+    shared: bool
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        ones, channels = (1,) * (len(inputs[0]) - 1), 1 if self.shared else inputs[0][-1]
+        return (Weight("alpha", "scale", (*ones, channels)),)
+
+    def untrained(self) -> Self:
+        return replace(self, slope=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +382,28 @@ class GlobalAveragePool(_Base):
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return (spatial(inputs[0])[2],)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalMaxPool(_Base):
+    """The maximum over height and width `(H, W, C) -> (C,)`."""
+
+    family: ClassVar[Family] = "pool"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return (spatial(inputs[0])[2],)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPool(_Base):
+    """The mean or the maximum over the channels at each place `(H, W, C) -> (H, W, 1)`."""
+
+    family: ClassVar[Family] = "pool"
+    method: PoolMethod
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        height, width, _ = spatial(inputs[0])
+        return (height, width, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,10 +459,26 @@ class StochasticDepth(Elementwise):
 
 @dataclass(frozen=True, slots=True)
 class Scale(Elementwise):
-    """Multiplies by a constant."""
+    """Multiplies by a constant, or by a number that is learned: one for each channel, or one for all.
+
+    A bias of as many numbers, which starts at zero, is added behind a learned one.
+    """
 
     family: ClassVar[Family] = "other"
     factor: float
+    """The constant, or what the learned numbers start at."""
+    learned: Learned = "none"
+    bias: bool = False
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        if self.learned == "none":
+            return ()
+        shape = (inputs[0][-1] if self.learned == "channel" else 1,)
+        kernel = Weight("kernel", "scale", shape)
+        return (kernel, Weight("bias", "shift", shape)) if self.bias else (kernel,)
+
+    def untrained(self) -> Self:
+        return self if self.learned == "none" else replace(self, factor=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,15 +494,47 @@ class Subsample(_Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Pad(_Base):
-    """Zeros around the image."""
+class Upsample(_Base):
+    """Makes images `factor` times as large; `bilinear` takes pixels by their middle, as PyTorch does by default."""
 
     family: ClassVar[Family] = "other"
-    amount: Pads
+    factor: Pair
+    method: Method
 
     def output_shape(self, *inputs: Shape) -> Shape:
         height, width, channels = spatial(inputs[0])
+        return (height * self.factor[0], width * self.factor[1], channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Pad(_Base):
+    """Puts rows and columns around the image: zeros, its mirror without the border itself, or its border again."""
+
+    family: ClassVar[Family] = "other"
+    amount: Pads
+    mode: PadMode = "zeros"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        height, width, channels = spatial(inputs[0])
+        if self.mode == "reflect":
+            for size, amounts in zip((height, width), self.amount, strict=True):
+                if max(amounts) >= size:
+                    raise ShapeError(f"to reflect {max(amounts)} needs more than {size} to be there")
         return (height + sum(self.amount[0]), width + sum(self.amount[1]), channels)
+
+    def mirrored(self) -> Iterator[Pads]:
+        """Amounts to mirror, the border included, one after the other, until the border fills all that is added.
+
+        Before each there is one row more than was added so far that is the border, so that amounts double.
+        """
+        done = 0
+        while (most := max(map(max, self.amount))) > done:
+            step = min(done + 1, most - done)
+            (top, bottom), (left, right) = (
+                (min(step, max(before - done, 0)), min(step, max(after - done, 0))) for before, after in self.amount
+            )
+            yield ((top, bottom), (left, right))
+            done += step
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +549,32 @@ class PadChannels(_Base):
         if channels > self.channels:
             raise ShapeError(f"{channels} channels arrive, more than the {self.channels} to pad to")
         return (height, width, self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceChannels(_Base):
+    """The channels from `start` on, up to `stop` without it."""
+
+    family: ClassVar[Family] = "other"
+    start: int
+    stop: int
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if self.stop > inputs[0][-1]:
+            raise ShapeError(f"{inputs[0][-1]} channels arrive, fewer than the {self.stop} to stop before")
+        return (*inputs[0][:-1], self.stop - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class ShuffleChannels(_Base):
+    """The first channel of each group, then the second of each, and so on (arXiv:1707.01083)."""
+
+    family: ClassVar[Family] = "other"
+    groups: int
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        require_groups(inputs[0][-1], self.groups)
+        return inputs[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,13 +616,16 @@ class Add(_Merge):
 
 @dataclass(frozen=True, slots=True)
 class Multiply(_Merge):
-    """The product of all paths; a path of shape `(C,)` or `(1, 1, C)` weighs the channels of the first."""
+    """The product of all paths.
+
+    A path of shape `(C,)` or `(1, 1, C)` weighs the channels of the first, one of `(H, W, 1)` its places.
+    """
 
     family: ClassVar[Family] = "merge"
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        channels = inputs[0][-1]
-        if any(shape not in (inputs[0], (channels,), (1, 1, channels)) for shape in inputs):
+        *size, channels = inputs[0]
+        if any(shape not in (inputs[0], (channels,), (1, 1, channels), (*size, 1)) for shape in inputs):
             raise ShapeError(describe(self.paths, inputs))
         return inputs[0]
 
@@ -398,13 +651,14 @@ class Gate(_Merge):
 
 Windowed = Conv | MaxPool | AveragePool
 """Ops that look at the image through windows of a size, a stride and a padding."""
-Plain = (
-    Activation | MaxPool | AveragePool | GlobalAveragePool | Flatten | Scale | Subsample | Pad | PadChannels
-    | LocalResponseNorm
-)  # fmt: skip
+Pooling = MaxPool | AveragePool | GlobalAveragePool | GlobalMaxPool | ChannelPool
+"""Ops that bring many values together in one."""
+Moving = Flatten | Subsample | Upsample | Pad | PadChannels | SliceChannels | ShuffleChannels
+"""Ops that leave values out, put them elsewhere or repeat them."""
+Plain = Activation | LeakyRelu | Pooling | Moving | LocalResponseNorm
 """Ops of one input that hold no weights and do the same while training."""
-Weighted = Conv | Norm | Dense
-"""Ops that hold weights."""
+Weighted = Conv | ConvTranspose | ChannelConv | Norm | Dense | Scale | Prelu
+"""Ops that hold weights; a scale only where it is learned."""
 Dropping = Dropout | StochasticDepth
 """Ops that drop something while training, as often as their `rate` says."""
 Merge = Add | Multiply | Concat | Gate
@@ -421,6 +675,22 @@ def spatial(shape: Shape) -> tuple[int, int, int]:
 def show(shape: Shape) -> str:
     """`32x32x3`, the way papers write it."""
     return "x".join(map(str, shape))
+
+
+def show_pads(amount: Pads) -> str:
+    """`3` where all sides are alike, else rows before and after, columns before and after."""
+    sides = [*amount[0], *amount[1]]
+    return str(sides[0]) if len(set(sides)) == 1 else " ".join(map(str, sides))
+
+
+def require_groups(channels: int, groups: int) -> None:
+    """Raises ShapeError, with groups that would do, where channels do not divide into so many groups."""
+    if channels % groups:
+        small = [number for number in range(1, isqrt(channels) + 1) if channels % number == 0]
+        fitting = {*small, *(channels // number for number in small)}
+        nearest = sorted(sorted(fitting, key=lambda number: abs(number - groups))[:_MOST_GROUPS])
+        hint = f"numbers of groups that do: {', '.join(map(str, nearest))}"
+        raise ShapeError(f"{channels} channels do not divide into {groups} groups", hint)
 
 
 def describe(paths: tuple[str, ...], inputs: tuple[Shape, ...]) -> str:

@@ -71,13 +71,13 @@ def _inputs(nodes: Sequence[Node]) -> set[str]:
 
 
 def norms_behind_convolutions(graph: Graph, parts: Iterable[Node | Repetition]) -> dict[str, Node]:
-    """The norm of each convolution whose result goes to a norm and nowhere else, nor into the next unit of a loop."""
+    """The batch norm of each convolution whose result goes there and nowhere else, nor into the next unit of a loop."""
     loops = [part for part in parts if isinstance(part, Repetition)]
     homes = {node.name: id(unit) for loop in loops for unit in loop.units for node in unit}
     uses = Counter(name for node in graph.nodes for name in node.inputs) + Counter(graph.outputs)
     return {
         node.inputs[0]: node
         for node in graph.nodes
-        if isinstance(node.op, ops.Norm) and uses[node.inputs[0]] == 1
+        if isinstance(node.op, ops.Norm) and node.op.is_over_batch and uses[node.inputs[0]] == 1
         if isinstance(graph[node.inputs[0]].op, ops.Conv) and homes.get(node.name) == homes.get(node.inputs[0])
     }

@@ -12,6 +12,8 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Op, Pair
 
+_SCALES: dict[ops.Learned, str] = {"none": "scale", "channel": "learned scale", "scalar": "learned scalar"}
+
 
 def left_out(graph: Graph) -> Iterator[str]:
     """A sentence that names the parts with layers that lead to no output, if there are any."""
@@ -36,24 +38,60 @@ def node_words(node: Node) -> str:
 
 def words(op: Op) -> str:
     """The description of an op in papers' figures, such as `3x3 conv, 64, /2`."""
+    if isinstance(op, ops.Weighted):
+        return _weighted(op)
+    if isinstance(op, ops.Moving):
+        return _moving(op)
+    match op:
+        case ops.MaxPool() | ops.AveragePool():
+            return f"{_square(op.size)} {_plain(op)}{_stride(op.stride)}"
+        case ops.ChannelPool():
+            return f"{op.method} over channels"
+        case ops.LeakyRelu(slope=number) | ops.Dropout(rate=number) | ops.StochasticDepth(rate=number):
+            return f"{_plain(op)}, {number}"
+        case (
+            ops.Input() | ops.Activation() | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.LocalResponseNorm()
+            | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
+        ):  # fmt: skip
+            return _plain(op)
+        case _:
+            assert_never(op)
+
+
+def _weighted(op: ops.Weighted) -> str:
     match op:
         case ops.Conv():
             return _conv(op)
-        case ops.MaxPool() | ops.AveragePool():
-            return f"{_square(op.size)} {_plain(op)}{_stride(op.stride)}"
+        case ops.ConvTranspose():
+            return f"{_square(op.kernel)} transposed conv, {op.filters}{_stride(op.stride)}"
+        case ops.ChannelConv():
+            return f"conv over {op.kernel} channels"
+        case ops.Norm():
+            return _norm(op)
+        case ops.Dense():
+            return f"dense, {op.units}"
+        case ops.Scale():
+            return f"{_SCALES[op.learned]}, {op.factor}"
+        case ops.Prelu():
+            return "prelu"
+        case _:
+            assert_never(op)
+
+
+def _moving(op: ops.Moving) -> str:
+    match op:
         case ops.Subsample():
             return f"subsample{_stride(op.stride)}"
+        case ops.Upsample():
+            return f"{op.method} upsample{_stride(op.factor, 'x')}"
         case ops.Pad():
-            return f"pad, {_pads(op.amount)}"
-        case (
-            ops.Dense(units=number) | ops.PadChannels(channels=number) | ops.Scale(factor=number)
-            | ops.Dropout(rate=number) | ops.StochasticDepth(rate=number)
-        ):  # fmt: skip
+            mode = "" if op.mode == "zeros" else f"{op.mode} "
+            return f"{mode}pad, {ops.show_pads(op.amount)}"
+        case ops.SliceChannels():
+            return f"slice of channels {op.start} to {op.stop - 1}"
+        case ops.PadChannels(channels=number) | ops.ShuffleChannels(groups=number):
             return f"{_plain(op)}, {number}"
-        case (
-            ops.Input() | ops.Norm() | ops.Activation() | ops.GlobalAveragePool() | ops.Flatten()
-            | ops.LocalResponseNorm() | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
-        ):  # fmt: skip
+        case ops.Flatten():
             return _plain(op)
         case _:
             assert_never(op)
@@ -69,17 +107,23 @@ def _conv(op: ops.Conv) -> str:
     return f"{_square(op.kernel)} conv, {op.filters}{_stride(op.stride)}{groups}{dilation}"
 
 
+def _norm(op: ops.Norm) -> str:
+    match op.over:
+        case "batch":
+            return "norm"
+        case "group":
+            return f"group norm, {op.groups}"
+        case "layer" | "instance":
+            return f"{op.over} norm"
+        case _:
+            assert_never(op.over)
+
+
 def _square(size: Pair) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _stride(stride: Pair) -> str:
+def _stride(stride: Pair, sign: str = "/") -> str:
     if stride == (1, 1):
         return ""
-    return f", /{stride[0]}" if stride[0] == stride[1] else f", /{_square(stride)}"
-
-
-def _pads(amount: ops.Pads) -> str:
-    """`3` where all sides are alike, else rows before and after, columns before and after."""
-    sides = [*amount[0], *amount[1]]
-    return str(sides[0]) if len(set(sides)) == 1 else " ".join(map(str, sides))
+    return f", {sign}{stride[0]}" if stride[0] == stride[1] else f", {sign}{_square(stride)}"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import assert_never
+from typing import Any, assert_never
 
 import keras
 from keras import layers
@@ -17,7 +17,7 @@ from keras import layers
 from archbuilder.aliases import Tensor
 from archbuilder.graph import ops
 from archbuilder.graph.memory import largest_layer, values_at_once
-from archbuilder.graph.naming import layer_name
+from archbuilder.graph.naming import layer_name, result_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.machine.hardware import require_memory
 
@@ -70,34 +70,83 @@ class _Layers:
                 return keras.Input(op.shape, name=self.name)
             case ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate():
                 return self._merge(op, inputs)
-            case ops.Conv() | ops.Norm() | ops.Dense():
-                return self._weighted(op, inputs[0])(self._padded(op, inputs[0]))
+            case (
+                ops.Conv() | ops.ConvTranspose() | ops.ChannelConv() | ops.Norm() | ops.Dense() | ops.Scale()
+                | ops.Prelu()
+            ):  # fmt: skip
+                return self._weighted(op, inputs[0])
             case ops.Dropout() | ops.StochasticDepth():
                 return self._dropping(op)(inputs[0])
             case _:
                 return self._plain(op, inputs[0])
 
-    def _weighted(self, op: ops.Weighted, tensor: Tensor) -> layers.Layer:
+    def _weighted(self, op: ops.Weighted, tensor: Tensor) -> Tensor:
         match op:
             case ops.Conv():
                 return layers.Conv2D(
                     op.filters, op.kernel, op.stride, _keras_padding(op, tensor.shape[1:3]),
-                    dilation_rate=op.dilation, groups=op.groups, use_bias=op.bias,
-                    kernel_initializer=self._initializer(op.initializer), kernel_regularizer=_l2(op.l2),
-                    bias_initializer=_constant(op.initial_bias), name=self.name,
-                )  # fmt: skip
+                    dilation_rate=op.dilation, groups=op.groups, **self._kernel_and_bias(op),
+                )(self._padded(op, tensor))  # fmt: skip
+            case ops.ConvTranspose():
+                padding = "same" if op.padding == "same" else "valid"
+                spread = layers.Conv2DTranspose(
+                    op.filters, op.kernel, op.stride, padding, **self._kernel_and_bias(op)
+                )(tensor)  # fmt: skip
+                return spread if padding == "same" else self._result(layers.Cropping2D, op.cuts)(spread)
+            case ops.ChannelConv():
+                sequence = layers.Reshape((*tensor.shape[1:], 1), name=f"{self.name}.sequence")(tensor)
+                conv = layers.Conv1D(1, op.kernel, padding="same", **self._kernel_and_bias(op))
+                return self._result(layers.Reshape, self.node.shape)(conv(sequence))
             case ops.Norm():
-                return layers.BatchNormalization(
-                    momentum=op.momentum, epsilon=op.epsilon, name=self.name,
-                    gamma_initializer="zeros" if op.zero_scale else "ones",
-                )  # fmt: skip
+                return self._norm(op)(tensor)
             case ops.Dense():
-                return layers.Dense(
-                    op.units, use_bias=op.bias, kernel_initializer=self._initializer(op.initializer),
-                    kernel_regularizer=_l2(op.l2), bias_initializer=_constant(op.initial_bias), name=self.name,
-                )  # fmt: skip
+                return layers.Dense(op.units, **self._kernel_and_bias(op))(tensor)
+            case ops.Scale():
+                return self._scaled(op, tensor)
+            case ops.Prelu():
+                places = range(1, len(tensor.shape) - (not op.shared))
+                return layers.PReLU(_constant(op.slope), shared_axes=[*places], name=self.name)(tensor)
             case _:
                 assert_never(op)
+
+    def _kernel_and_bias(self, op: ops.Conv | ops.ConvTranspose | ops.ChannelConv | ops.Dense) -> dict[str, Any]:
+        return {
+            "use_bias": op.bias, "kernel_initializer": self._initializer(op.initializer),
+            "kernel_regularizer": _l2(op.l2), "bias_initializer": _constant(op.initial_bias), "name": self.name,
+        }  # fmt: skip
+
+    def _norm(self, op: ops.Norm) -> layers.Layer:
+        scale = "zeros" if op.zero_scale else "ones"
+        match op.over:
+            case "batch":
+                return layers.BatchNormalization(
+                    momentum=op.momentum, epsilon=op.epsilon, gamma_initializer=scale, name=self.name
+                )
+            case "layer":
+                return layers.LayerNormalization(epsilon=op.epsilon, gamma_initializer=scale, name=self.name)
+            case "group" | "instance":
+                groups = op.groups if op.over == "group" else self.node.shape[-1]
+                return layers.GroupNormalization(groups, epsilon=op.epsilon, gamma_initializer=scale, name=self.name)
+            case _:
+                assert_never(op.over)
+
+    def _scaled(self, op: ops.Scale, tensor: Tensor) -> Tensor:
+        """A learned scale times the last axis, which has one number where all share one."""
+        if op.learned == "none":
+            return layers.Rescaling(op.factor, name=self.name)(tensor)
+        shares = op.learned == "scalar"
+        values = layers.Reshape((*self.node.shape, 1), name=f"{self.name}.single")(tensor) if shares else tensor
+        axes = "abcde"[: len(values.shape)]
+        last = axes[-1]
+        scaled = layers.EinsumDense(
+            f"{axes},{last}->{axes}", values.shape[1:], bias_axes=last if op.bias else None,
+            kernel_initializer=_constant(op.factor), name=self.name,
+        )(values)  # fmt: skip
+        return self._result(layers.Reshape, self.node.shape)(scaled) if shares else scaled
+
+    def _result(self, layer: Callable[..., layers.Layer], *arguments: Any) -> layers.Layer:
+        """A layer that gives what the weights return the shape of the node."""
+        return layer(*arguments, name=result_name(self.node.name))
 
     def _dropping(self, op: ops.Dropping) -> layers.Layer:
         match op:
@@ -110,34 +159,86 @@ class _Layers:
                 assert_never(op)
 
     def _plain(self, op: ops.Plain, tensor: Tensor) -> Tensor:
-        name = self.name
         match op:
             case ops.Activation():
-                return layers.Activation(op.function, name=name)(tensor)
+                return layers.Activation(op.function, name=self.name)(tensor)
+            case ops.LeakyRelu():
+                return layers.LeakyReLU(op.slope, name=self.name)(tensor)
             case ops.MaxPool():
                 padding = _keras_padding(op, tensor.shape[1:3])
-                return layers.MaxPooling2D(op.size, op.stride, padding, name=name)(self._padded(op, tensor))
+                return layers.MaxPooling2D(op.size, op.stride, padding, name=self.name)(self._padded(op, tensor))
             case ops.AveragePool():
                 padding = _keras_padding(op, tensor.shape[1:3])
-                return layers.AveragePooling2D(op.size, op.stride, padding, name=name)(self._padded(op, tensor))
+                return layers.AveragePooling2D(op.size, op.stride, padding, name=self.name)(self._padded(op, tensor))
             case ops.GlobalAveragePool():
-                return layers.GlobalAveragePooling2D(name=name)(tensor)
-            case ops.Flatten():
-                return layers.Flatten(name=name)(tensor)
-            case ops.Scale():
-                return layers.Rescaling(op.factor, name=name)(tensor)
-            case ops.Subsample():
-                return layers.MaxPooling2D(1, op.stride, "valid", name=name)(tensor)
-            case ops.Pad():
-                return layers.ZeroPadding2D(op.amount, name=name)(tensor)
-            case ops.PadChannels():
-                # Seen as channels first, the last axis is the columns: stock padding then reaches our channels.
-                missing = op.channels - tensor.shape[-1]
-                return layers.ZeroPadding2D(((0, 0), (0, missing)), data_format="channels_first", name=name)(tensor)
+                return layers.GlobalAveragePooling2D(name=self.name)(tensor)
+            case ops.GlobalMaxPool():
+                return layers.GlobalMaxPooling2D(name=self.name)(tensor)
+            case ops.ChannelPool():
+                return self._channel_pool(op, tensor)
             case ops.LocalResponseNorm():
                 return self._local_response_norm(op, tensor)
             case _:
+                return self._moved(op, tensor)
+
+    def _moved(self, op: ops.Moving, tensor: Tensor) -> Tensor:
+        match op:
+            case ops.Flatten():
+                return layers.Flatten(name=self.name)(tensor)
+            case ops.Subsample():
+                return layers.MaxPooling2D(1, op.stride, "valid", name=self.name)(tensor)
+            case ops.Upsample():
+                return layers.UpSampling2D(op.factor, interpolation=op.method, name=self.name)(tensor)
+            case ops.Pad():
+                return self._pad(op, tensor)
+            case ops.PadChannels():
+                # Seen as channels first, the last axis is the columns: stock padding then reaches our channels.
+                missing = ((0, 0), (0, op.channels - tensor.shape[-1]))
+                return layers.ZeroPadding2D(missing, data_format="channels_first", name=self.name)(tensor)
+            case ops.SliceChannels():
+                return self._sliced(op, tensor)
+            case ops.ShuffleChannels():
+                return self._shuffled(op, tensor)
+            case _:
                 assert_never(op)
+
+    def _channel_pool(self, op: ops.ChannelPool, tensor: Tensor) -> Tensor:
+        """All places as channels, and the channels as a sequence behind them, which stock layers pool."""
+        height, width, channels = tensor.shape[1:]
+        places = layers.Reshape((height * width, channels), name=f"{self.name}.places")(tensor)
+        pool = layers.GlobalAveragePooling1D if op.method == "average" else layers.GlobalMaxPooling1D
+        pooled = pool(data_format="channels_first", name=f"{self.name}.pooled")(places)
+        return layers.Reshape((height, width, 1), name=self.name)(pooled)
+
+    def _pad(self, op: ops.Pad, tensor: Tensor) -> Tensor:
+        match op.mode:
+            case "zeros":
+                return layers.ZeroPadding2D(op.amount, name=self.name)(tensor)
+            case "reflect":
+                padded = keras.ops.pad(tensor, ((0, 0), *op.amount, (0, 0)), mode="reflect")
+            case "edge":
+                padded = tensor
+                for pads in op.mirrored():
+                    padded = keras.ops.pad(padded, ((0, 0), *pads, (0, 0)), mode="symmetric")
+            case _:
+                assert_never(op.mode)
+        return layers.Identity(name=self.name)(padded)
+
+    def _sliced(self, op: ops.SliceChannels, tensor: Tensor) -> Tensor:
+        """Seen as channels first, the last axis is the columns: stock cropping then reaches our channels."""
+        cut = (op.start, tensor.shape[-1] - op.stop)
+        if len(self.node.shape) == 3:
+            return layers.Cropping2D(((0, 0), cut), data_format="channels_first", name=self.name)(tensor)
+        sequence = layers.Reshape((tensor.shape[-1], 1), name=f"{self.name}.sequence")(tensor)
+        sliced = layers.Cropping1D(cut, name=f"{self.name}.slice")(sequence)
+        return layers.Reshape(self.node.shape, name=self.name)(sliced)
+
+    def _shuffled(self, op: ops.ShuffleChannels, tensor: Tensor) -> Tensor:
+        *size, channels = self.node.shape
+        groups = layers.Reshape((*size, op.groups, channels // op.groups), name=f"{self.name}.groups")(tensor)
+        group, channel = len(size) + 1, len(size) + 2
+        turned = layers.Permute((*range(1, group), channel, group), name=f"{self.name}.turns")(groups)
+        return layers.Reshape(self.node.shape, name=self.name)(turned)
 
     def _merge(self, op: ops.Merge, inputs: list[Tensor]) -> Tensor:
         match op:
@@ -194,6 +295,8 @@ class _Layers:
         match initializer:
             case ops.Normal():
                 return keras.initializers.RandomNormal(0.0, initializer.deviation, seed)
+            case ops.Constant():
+                return _constant(initializer.value)
             case "he_normal_fan_out":
                 return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed)
             case "torch_uniform":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from archbuilder.graph.naming import layer_name
+from archbuilder.graph.naming import layer_name, result_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import show
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def differences(graph: Graph, model: keras.Model) -> list[str]:
     """Where Keras' shapes and parameter counts, layer by layer and in all, differ from the graph's."""
     layers = {layer.name: layer for layer in model.layers}  # get_layer searches through them all
-    found = [one for node in graph.nodes for one in _layer_differences(node, layers[layer_name(node.name)])]
+    found = [one for node in graph.nodes for one in _layer_differences(node, layers)]
     trainable = sum(_size(weight) for weight in model.trainable_weights)
     if (trainable, model.count_params()) != (graph.trainable, graph.parameters):
         found.append(
@@ -24,8 +25,9 @@ def differences(graph: Graph, model: keras.Model) -> list[str]:
     return found
 
 
-def _layer_differences(node: Node, layer: keras.Layer) -> list[str]:
-    shape = tuple(layer.output.shape[1:])
+def _layer_differences(node: Node, layers: Mapping[str, keras.Layer]) -> list[str]:
+    layer = layers[layer_name(node.name)]
+    shape = tuple(layers.get(result_name(node.name), layer).output.shape[1:])
     weights = sorted((tuple(weight.shape), weight.trainable) for weight in layer.weights if weight.dtype == "float32")
     expected = sorted((weight.shape, weight.trainable) for weight in node.weights)
     found = [] if shape == node.shape else [f"{node.name}: {show(node.shape)}, in Keras {show(shape)}"]

@@ -33,10 +33,10 @@ def _head(recipe: Recipe) -> Iterator[Found]:
     node = last
     while isinstance(node.op, ops.Flatten | ops.Dropout):
         node = recipe.graph[node.inputs[0]]
-    if not isinstance(node.op, ops.Activation):
+    if node.op.family != "activation":
         return
-    if node.op.function != "softmax":
-        message = f"the network ends in '{node.op.function}', but cross_entropy is the loss of a softmax"
+    if op_name(node.op) != "softmax":
+        message = f"the network ends in '{op_name(node.op)}', but cross_entropy is the loss of a softmax"
         yield Found(node.span, message, (OUTPUTS,))
     elif node is not last:
         yield Found(last.span, f"'{op_name(last.op)}' follows the softmax, which has to be the last layer")

@@ -29,20 +29,30 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
             return _reduced_pool(before, named_padding(op), arriving)
         case ops.AveragePool():
             return _reduced_pool(before, named_padding(op), arriving)
-        case ops.Flatten() | ops.GlobalAveragePool() if prod(arriving) == arriving[-1]:
+        case ops.Flatten() | ops.GlobalAveragePool() | ops.GlobalMaxPool() if prod(arriving) == arriving[-1]:
             return _reduced_vector(before, arriving)
+        case ops.Norm(over="group") if op.groups == arriving[-1] and len(arriving) == 3:
+            return [*before, replace(op, over="instance", groups=1)]
+        case ops.LeakyRelu(slope=0):
+            return [*before, ops.Activation("relu")]
+        case ops.Pad(mode=mode) if mode != "zeros" and op.amount == NO_PADS:
+            return before
         case _:
             return before if _does_nothing(op, arriving) else [*before, op]
 
 
 def _takes_pad(before: list[Item], op: ops.Windowed) -> bool:
     """Whether zeros before a layer are its own padding; those of a max pool do not win where nothing is negative."""
-    if not before or not isinstance(before[-1], ops.Pad) or op.padding != "valid":
+    if not before or not _is_zeros(before[-1]) or op.padding != "valid":
         return False
     if isinstance(op, ops.MaxPool):
         source = before[-2] if len(before) > 1 else None
         return isinstance(source, ops.Activation) and source.function in NEVER_NEGATIVE
     return True
+
+
+def _is_zeros(item: Item) -> bool:
+    return isinstance(item, ops.Pad) and item.mode == "zeros"
 
 
 def _unpadded(shape: Shape, pads: Pads) -> Shape:
@@ -69,15 +79,24 @@ def _reduced_vector(before: list[Item], arriving: Shape) -> list[Item]:
 
 def _does_nothing(op: Op, arriving: Shape) -> bool:
     match op:
-        case ops.Dropout(rate=0) | ops.StochasticDepth(rate=0) | ops.Scale(factor=1) | ops.Subsample(stride=(1, 1)):
+        case (
+            ops.Dropout(rate=0) | ops.StochasticDepth(rate=0) | ops.Scale(factor=1, learned="none")
+            | ops.Subsample(stride=(1, 1)) | ops.Upsample(factor=(1, 1)) | ops.LeakyRelu(slope=1)
+            | ops.ShuffleChannels(groups=1)
+        ):  # fmt: skip
             return True
+        case ops.ShuffleChannels():
+            return op.groups == arriving[-1]
+        case ops.SliceChannels():
+            return op.output_shape(arriving) == arriving
         case ops.Pad():
             return op.amount == NO_PADS
         case ops.PadChannels():
             return op.channels == arriving[-1]
         case (
-            ops.Elementwise() | ops.Input() | ops.Conv() | ops.MaxPool() | ops.AveragePool() | ops.GlobalAveragePool()
-            | ops.Flatten() | ops.Dense() | ops.Subsample() | ops.LocalResponseNorm() | ops.Add() | ops.Multiply()
+            ops.Elementwise() | ops.Input() | ops.Conv() | ops.ConvTranspose() | ops.ChannelConv() | ops.MaxPool()
+            | ops.AveragePool() | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.ChannelPool() | ops.Flatten()
+            | ops.Dense() | ops.Subsample() | ops.Upsample() | ops.LocalResponseNorm() | ops.Add() | ops.Multiply()
             | ops.Concat() | ops.Gate()
         ):  # fmt: skip
             return False

@@ -24,7 +24,7 @@ from archbuilder.errors import suggest
 from archbuilder.graph import ops
 from archbuilder.spec.base import Model, named, tagged, under_name
 from archbuilder.spec.expressions import Expression
-from archbuilder.spec.op_layers import OP_NAMES, OPS, OpLayer
+from archbuilder.spec.op_layers import OP_NAMES, OPS, SHORT, OpLayer
 from archbuilder.spec.values import AnyValue, FlagValue, expression, written
 
 MERGES: tuple[str, ...] = get_args(ops.MergeName)
@@ -113,7 +113,7 @@ def _layer(value: object, info: ValidationInfo) -> object:
     """Turns what stands in the YAML into the fields of the model that it means."""
     if isinstance(value, dict) and "if" in value:
         return {"kind": "conditional", **value}
-    name, fields = named(value, "layers", _example)
+    name, fields = named(_lengthened(value), "layers", _example)
     if name in OP_NAMES:
         return tagged(name, fields)
     if name in MERGES:
@@ -127,12 +127,30 @@ def _layer(value: object, info: ValidationInfo) -> object:
     return {"kind": "use", "name": name, "arguments": fields}
 
 
+def _lengthened(value: object) -> object:
+    """`pad: {amount: 1}` for `pad: 1`, where a layer has a setting that may stand under its name."""
+    match value:
+        case dict() if len(value) == 1:
+            [(name, content)] = value.items()
+            if name in SHORT and content is not None and not isinstance(content, dict):
+                return {name: {SHORT[name]: content}}
+    return value
+
+
 _CALLED_ELSEWHERE = {
     "batchnorm": "norm", "batchnormalization": "norm", "bn": "norm", "linear": "dense", "fc": "dense",
     "fullyconnected": "dense", "convolution": "conv", "avgpool": "average_pool", "gap": "global_average_pool",
     "averagepooling": "average_pool", "maxpooling": "max_pool", "globalaveragepooling": "global_average_pool",
     "adaptiveavgpool": "global_average_pool", "lrn": "local_response_norm", "concatenate": "concat", "swish": "silu",
-    "droppath": "stochastic_depth", "zeropadding": "pad",
+    "droppath": "stochastic_depth", "zeropadding": "pad", "deconv": "conv_transpose",
+    "conv2dtranspose": "conv_transpose", "deconvolution": "conv_transpose", "upsampling": "upsample",
+    "interpolate": "upsample", "gmp": "global_max_pool", "globalmaxpooling": "global_max_pool",
+    "adaptivemaxpool": "global_max_pool", "channelshuffle": "shuffle_channels", "lrelu": "leaky_relu",
+    "parametricrelu": "prelu", "layernorm": "norm: {over: layer}", "layernormalization": "norm: {over: layer}",
+    "groupnorm": "norm: {over: group}", "groupnormalization": "norm: {over: group}",
+    "instancenorm": "norm: {over: instance}", "instancenormalization": "norm: {over: instance}",
+    "layerscale": "scale: {learned: channel, factor: 1e-6}", "reflectionpad": "pad: {amount: ..., mode: reflect}",
+    "replicationpad": "pad: {amount: ..., mode: edge}",
 }  # fmt: skip
 """What other libraries call a layer, without underscores and dimensions."""
 

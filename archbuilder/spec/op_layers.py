@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import Field, model_serializer
+from pydantic import Field, ValidationInfo, field_validator, model_serializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError
 
 from archbuilder.graph import ops
 from archbuilder.spec.base import Kind, Model
 from archbuilder.spec.values import (
+    CountValue,
     FactorValue,
     FlagValue,
     InitializerValue,
+    LearnedValue,
+    MethodValue,
+    NormKindValue,
     PaddingValue,
+    PadModeValue,
     PadsValue,
     PairValue,
+    PoolMethodValue,
     PositiveValue,
     RateValue,
     ShareValue,
@@ -37,9 +45,13 @@ class ConvDefaults(Model):
 
 
 class NormDefaults(Model):
-    """What batch norms use where the layer itself does not say."""
+    """What norms use where the layer itself does not say; what a kind of norm does not have, it takes no notice of."""
 
-    momentum: ShareValue = Field(0.9, description="The share of the old moving statistics that is kept.")
+    over: NormKindValue = Field(
+        "batch", description="batch, layer (the channels at each place), group (of channels), or instance."
+    )
+    groups: PositiveValue = Field(32, description="The groups of channels, over group.")
+    momentum: ShareValue = Field(0.9, description="The share of the old moving statistics that is kept, over batch.")
     epsilon: WeightValue = Field(1e-5, description="Added to the variance.")
     zero_scale: FlagValue = Field(False, description="Whether the scale (gamma) starts at zero.")
 
@@ -57,10 +69,20 @@ class Op(Kind):
     """A layer that becomes one op of the graph, field by field."""
 
     op: ClassVar[Callable[..., ops.Op]]
+    short: ClassVar[str | None] = None
+    """The setting that may stand right under the name: `pad: 1`."""
 
     def fields(self) -> dict[str, Any]:
         """The settings of the op, expressions unevaluated."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+
+    @classmethod
+    def _settings_schema(cls, schema: JsonSchemaValue) -> JsonSchemaValue:
+        settings = super()._settings_schema(schema)
+        if cls.short is None:
+            return settings
+        return {"description": settings["description"], "anyOf": [settings, settings["properties"][cls.short]],
+                "required": settings["required"]}  # fmt: skip
 
     @model_serializer
     def _what_it_says(self) -> Any:
@@ -82,11 +104,43 @@ class Conv(ConvDefaults, Op):
     groups: PositiveValue = Field(1, description="Groups of channels that do not see each other.")
 
 
+class ConvTranspose(Op):
+    """A transposed 2D convolution, which makes images `stride` times as large."""
+
+    op: ClassVar = ops.ConvTranspose
+    kind: Literal["conv_transpose"] = "conv_transpose"
+    filters: PositiveValue = Field(description="Output channels.")
+    kernel: PairValue = Field(description="Its size, or [height, width].")
+    stride: PairValue = Field((1, 1), description="How many times as large images become, or [height, width].")
+    padding: PaddingValue = Field("same", description="What is cut off: same, symmetric, valid (nothing), or amounts.")
+    bias: FlagValue = Field(False, description="Whether a bias is added.")
+    initializer: InitializerValue = Field("he_normal", description="How the kernel is drawn.")
+    l2: WeightValue = Field(0.0, description="Adds l2 times the sum of the squared kernel to the loss (as Keras).")
+    initial_bias: FactorValue = Field(0.0, description="What the bias starts at.")
+
+
+class ChannelConv(Op):
+    """A convolution along the channels of a pooled vector, as in efficient channel attention."""
+
+    op: ClassVar = ops.ChannelConv
+    kind: Literal["channel_conv"] = "channel_conv"
+    kernel: PositiveValue = Field(description="How many neighbouring channels it sees.")
+    bias: FlagValue = Field(False, description="Whether a bias is added.")
+    initializer: InitializerValue = Field("he_normal", description="How the kernel is drawn.")
+    l2: WeightValue = Field(0.0, description="Adds l2 times the sum of the squared kernel to the loss (as Keras).")
+    initial_bias: FactorValue = Field(0.0, description="What the bias starts at.")
+
+
 class Norm(NormDefaults, Op):
-    """Batch normalisation."""
+    """Normalisation over the batch, the channels at each place, groups of channels, or each channel of an image."""
 
     op: ClassVar = ops.Norm
     kind: Literal["norm"] = "norm"
+
+    def fields(self) -> dict[str, Any]:
+        """Without what its kind does not have: equal norms are equal ops, whatever the defaults say of others."""
+        unused = {} if self.over == "batch" else {"momentum": 0.0}
+        return super().fields() | unused | ({} if self.over == "group" else {"groups": 1})
 
 
 class Activation(Op):
@@ -97,6 +151,23 @@ class Activation(Op):
 
     def fields(self) -> dict[str, Any]:
         return {"function": self.kind}
+
+
+class LeakyRelu(Op):
+    """ReLU that lets some of what is negative pass."""
+
+    op: ClassVar = ops.LeakyRelu
+    kind: Literal["leaky_relu"] = "leaky_relu"
+    slope: FactorValue = Field(0.01, description="What negative values are multiplied by.")
+
+
+class Prelu(Op):
+    """ReLU that learns how much of what is negative passes."""
+
+    op: ClassVar = ops.Prelu
+    kind: Literal["prelu"] = "prelu"
+    slope: FactorValue = Field(0.25, description="What the slope of negative values starts at.")
+    shared: FlagValue = Field(False, description="Whether all channels share one slope.")
 
 
 class MaxPool(Op):
@@ -124,6 +195,22 @@ class GlobalAveragePool(Op):
 
     op: ClassVar = ops.GlobalAveragePool
     kind: Literal["global_average_pool"] = "global_average_pool"
+
+
+class GlobalMaxPool(Op):
+    """The maximum over height and width."""
+
+    op: ClassVar = ops.GlobalMaxPool
+    kind: Literal["global_max_pool"] = "global_max_pool"
+
+
+class ChannelPool(Op):
+    """The mean or the maximum over the channels, at each place."""
+
+    op: ClassVar = ops.ChannelPool
+    kind: Literal["channel_pool"] = "channel_pool"
+    short: ClassVar = "method"
+    method: PoolMethodValue = Field(description="average or max.")
 
 
 class Flatten(Op):
@@ -158,11 +245,21 @@ class StochasticDepth(Op):
 
 
 class Scale(Op):
-    """Multiplies by a constant."""
+    """Multiplies by a constant, or by learned numbers."""
 
     op: ClassVar = ops.Scale
     kind: Literal["scale"] = "scale"
-    factor: FactorValue = Field(description="The constant.")
+    factor: FactorValue = Field(description="The constant, or what the learned numbers start at.")
+    learned: LearnedValue = Field("none", description="none, channel (a number for each), or scalar (one for all).")
+    bias: FlagValue = Field(False, description="Whether as many numbers are learned that are added.")
+
+    @field_validator("bias")
+    @classmethod
+    def _of_a_learned_one(cls, bias: object, info: ValidationInfo) -> object:
+        if bias is True and info.data.get("learned") == "none":
+            context = {"message": "a constant scale has no bias", "hint": "such as learned: channel beside it"}
+            raise PydanticCustomError("bad-value", "{message}", context)
+        return bias
 
 
 class Subsample(Op):
@@ -173,12 +270,25 @@ class Subsample(Op):
     stride: PairValue = Field(description="Its stride, or [height, width].")
 
 
+class Upsample(Op):
+    """Makes images larger."""
+
+    op: ClassVar = ops.Upsample
+    kind: Literal["upsample"] = "upsample"
+    factor: PairValue = Field(description="How many times as large they become, or [height, width].")
+    method: MethodValue = Field("nearest", description="nearest or bilinear.")
+
+
 class Pad(Op):
-    """Puts zeros around the image."""
+    """Puts rows and columns around the image."""
 
     op: ClassVar = ops.Pad
     kind: Literal["pad"] = "pad"
+    short: ClassVar = "amount"
     amount: PadsValue = Field(description="An amount, [rows, columns], or [[top, bottom], [left, right]].")
+    mode: PadModeValue = Field(
+        "zeros", description="zeros, reflect (the mirror of the image), or edge (its border again)."
+    )
 
 
 class PadChannels(Op):
@@ -187,6 +297,33 @@ class PadChannels(Op):
     op: ClassVar = ops.PadChannels
     kind: Literal["pad_channels"] = "pad_channels"
     channels: PositiveValue = Field(description="How many channels there are afterwards.")
+
+
+class SliceChannels(Op):
+    """Some of the channels."""
+
+    op: ClassVar = ops.SliceChannels
+    kind: Literal["slice_channels"] = "slice_channels"
+    start: CountValue = Field(0, description="The first one, counted from 0.")
+    stop: PositiveValue = Field(description="The one behind the last.")
+
+    @field_validator("stop")
+    @classmethod
+    def _behind_the_start(cls, stop: object, info: ValidationInfo) -> object:
+        start = info.data.get("start")
+        if isinstance(start, int) and isinstance(stop, int) and stop <= start:
+            message = f"a stop behind the start is expected, not {stop} behind {start}"
+            hint = "the stop itself is not taken: channels 0 to 15 are {start: 0, stop: 16}"
+            raise PydanticCustomError("bad-value", "{message}", {"message": message, "hint": hint})
+        return stop
+
+
+class ShuffleChannels(Op):
+    """Lets the channels of groups take turns."""
+
+    op: ClassVar = ops.ShuffleChannels
+    kind: Literal["shuffle_channels"] = "shuffle_channels"
+    groups: PositiveValue = Field(description="How many groups there are.")
 
 
 class LocalResponseNorm(Op):
@@ -201,8 +338,11 @@ class LocalResponseNorm(Op):
 
 
 OpLayer = (
-    Conv | Norm | Activation | MaxPool | AveragePool | GlobalAveragePool | Flatten | Dense | Dropout | StochasticDepth
-    | Scale | Subsample | Pad | PadChannels | LocalResponseNorm
+    Conv | ConvTranspose | ChannelConv | Norm | Activation | LeakyRelu | Prelu | MaxPool | AveragePool
+    | GlobalAveragePool | GlobalMaxPool | ChannelPool | Flatten | Dense | Dropout | StochasticDepth | Scale | Subsample
+    | Upsample | Pad | PadChannels | SliceChannels | ShuffleChannels | LocalResponseNorm
 )  # fmt: skip
 OPS: tuple[type[Op], ...] = get_args(OpLayer)
 OP_NAMES: tuple[str, ...] = tuple(name for one in OPS for name in get_args(one.model_fields["kind"].annotation))
+SHORT: dict[str, str] = {one.model_fields["kind"].default: one.short for one in OPS if one.short}
+"""The setting that may stand right under the name of a layer, by that name."""

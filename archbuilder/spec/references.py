@@ -163,6 +163,7 @@ class References:
             for path in _arguments(layer):
                 yield from self._branch(place.at(str(name), path), known)
         elif name in OP_NAMES:
+            yield from self._expressions(place.at(str(name)), known)
             for key in _arguments(layer):
                 yield from self._expressions(place.at(str(name), key), known)
         else:

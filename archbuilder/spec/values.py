@@ -26,6 +26,8 @@ def written(value: Any) -> Any:
         return values[0] if len(values) == 2 and values[0] == values[1] else values
     if isinstance(value, ops.Normal):
         return {"normal": value.deviation}
+    if isinstance(value, ops.Constant):
+        return {"constant": value.value}
     return value.text if isinstance(value, Expression) else value
 
 
@@ -142,15 +144,39 @@ def _padding(value: object) -> ops.Padding:
 
 
 def _initializer(value: object) -> ops.Initializer:
-    """A name, or `{normal: 0.01}`."""
-    if isinstance(value, ops.Normal):
-        return value
-    if isinstance(value, dict) and value.keys() == {"normal"}:
-        return ops.Normal(_number(0, 1e31)(value["normal"]))
-    if value in _INITIALIZERS:
-        return value  # type: ignore[return-value]  # one of them
+    """A name, `{normal: 0.01}` or `{constant: 0.1}`."""
+    match value:
+        case ops.Normal() | ops.Constant():
+            return value
+        case {"normal": deviation, **others} if not others:
+            return ops.Normal(_number(0, 1e31)(deviation))
+        case {"constant": number, **others} if not others:
+            return ops.Constant(_number(-1e31, 1e31)(number))
+        case _ if value in _INITIALIZERS:
+            return value  # type: ignore[return-value]  # one of them
+        case _:
+            pass
     hint = suggest(str(value), _INITIALIZERS, "names")
-    raise ValueError(f"there is no initializer '{value}'; {hint}; or {{normal: DEVIATION}}")
+    raise ValueError(f"there is no initializer '{value}'; {hint}; or {{normal: DEVIATION}} or {{constant: VALUE}}")
+
+
+def _word(*words: str) -> Check:
+    """The check of a setting that is one of a few words."""
+
+    def check(value: object) -> object:
+        if value in words:
+            return value
+        hint = suggest(str(value), words, "words")
+        meant = f"; {hint}" if hint.startswith("did") else ""
+        raise ValueError(f"one of {', '.join(words)} is expected, not {shown(value)}{meant}")
+
+    return check
+
+
+def _one_of(kind: Any) -> Any:
+    """The type of a field that holds one of the texts of a Literal, or an expression for it."""
+    known = get_args(kind)
+    return expressible(_word(*known), {"enum": list(known)})
 
 
 _SIZE = {"type": "integer", "minimum": 1}
@@ -162,9 +188,16 @@ _NORMAL = {
     "required": ["normal"],
     "additionalProperties": False,
 }
+_CONSTANT = {
+    "type": "object",
+    "properties": {"constant": {"type": "number", "description": "The value of all."}},
+    "required": ["constant"],
+    "additionalProperties": False,
+}
 _PADS = {"anyOf": [_AMOUNT, {"type": "array", "minItems": 2, "maxItems": 2}]}
 
 PositiveValue = expressible(_positive, _SIZE)
+CountValue = expressible(_count, _AMOUNT)
 FlagValue = expressible(_flag, {"type": "boolean"})
 FactorValue = expressible(_number(-1e31, 1e31), {"type": "number"})
 WeightValue = expressible(_number(0, 1e31), {"type": "number", "minimum": 0})
@@ -173,6 +206,11 @@ RateValue = expressible(_number(0, 1, including_highest=False), {"type": "number
 PairValue = expressible(_pair, _PAIRS)
 PadsValue = expressible(_pads, _PADS)
 PaddingValue = expressible(_padding, {"anyOf": [{"enum": ["same", "valid", "symmetric"]}, _PADS]})
-InitializerValue = expressible(_initializer, {"anyOf": [{"enum": list(_INITIALIZERS)}, _NORMAL]})
+InitializerValue = expressible(_initializer, {"anyOf": [{"enum": list(_INITIALIZERS)}, _NORMAL, _CONSTANT]})
+NormKindValue = _one_of(ops.NormKind)
+LearnedValue = _one_of(ops.Learned)
+MethodValue = _one_of(ops.Method)
+PadModeValue = _one_of(ops.PadMode)
+PoolMethodValue = _one_of(ops.PoolMethod)
 AnyValue = expressible(lambda value: value, {})
 """An argument of a template: what its parameter may be is known to the template."""

@@ -35,6 +35,8 @@ from archbuilder.weights.weight_file import (
 
 _MEMBER = "model.weights.h5"
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+_OTHERS = ("einsum_dense", "p_re_lu")
+"""How Keras names learned scales and slopes in files that do not name weights."""
 _DEPTH = 20
 _HDF5_ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, MemoryError, OverflowError, AttributeError)
 _LONGEST_CHUNK = 2**20
@@ -122,13 +124,19 @@ def _told_name(group: h5py.Group) -> str | None:
 
 
 def _layer(name: str, arrays: Sequence[tuple[str, Array]], told: str | None = None) -> Layer:
-    """A layer whose kind follows from the shapes of its weights, which Keras always stores in the same order."""
+    """A layer whose kind mostly follows from the shapes of its weights, which Keras always stores in the same order."""
     if "depthwise" in name or "depthwise_kernel" in arrays[0][0]:
         arrays = [(arrays[0][0], _as_grouped(arrays[0][1])), *arrays[1:]]
-    kind, parts = _kind([array.ndim for _, array in arrays])
+    kind, parts = ("other", ()) if _is_other(name, *arrays[0]) else _kind([array.ndim for _, array in arrays])
     named = f"{told}/" if told else ""
     tensors = [tensor(f"{named}{parts[i] if told and parts else at}", array) for i, (at, array) in enumerate(arrays)]
     return Layer(told or name, kind, _by_part(parts, tensors))
+
+
+def _is_other(layer: str, name: str, array: Array) -> bool:
+    """Whether a layer is a learned scale or slope, whose weights have the ranks of norms and convolutions."""
+    weight = name.rpartition("/")[2]
+    return layer.startswith(_OTHERS) or weight == "alpha" or (weight == "kernel" and array.ndim == 1)
 
 
 def _by_part(parts: Sequence[str], tensors: Sequence[StoredTensor]) -> dict[str, StoredTensor]:
@@ -137,7 +145,7 @@ def _by_part(parts: Sequence[str], tensors: Sequence[StoredTensor]) -> dict[str,
 
 
 def _kind(ranks: Sequence[int]) -> tuple[Kind, Sequence[str]]:
-    if ranks in ([4], [4, 1]):
+    if ranks in ([4], [4, 1], [3], [3, 1]):
         return "conv", ("kernel", "bias")
     if ranks in ([2], [2, 1]):
         return "dense", ("kernel", "bias")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import combinations
 from typing import TypeVar, assert_never
@@ -144,8 +144,22 @@ def _of_units(shapes: Iterable[tuple[str, Shape]], units: int) -> frozenset[tupl
     return frozenset((part, (*shape[:-1], units)) for part, shape in shapes)
 
 
+def fitted(node: Node, layer: Layer) -> Layer:
+    """The layer by the names and the shapes of the node's weights, where its own say nothing: it is of no known kind.
+
+    Learned scales and slopes are called and shaped in many ways, such as `(C,)`, `(C, 1, 1)` or `(1, 1, C)`.
+    """
+    tensors = list(layer.tensors.values())
+    sizes = [tensor.array.size for tensor in tensors]
+    if layer.kind != "other" or kind(node) != "other" or sizes != [weight.size for weight in node.weights]:
+        return layer
+    pairs = zip(node.weights, tensors, strict=True)
+    shaped = {one.name: replace(other, array=other.array.reshape(one.shape)) for one, other in pairs}
+    return replace(layer, tensors=shaped)
+
+
 def _misfits(node: Node, layer: Layer | None) -> Iterator[str]:
-    tensors = dict(layer.tensors) if layer else {}
+    tensors = dict(fitted(node, layer).tensors) if layer else {}
     for weight in node.weights:
         tensor, ours = tensors.pop(weight.name, None), f"{node.name}/{weight.name} {show(weight.shape)}"
         if tensor is None:

@@ -11,8 +11,8 @@ Arrays = Mapping[str, Array]
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 _WEIGHTS = {"weight": "kernel", "bias": "bias"}
 _MOVING = {"running_mean", "running_var", "moving_mean", "moving_variance"}
-_OURS = {"kernel", "gamma"}
-"""Names that say that a file is in Keras' layout."""
+_OURS = ({"kernel"}, {"gamma", "beta"})
+"""Names that together say that a file is in Keras' layout; others call a learned scale gamma."""
 
 
 def layers(arrays: Arrays) -> tuple[tuple[Layer, ...], bool]:
@@ -23,7 +23,7 @@ def layers(arrays: Arrays) -> tuple[tuple[Layer, ...], bool]:
         layer, _, part = name.removeprefix(prefix).replace("/", ".").rpartition(".")
         if part != "num_batches_tracked":
             groups.setdefault(layer, {})[part] = array
-    ours = any(_OURS & parts.keys() for parts in groups.values())
+    ours = any(names <= parts.keys() for parts in groups.values() for names in _OURS)
     return tuple(_layer(name, parts, ours) for name, parts in groups.items()), not ours
 
 
@@ -40,7 +40,7 @@ def _kind(parts: Arrays, kernel: str) -> Kind:
     match parts[kernel].ndim if kernel in parts else 0:
         case 1 if "bias" in parts:
             return "norm"
-        case 4:
+        case 3 | 4:
             return "conv"
         case 2:
             return "dense"
@@ -49,6 +49,9 @@ def _kind(parts: Arrays, kernel: str) -> Kind:
 
 
 def _tensor(name: str, array: Array, ours: bool) -> StoredTensor:
-    """Kernels come as (out, in, height, width) and (out, in)."""
-    axes = {4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim)
+    """Kernels come as (out, in, height, width), (out, in, length) and (out, in); transposed ones have in first.
+
+    Theirs come in Keras' layout all the same, which has out before in.
+    """
+    axes = {4: (2, 3, 1, 0), 3: (2, 1, 0), 2: (1, 0)}.get(array.ndim)
     return tensor(name, array, None if ours else axes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
-from archbuilder.weights.matching import Match, match
+from archbuilder.weights.matching import Match, fitted, match
 from archbuilder.weights.reading import read
 from archbuilder.weights.weight_file import Floats, Layer
 
@@ -62,7 +62,7 @@ class Transfer:
 
     def _arrays(self, name: str, layer: Layer) -> dict[str, Floats]:
         flat = _flattened(self.graph, self.graph[name]) if self.channels_first else None
-        arrays = {part: tensor.array for part, tensor in layer.tensors.items()}
+        arrays = {part: tensor.array for part, tensor in fitted(self.graph[name], layer).tensors.items()}
         return {part: _channels_last(array, flat) if flat else array for part, array in arrays.items()}
 
 

@@ -106,7 +106,42 @@ templates:
             before: []
             new: [norm, relu, {conv: {filters: "${4 * growth}", kernel: 1}}, norm, relu, {conv: {filters: $growth, kernel: 3}}]
 """
-OWN = {"imagenet": IMAGENET, "preactivated": PREACTIVATED, "squeezed": SQUEEZED, "densely_connected": DENSE}
+MODERN = """
+archbuilder: 1
+name: modern
+input: [32, 32, 3]
+defaults: {norm: {over: layer}}
+stem: [{conv: {filters: 16, kernel: 3}}, norm, leaky_relu]
+unit: modern
+stages:
+  - {units: 3, filters: 16, after: [{pad: {amount: 1, mode: reflect}}, {conv: {filters: 32, kernel: 4, stride: 2, padding: valid}}]}
+  - {units: 3, filters: 32}
+head: [{conv_transpose: {filters: 16, kernel: 3, stride: 2, bias: true}}, {upsample: {factor: 2, method: bilinear}}, global_max_pool, {dense: {units: 10}}, softmax]
+templates:
+  units:
+    modern:
+      parameters: {filters: required}
+      layers:
+        - add:
+            residual:
+              - norm: {over: group, groups: 4}
+              - prelu
+              - concat:
+                  kept: [{slice_channels: {stop: 8}}]
+                  new: [{slice_channels: {start: 8, stop: $channels}}, {conv: {filters: "${filters - 8}", kernel: 3}}]
+              - shuffle_channels: {groups: 2}
+              - multiply: {features: [], gate: [global_average_pool, {channel_conv: {kernel: 3}}, sigmoid]}
+              - multiply: {features: [], places: [{channel_pool: max}, {conv: {filters: 1, kernel: 3}}, sigmoid]}
+              - scale: {learned: channel, factor: 0.1}
+            shortcut: []
+"""
+OWN = {
+    "modern": MODERN,
+    "imagenet": IMAGENET,
+    "preactivated": PREACTIVATED,
+    "squeezed": SQUEEZED,
+    "densely_connected": DENSE,
+}
 ORDERS = {
     "original": "[{add: {residual: [CONV, norm, relu, CONV, norm], shortcut: []}}, relu]",
     "norm_after_addition": "[{add: {residual: [CONV, norm, relu, CONV], shortcut: []}}, norm, relu]",

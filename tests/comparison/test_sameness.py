@@ -52,6 +52,14 @@ WRITTEN_OTHERWISE = {
         "he2015/resnet20",
         ["head=[{dropout: {rate: 0}}, {scale: {factor: 1}}, {pad: {amount: 0}}, global_average_pool, flatten, {dense: {units: 10}}, softmax]"],
     ),
+    "layers of the new kinds that do nothing": (
+        "he2015/resnet20",
+        ["head=[{leaky_relu: {slope: 1}}, {upsample: {factor: 1}}, {shuffle_channels: {groups: 64}}, {slice_channels: {stop: 64}}, "
+         "{pad: {amount: 0, mode: edge}}, global_average_pool, {shuffle_channels: {groups: 1}}, {dense: {units: 10}}, softmax]"],
+    ),
+    "where learned numbers start": (
+        "modern", ["stem=[{conv: {filters: 16, kernel: 3, initializer: {constant: 0.1}}}, norm, {leaky_relu: {slope: 0.01}}]"],
+    ),
     "start and regularisation": (
         "imagenet", ["defaults.conv={padding: symmetric, l2: 1e-4, initializer: glorot_uniform}", "defaults.norm={zero_scale: true}"],
     ),
@@ -64,6 +72,22 @@ def test_the_same_written_otherwise(way: str) -> None:
     found = compare(network(base, edits), network(base))
     assert found.same, render(found)
     assert found.deviations == ()
+
+
+def test_a_group_of_one_channel_is_an_instance() -> None:
+    groups, instances = (
+        network("modern", [f"stem=[{{conv: {{filters: 16, kernel: 3}}}}, {{norm: {{{over}}}}}, leaky_relu]"])
+        for over in ("over: group, groups: 16", "over: instance")
+    )
+    assert compare(groups, instances).same
+    assert not compare(groups, network("modern")).same
+
+
+def test_two_kinds_of_norm_are_told_in_one_sentence() -> None:
+    found = compare(network("he2015/resnet20", ["defaults.norm.over=layer"]), network("he2015/resnet20"))
+    assert [deviation.message for deviation in found.deviations] == [
+        "norms are layer norm, those of he2015/resnet20 batch norm"
+    ]
 
 
 def test_names_do_not_count() -> None:
@@ -102,7 +126,7 @@ def test_a_preactivated_unit_may_leave_out_what_the_stem_has_done() -> None:
     assert found.deviations[0].where == ("stage1/unit1",)
 
 
-@pytest.mark.parametrize("name", ["he2015/resnet20", "imagenet", "squeezed", "densely_connected"])
+@pytest.mark.parametrize("name", ["he2015/resnet20", "imagenet", "squeezed", "densely_connected", "modern"])
 def test_no_changed_layer_is_overlooked(name: str) -> None:
     """Each setting of each layer, changed alone, makes another network, and the place is named."""
     graph = network(name)
@@ -121,10 +145,17 @@ def changes(graph: Graph) -> Iterator[tuple[int, Graph]]:
     """The network with one setting changed, for each that leaves all shapes as they are."""
     for index, one in enumerate(graph.nodes):
         for op in changed(one.op):
+            if op.untrained() == one.op.untrained():  # only starts otherwise
+                continue
             inputs = [graph[name] for name in one.inputs]
             other = node(one.name, op, inputs)
             if other.shape == one.shape:
                 yield index, Graph(graph.name, (*graph.nodes[:index], other, *graph.nodes[index + 1 :]), graph.outputs)
+
+
+OTHER_WORDS: dict[str, tuple[object, ...]] = {
+    "mode": ("reflect", "edge"), "learned": ("channel", "scalar"), "over": ("layer", "batch"), "shared": (True, False),
+}  # fmt: skip
 
 
 def changed(op: Op) -> Iterator[Op]:
@@ -132,11 +163,16 @@ def changed(op: Op) -> Iterator[Op]:
         "bias": None,
         "epsilon": 0.5,
         "momentum": 0.5,
+        "slope": 0.5,
         "function": "elu",
         "padding": ((0, 2), (2, 0)),
     }
     for field in fields(op):
-        if field.name in new:
+        if field.name in OTHER_WORDS:
+            before = getattr(op, field.name)
+            word = next(word for word in OTHER_WORDS[field.name] if word != before)
+            yield replace(op, **{field.name: word})  # type: ignore[arg-type]
+        elif field.name in new:
             value = not getattr(op, field.name) if field.name == "bias" else new[field.name]
             yield replace(op, **{field.name: value})  # type: ignore[arg-type]
 

@@ -33,6 +33,19 @@ LAYER: st.SearchStrategy[Any] = st.one_of(
     named("pad", amount=st.sampled_from([1, [0, 2], [[1, 0], [0, 2]]])),
     named("pad_channels", channels=st.integers(4, 6)),
     named("scale", factor=st.floats(-2, 2, width=16)),
+    named(
+        "scale", factor=st.floats(-2, 2, width=16), learned=st.sampled_from(["channel", "scalar"]), bias=st.booleans()
+    ),
+    named("norm", over=st.sampled_from(["batch", "layer", "instance"])),
+    named("norm", over=st.just("group"), groups=SIZE),
+    named("slice_channels", start=st.integers(0, 2), stop=st.integers(3, 4)),
+    named("shuffle_channels", groups=SIZE),
+    named("upsample", factor=SIZE, method=st.sampled_from(["nearest", "bilinear"])),
+    named("conv_transpose", filters=st.just(4), kernel=SIZE, stride=SIZE, padding=PADDING, bias=st.booleans()),
+    named("pad", amount=st.sampled_from([1, [0, 2], [[1, 0], [0, 5]]]), mode=st.sampled_from(["reflect", "edge"])),
+    named("leaky_relu", slope=st.floats(-2, 2, width=16)),
+    named("prelu", slope=st.floats(-2, 2, width=16), shared=st.booleans()),
+    named("conv", filters=st.just(4), kernel=SIZE, initializer=st.just({"constant": 0.1})),
     named("local_response_norm", size=st.sampled_from([3, 5])),
     st.sampled_from(["norm", *FUNCTIONS, {"dropout": {"rate": 0.5}}, {"stochastic_depth": {"rate": 0.5}}]),
 )
@@ -47,6 +60,17 @@ MERGE = st.one_of(
     st.tuples(SAME_SHAPE, SAME_SHAPE).map(lambda paths: {"concat": {"a": paths[0], "b": paths[1]}}),
     SAME_SHAPE.map(lambda path: {"gate": {"transform": path, "carry": [], "gate": ["sigmoid"]}}),
     st.just({"multiply": {"features": [], "weights": ["global_average_pool", "sigmoid"]}}),
+    SIZE.map(
+        lambda kernel: {
+            "multiply": {
+                "features": [],
+                "weights": ["global_max_pool", {"channel_conv": {"kernel": kernel}}, "sigmoid"],
+            }
+        }
+    ),
+    st.sampled_from(["average", "max"]).map(
+        lambda method: {"multiply": {"features": [], "places": [{"channel_pool": method}, "sigmoid"]}}
+    ),
 )
 SPECS = st.lists(LAYER | UNIT | MERGE, min_size=1, max_size=6).map(
     lambda layers: {"archbuilder": 1, "name": "random", "input": [9, 8, 3], "stem": layers,

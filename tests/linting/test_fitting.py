@@ -35,6 +35,7 @@ CASES = [
     ("outputs: [head]", "outputs: [stem, head]", "many-outputs", "outputs"),
     ("units: 10}}, softmax]", "units: 10}}, sigmoid]", "head-without-loss", "sigmoid"),
     ("units: 10}}, softmax]", "units: 10}}, relu]", "head-without-loss", "relu"),
+    ("units: 10}}, softmax]", "units: 10}}, prelu]", "head-without-loss", "prelu"),
     ("units: 10}}, softmax]", "units: 10}}, tanh, {dropout: {rate: 0.5}}]", "head-without-loss", "tanh"),
     ("units: 10}}, softmax]", "units: 10}}, softmax, flatten]", "head-without-loss", "flatten"),
     ("units: 10", "units: 7", "classes-differ", "{units: 7}"),

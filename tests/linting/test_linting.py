@@ -74,6 +74,14 @@ def test_a_contradiction_is_shown_at_its_token(old: str, new: str, code: str, to
     assert (code, token) in shown
 
 
+@pytest.mark.parametrize("over", ["layer", "group, groups: 2", "instance"])
+def test_a_norm_of_single_images_needs_no_others(over: str) -> None:
+    alone = SOUND.replace("batch_size: 130", "batch_size: 1")
+    assert "norm-on-one-image" in {one.code for one in lint(load_text(alone))}
+    own = alone.replace("norm, relu", f"{{norm: {{over: {over}}}}}, relu")
+    assert "norm-on-one-image" not in {one.code for one in lint(load_text(own))}
+
+
 def test_training_that_stops_before_the_rate_can_fall() -> None:
     plateau = "training.learning_rate={plateau: {initial: 0.1, patience: 5}}"
     for patience, watch, expected in (

@@ -23,7 +23,25 @@ def test_bundled_specs_are_valid_as_written_and_resolved(name: str) -> None:
         assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(data)))] == []
 
 
-@pytest.mark.parametrize("name", ["unknown_keys", "missing_keys", "wrong_types", "training", "version"])
+def test_short_forms_are_valid() -> None:
+    layers = [
+        {"pad": 1},
+        {"pad": [1, 2]},
+        {"pad": "$channels"},
+        {"channel_pool": "max"},
+        {"channel_pool": {"method": "max"}},
+    ]
+    data = {"archbuilder": 1, "name": "short", "input": [8, 8, 3], "stem": layers}
+    assert [error.message for error in VALIDATOR.iter_errors(data)] == []
+    mistakes: list[object] = [{"pad": "one"}, {"pad": {}}, "channel_pool", {"channel_pool": "mean"}]
+    for wrong in mistakes:
+        assert not VALIDATOR.is_valid(data | {"stem": [wrong]})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unknown_keys", "missing_keys", "wrong_types", "training", "version", "norm_kinds", "constants", "pad_modes"],
+)
 def test_mistakes_are_invalid(name: str) -> None:
     data = parse((GOLDEN / "errors" / f"{name}.yaml").read_text(encoding="utf-8"), name).data
     assert not VALIDATOR.is_valid(json.loads(json.dumps(data)))

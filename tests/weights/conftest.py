@@ -25,6 +25,19 @@ shortcut: projection
 stages: [{units: 2, filters: 4}, {units: 2, filters: 6, stride: 2}]
 head: [global_average_pool, {dense: {units: 5}}, softmax]
 """
+LEARNED = """\
+archbuilder: 1
+name: learned
+input: [8, 8, 3]
+stem:
+  - conv: {filters: 6, kernel: 3}
+  - norm: {over: layer}
+  - prelu
+  - scale: {learned: channel, factor: 1}
+  - conv_transpose: {filters: 6, kernel: 3, stride: 2}
+  - multiply: {features: [], gate: [global_average_pool, {channel_conv: {kernel: 3}}, sigmoid]}
+head: [global_average_pool, {scale: {learned: scalar, factor: 1, bias: true}}, {dense: {units: 5}}, softmax]
+"""
 Arrays = dict[str, Any]
 
 

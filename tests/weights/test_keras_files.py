@@ -18,7 +18,7 @@ from archbuilder.graph.network import Graph
 from archbuilder.keras_model.build import build_model
 from archbuilder.weights.transfer import transfer
 from tests.conftest import Call
-from tests.weights.conftest import SMALL, torch_state, write_safetensors
+from tests.weights.conftest import LEARNED, SMALL, graph, torch_state, write_safetensors
 
 NETWORKS = {"resnet50": "ResNet50", "resnet50v2": "ResNet50V2"}
 SIDE = 32
@@ -134,3 +134,15 @@ def test_build_writes_nothing_where_something_does_not_fit(build: Call, small: G
         "  does not fit: extra.weight 3x8x1x1 (here 1x1x8x3), for stage2/unit1/shortcut/conv1/kernel 1x1x8x12",
     ]
     assert not Path("x.keras").exists()
+
+
+def test_learned_scales_and_slopes_of_keras(tmp_path: Path) -> None:
+    """Newer files name no weights: their layers tell what they are."""
+    learned = graph(text=LEARNED)
+    model = spread(build_model(learned))
+    model.save_weights(tmp_path / "named.weights.h5")
+    write_legacy(tmp_path / "legacy.h5", model)
+    for name in ("named.weights.h5", "legacy.h5"):
+        ours = build_model(learned)
+        transfer(tmp_path / name, learned).apply(ours)
+        np.testing.assert_array_equal(answers(ours, 8), answers(model, 8), err_msg=name)

@@ -11,12 +11,13 @@ import pytest
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph, Node
+from archbuilder.weights import torch_layout
 from archbuilder.weights.matching import kind, match
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import orders
-from archbuilder.weights.transfer import transfer
+from archbuilder.weights.transfer import Transfer, transfer
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
-from tests.weights.conftest import graph, torch_state, torchvision_name, write_safetensors
+from tests.weights.conftest import LEARNED, graph, torch_state, torchvision_name, write_safetensors
 
 
 def weighted(graph: Graph) -> list[Node]:
@@ -253,6 +254,31 @@ def test_flattened_images_of_pytorch_are_put_in_our_order(tmp_path: Path) -> Non
     features = np.random.default_rng(1).normal(size=(2, 3, 5))  # height, width, channels
     theirs = state["classifier.1.weight"] @ features.transpose(2, 0, 1).ravel()
     np.testing.assert_allclose(features.ravel() @ found.arrays()["head/dense1"]["kernel"], theirs, rtol=1e-5)
+
+
+def test_learned_scales_and_slopes_of_pytorch(tmp_path: Path) -> None:
+    """They are called as their modules like, and shaped to spread over images; transposed kernels have in before out."""
+    random, learned = np.random.default_rng(0), graph(text=LEARNED)
+    shapes = {
+        "stem.weight": (6, 3, 3, 3), "norm.weight": (6,), "norm.bias": (6,), "act.weight": (6,), "block.gamma": (6, 1, 1),
+        "up.weight": (6, 6, 3, 3), "eca.conv.weight": (1, 1, 3), "scalar.gain": (1,), "scalar.shift": (1,),
+        "fc.weight": (5, 6), "fc.bias": (5,),
+    }  # fmt: skip
+    state = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    path = tmp_path / "learned.npz"
+    found = Transfer(path, learned, match(learned, in_order(state)), channels_first=True).arrays()
+    assert found["stem/prelu1"]["alpha"].shape == (1, 1, 6)
+    np.testing.assert_array_equal(found["stem/prelu1"]["alpha"][0, 0], state["act.weight"])
+    np.testing.assert_array_equal(found["stem/scale1"]["kernel"], state["block.gamma"][:, 0, 0])
+    np.testing.assert_array_equal(found["stem/conv_transpose1"]["kernel"], state["up.weight"].transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(found["stem/gate/channel_conv1"]["kernel"], state["eca.conv.weight"].T)
+    np.testing.assert_array_equal(found["head/scale1"]["kernel"], state["scalar.gain"])
+    np.testing.assert_array_equal(found["head/scale1"]["bias"], state["scalar.shift"])
+
+
+def in_order(state: dict[str, Any]) -> WeightFile:
+    found, channels_first = torch_layout.layers(state)
+    return WeightFile("learned.pth", found, channels_first)
 
 
 def test_kernels_are_transposed(small: Graph, tmp_path: Path) -> None:

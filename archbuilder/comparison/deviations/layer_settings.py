@@ -78,7 +78,7 @@ def compare_described(state: Undoing) -> None:
     """Layers outside of the units, and layers other than convolutions, that differ in what one says of them."""
 
     def differences(pair: Pair) -> Iterator[Key]:
-        names = described(pair.theirs)
+        names = described(pair.theirs, pair.mine)
         conv_of_unit = isinstance(pair.theirs, ops.Conv) and pair.in_unit
         if not conv_of_unit and any(getattr(pair.mine, name) != getattr(pair.theirs, name) for name in names):
             yield Key(type(pair.theirs), names, layer(pair.mine), layer(pair.theirs))

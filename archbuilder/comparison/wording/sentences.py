@@ -18,32 +18,71 @@ PADDINGS = {
 }
 
 
-def described(op: Op) -> tuple[str, ...]:
-    """The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`."""
+def described(op: Op, other: Op) -> tuple[str, ...]:
+    """The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`.
+
+    Norms of different kinds differ in what only one of them has as well.
+    """
+    if isinstance(op, ops.Norm) and isinstance(other, ops.Norm) and op.over != other.over:
+        return ("over", "groups", "momentum")
+    if isinstance(op, ops.Weighted):
+        return _of_weighted(op)
+    if isinstance(op, ops.Moving):
+        return _of_moving(op)
+    match op:
+        case ops.MaxPool() | ops.AveragePool():
+            return ("size", "stride")
+        case ops.ChannelPool():
+            return ("method",)
+        case ops.Activation():
+            return ("function",)
+        case ops.LeakyRelu():
+            return ("slope",)
+        case ops.Dropout() | ops.StochasticDepth():
+            return ("rate",)
+        case (
+            ops.Input() | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.LocalResponseNorm() | ops.Add()
+            | ops.Multiply() | ops.Concat() | ops.Gate()
+        ):  # fmt: skip
+            return ()  # each setting is told by itself
+        case _:
+            assert_never(op)
+
+
+def _of_weighted(op: ops.Weighted) -> tuple[str, ...]:
     match op:
         case ops.Conv():
             return ("filters", "kernel", "stride", "groups", "dilation")
-        case ops.MaxPool() | ops.AveragePool():
-            return ("size", "stride")
+        case ops.ConvTranspose():
+            return ("filters", "kernel", "stride")
+        case ops.ChannelConv():
+            return ("kernel",)
         case ops.Dense():
             return ("units",)
-        case ops.Activation():
-            return ("function",)
+        case ops.Scale():
+            return ("factor",)
+        case ops.Norm() | ops.Prelu():
+            return ()
+        case _:
+            assert_never(op)
+
+
+def _of_moving(op: ops.Moving) -> tuple[str, ...]:
+    match op:
         case ops.Subsample():
             return ("stride",)
+        case ops.Upsample():
+            return ("factor", "method")
         case ops.Pad():
             return ("amount",)
         case ops.PadChannels():
             return ("channels",)
-        case ops.Scale():
-            return ("factor",)
-        case ops.Dropout() | ops.StochasticDepth():
-            return ("rate",)
-        case (
-            ops.Elementwise() | ops.Input() | ops.GlobalAveragePool() | ops.Flatten() | ops.LocalResponseNorm()
-            | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
-        ):  # fmt: skip
-            return ()  # each setting is told by itself
+        case ops.SliceChannels():
+            return ("start", "stop")
+        case ops.ShuffleChannels():
+            return ("groups",)
+        case ops.Flatten():
+            return ()
         case _:
             assert_never(op)
 
@@ -91,14 +130,22 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
             return f"{about.text} {about.have} {_count(mine)} outputs, {other} {_count(theirs)}"
         case ("rate",):
             return f"{about.text} {about.have} rate {_count(mine)}, {other} {_count(theirs)}"
+        case ("slope",):
+            return f"{about.text} {about.have} slope {_count(mine)}, {other} {_count(theirs)}"
         case ("factor",):
             return f"{about.text} {about.have} factor {_count(mine)}, {other} {_count(theirs)}"
+        case ("over", *_):
+            return f"{about.text} {about.are} {_norm(mine)}, {other} {_norm(theirs)}"
         case ("kernel",) | ("function",):
             return f"{about.text} {about.are} {mine}, {other} {theirs}"
         case (single,):
             return f"{about.text} {about.have} {single.replace('_', ' ')} {mine}, {other} {theirs}"
         case _:
             return f"{about.text} {about.are} a {mine}, {other} a {theirs}"
+
+
+def _norm(description: str) -> str:
+    return "batch norm" if description == "norm" else description.replace(", ", " of ")
 
 
 def _count(description: str) -> str:

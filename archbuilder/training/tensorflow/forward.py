@@ -22,7 +22,15 @@ from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.repetition import Repetition, divide, norms_behind_convolutions
 from archbuilder.training.tensorflow.distribution import assign
-from archbuilder.training.tensorflow.functions import convolved, merged, plain
+from archbuilder.training.tensorflow.functions import (
+    along_channels,
+    convolved,
+    merged,
+    normalised,
+    plain,
+    rectified,
+    transposed,
+)
 from archbuilder.training.tensorflow.unit_loop import Parameters, repeat
 
 Mean = Callable[[Tensor], Tensor]
@@ -151,7 +159,7 @@ class _Pass:
     def uses_batch_statistics(self, norm: Node) -> bool:
         """Whether a norm takes the batch's statistics, and its moving ones follow them."""
         assert isinstance(norm.op, ops.Norm)
-        return self.training and not norm.op.frozen
+        return self.training and norm.op.is_over_batch and not norm.op.frozen
 
     def cast(self, node: Node, tensor: Tensor) -> Tensor:
         """The tensor in the type that a node computes in."""
@@ -163,10 +171,20 @@ class _Pass:
                 return inputs[0]
             case ops.Conv():
                 return self._conv(node, node.op, inputs[0])
+            case ops.ConvTranspose():
+                return self._biased(node, transposed(node.op, inputs[0], self._weight(node, "kernel", inputs[0])))
+            case ops.ChannelConv():
+                return self._biased(node, along_channels(inputs[0], self._weight(node, "kernel", inputs[0])))
             case ops.Norm():
                 return self._norm(node, node.op, inputs[0])
             case ops.Dense():
-                return self._dense(node, inputs[0])
+                return self._biased(node, tf.tensordot(inputs[0], self._weight(node, "kernel", inputs[0]), 1))
+            case ops.Scale():
+                if node.op.learned == "none":
+                    return inputs[0] * node.op.factor
+                return self._biased(node, inputs[0] * self._weight(node, "kernel", inputs[0]))
+            case ops.Prelu():
+                return rectified(inputs[0], self._weight(node, "alpha", inputs[0]))
             case ops.Dropout() | ops.StochasticDepth():
                 return self._dropped(node, node.op, inputs[0]) if self.training else inputs[0]
             case ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate():
@@ -192,6 +210,9 @@ class _Pass:
         return kernel * factor, weights["beta"] - mean * factor
 
     def _norm(self, node: Node, op: ops.Norm, tensor: Tensor) -> Tensor:
+        if not op.is_over_batch:
+            weights = self.parameters[node.name]
+            return normalised(op, tensor, weights["gamma"], weights["beta"])
         of_batch = self.uses_batch_statistics(node)
         if node.name in self.convolutions and not of_batch:
             return tensor
@@ -236,10 +257,16 @@ class _Pass:
         kept = tf.random.stateless_uniform(shape, tf.random.fold_in(self.seed, numbers["hash"])) >= numbers["rate"]
         return tf.where(kept, tensor * tf.cast(1 / (1 - numbers["rate"]), tensor.dtype), 0)
 
-    def _dense(self, node: Node, tensor: Tensor) -> Tensor:
-        weights = self.parameters[node.name]
-        product = tf.tensordot(tensor, tf.cast(weights["kernel"], tensor.dtype), 1)
-        return tf.nn.bias_add(product, tf.cast(weights["bias"], tensor.dtype)) if "bias" in weights else product
+    def _weight(self, node: Node, name: str, tensor: Tensor) -> Tensor:
+        """A weight of a node in the type of what arrives there."""
+        return tf.cast(self.parameters[node.name][name], tensor.dtype)
+
+    def _biased(self, node: Node, tensor: Tensor) -> Tensor:
+        """The tensor with the bias of the node, if it has one: a number for each channel, or one for all."""
+        if "bias" not in self.parameters[node.name]:
+            return tensor
+        bias = self._weight(node, "bias", tensor)
+        return tf.nn.bias_add(tensor, bias) if bias.shape[0] == tensor.shape[-1] else tensor + bias
 
 
 @contextmanager

@@ -40,6 +40,48 @@ def convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:
     return tf.nn.conv2d(images, kernel, op.stride, padding, dilations=op.dilation)
 
 
+def transposed(op: ops.ConvTranspose, images: Tensor, kernel: Tensor) -> Tensor:
+    """What a transposed convolution without its bias makes of images."""
+    rows, columns = op.full_size((images.shape[1], images.shape[2]))
+    (top, bottom), (left, right) = op.cuts
+    if op.padding == "same":
+        rows, columns = op.output_shape(tuple(images.shape[1:]))[:2]
+    shape, padding = (tf.shape(images)[0], rows, columns, op.filters), "SAME" if op.padding == "same" else "VALID"
+    full = tf.nn.conv2d_transpose(images, kernel, shape, op.stride, padding)
+    return full if padding == "SAME" else full[:, top : rows - bottom, left : columns - right]
+
+
+def along_channels(vectors: Tensor, kernel: Tensor) -> Tensor:
+    """What a convolution along the channels without its bias makes of vectors `(n, C)`."""
+    return tf.nn.conv1d(vectors[..., tf.newaxis], kernel, 1, "SAME")[..., 0]
+
+
+def normalised(op: ops.Norm, tensor: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """What a norm makes of each image by itself, computed in float32."""
+    channels, axes = tensor.shape[-1], [*range(1, len(tensor.shape) - 1)]
+    match op.over:
+        case "layer":
+            groups, size, axes = 1, channels, []
+        case "group":
+            groups, size = op.groups, channels // op.groups
+        case "instance":
+            groups, size = channels, 1
+        case "batch":
+            raise ValueError("a batch norm has statistics of its own")
+        case _:
+            assert_never(op.over)
+    shape = tf.shape(tensor)
+    values = tf.reshape(tf.cast(tensor, tf.float32), tf.concat([shape[:-1], [groups, size]], 0))
+    mean, variance = tf.nn.moments(values, [*axes, len(tensor.shape)], keepdims=True)
+    spread = tf.reshape((values - mean) * tf.math.rsqrt(variance + op.epsilon), shape)
+    return tf.cast(spread * scale + shift, tensor.dtype)
+
+
+def rectified(tensor: Tensor, slope: Tensor) -> Tensor:
+    """The values, the negative ones times a slope."""
+    return tf.nn.relu(tensor) - tf.cast(slope, tensor.dtype) * tf.nn.relu(-tensor)
+
+
 def _padding(padding: ops.Padding, size: Sequence[int], kernel: ops.Pair, stride: ops.Pair) -> Any:
     """The padding of a pool, as TensorFlow's ops take it."""
     if padding == "same" or padding == "valid":
@@ -77,24 +119,69 @@ def plain(op: ops.Plain, tensor: Tensor) -> Tensor:
     match op:
         case ops.Activation():
             return _FUNCTIONS[op.function](tensor)
+        case ops.LeakyRelu():
+            return tf.nn.leaky_relu(tensor, op.slope)
         case ops.MaxPool() | ops.AveragePool():
             return _pooled(op, tensor)
         case ops.GlobalAveragePool():
             return tf.reduce_mean(tensor, (1, 2))
-        case ops.Flatten():
-            return tf.reshape(tensor, (tf.shape(tensor)[0], tensor.shape[1:].num_elements()))
-        case ops.Scale():
-            return tensor * op.factor
-        case ops.Subsample():
-            return tf.nn.max_pool2d(tensor, 1, op.stride, "VALID")  # ten times as fast as a slice and its gradient
-        case ops.Pad():
-            return tf.pad(tensor, ((0, 0), *op.amount, (0, 0)))
-        case ops.PadChannels():
-            return tf.pad(tensor, ((0, 0), (0, 0), (0, 0), (0, op.channels - tensor.shape[-1])))
+        case ops.GlobalMaxPool():
+            return tf.reduce_max(tensor, (1, 2))
+        case ops.ChannelPool():
+            pool = tf.reduce_mean if op.method == "average" else tf.reduce_max
+            return pool(tensor, -1, keepdims=True)
         case ops.LocalResponseNorm():
             return _local_response_norm(op, tensor)
         case _:
+            return _moved(op, tensor)
+
+
+def _moved(op: ops.Moving, tensor: Tensor) -> Tensor:
+    match op:
+        case ops.Flatten():
+            return tf.reshape(tensor, (tf.shape(tensor)[0], tensor.shape[1:].num_elements()))
+        case ops.Subsample():
+            return tf.nn.max_pool2d(tensor, 1, op.stride, "VALID")  # ten times as fast as a slice and its gradient
+        case ops.Upsample():
+            return _upsampled(op, tensor)
+        case ops.Pad():
+            return _padded(op, tensor)
+        case ops.PadChannels():
+            return tf.pad(tensor, ((0, 0), (0, 0), (0, 0), (0, op.channels - tensor.shape[-1])))
+        case ops.SliceChannels():
+            return tensor[..., op.start : op.stop]
+        case ops.ShuffleChannels():
+            return _shuffled(op, tensor)
+        case _:
             assert_never(op)
+
+
+def _upsampled(op: ops.Upsample, images: Tensor) -> Tensor:
+    rows, columns = op.factor
+    if op.method == "nearest":
+        return tf.repeat(tf.repeat(images, rows, 1), columns, 2)
+    size = (images.shape[1] * rows, images.shape[2] * columns)
+    return tf.cast(tf.image.resize(images, size, "bilinear"), images.dtype)
+
+
+def _padded(op: ops.Pad, images: Tensor) -> Tensor:
+    match op.mode:
+        case "zeros":
+            return tf.pad(images, ((0, 0), *op.amount, (0, 0)))
+        case "reflect":
+            return tf.pad(images, ((0, 0), *op.amount, (0, 0)), "REFLECT")
+        case "edge":
+            for pads in op.mirrored():
+                images = tf.pad(images, ((0, 0), *pads, (0, 0)), "SYMMETRIC")
+            return images
+        case _:
+            assert_never(op.mode)
+
+
+def _shuffled(op: ops.ShuffleChannels, tensor: Tensor) -> Tensor:
+    shape = tf.shape(tensor)
+    groups = tf.reshape(tensor, tf.concat([shape[:-1], [op.groups, tensor.shape[-1] // op.groups]], 0))
+    return tf.reshape(tf.linalg.matrix_transpose(groups), shape)
 
 
 def _pooled(op: ops.MaxPool | ops.AveragePool, images: Tensor) -> Tensor:

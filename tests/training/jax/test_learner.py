@@ -54,6 +54,45 @@ RECIPES = {
     "mixed": SPEC + "  precision: mixed_bfloat16\n" + SGD,
     "l2": SPEC.replace("bias: true}", "bias: true, l2: 1e-2}") + "  optimizer: sgd\n",
 }
+OPS = """\
+archbuilder: 1
+name: ops
+input: [8, 8, 1]
+defaults: {norm: {over: group, groups: 2}}
+stem:
+  - conv: {filters: 8, kernel: 3, bias: true}
+  - norm
+  - prelu
+  - pad: {amount: [[1, 2], [0, 3]], mode: reflect}
+  - pad: {amount: [[3, 1], [1, 2]], mode: edge}
+  - conv: {filters: 8, kernel: 3, padding: valid, stride: 2}
+  - norm: {over: layer}
+  - leaky_relu
+  - upsample: {factor: 2, method: bilinear}
+  - shuffle_channels: {groups: 2}
+  - multiply:
+      features: []
+      channels: [global_max_pool, {channel_conv: {kernel: 3, bias: true}}, sigmoid]
+  - multiply:
+      features: []
+      places: [{concat: {a: [{channel_pool: average}], b: [{channel_pool: max}]}}, {conv: {filters: 1, kernel: 3}}, sigmoid]
+  - conv: {filters: 8, kernel: 3, stride: 2}
+  - norm: {over: instance}
+  - scale: {learned: channel, factor: 0.5, bias: true}
+  - scale: {learned: scalar, factor: 2, bias: true}
+  - conv_transpose: {filters: 8, kernel: 3, stride: 2}
+  - conv_transpose: {filters: 6, kernel: 4, stride: 2, padding: symmetric, bias: true}
+  - upsample: {factor: 2}
+  - slice_channels: {start: 1, stop: 5}
+head: [global_average_pool, {scale: {learned: channel, factor: 1}}, {slice_channels: {stop: 3}}, {dense: {units: 10}}, softmax]
+training:
+  data: {source: digits, validation: {holdout: 0.1}}
+  batch_size: 200
+  accumulate: 2
+  stop: {iterations: 6}
+  learning_rate: {constant: {rate: 0.05}}
+"""
+RECIPES["ops"] = OPS + SGD
 RESUMED = """
 from pathlib import Path
 from archbuilder.errors import UsageError
@@ -109,6 +148,7 @@ for line in {lines!r}:
 FIRST = """
 import archbuilder
 archbuilder.build("sgd.yaml", seed=0).save("first.keras")
+archbuilder.build("ops.yaml", seed=0).save("ops.keras")
 """
 """The first weights; the same in every run of the tests, since in bfloat16 a few images lie on the border."""
 
@@ -121,7 +161,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.yaml").write_text(text)
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 3).save(folder / "digit.png")
     for backend in ("tensorflow", "jax"):
-        lines = [f"train {kind}.yaml --weights first.keras --out {backend}/{kind} --json" for kind in RECIPES]
+        first_weights = {kind: "ops.keras" if kind == "ops" else "first.keras" for kind in RECIPES}
+        lines = [
+            f"train {kind}.yaml --weights {weights} --out {backend}/{kind} --json"
+            for kind, weights in first_weights.items()
+        ]
         used = ["evaluate tensorflow/sgd --json", "predict tensorflow/sgd digit.png --json"]
         first = FIRST if backend == "tensorflow" else ""
         done = run(backend, folder, "-c", first + script("build sgd.yaml --check", *lines, *used))

@@ -111,7 +111,60 @@ def highway() -> Graph:
     return sketch.graph()
 
 
+def spatial_gate() -> Graph:
+    """Gates of channels and of places, as in CBAM and ECA."""
+    sketch = Sketch()
+    features = sketch.draw(conv())
+    channels = sketch.draw(ops.GlobalMaxPool(), ops.ChannelConv(3, True, "he_normal", 0.0), ops.Activation("sigmoid"))
+    features = sketch.merge(ops.Multiply(("features", "weights")), [features, channels])
+    pooled = [sketch.draw(ops.ChannelPool(method), start=features) for method in get_args(ops.PoolMethod)]
+    sketch.merge(ops.Concat(get_args(ops.PoolMethod)), pooled)
+    places = sketch.draw(conv(1, kernel=(7, 7)), ops.Activation("sigmoid"))
+    sketch.merge(ops.Multiply(("features", "weights")), [features, places])
+    sketch.draw(ops.ChannelConv(4, False, "he_normal", 0.0), start=sketch.draw(ops.GlobalAveragePool()))
+    sketch.draw(dense(3), SOFTMAX)
+    return sketch.graph()
+
+
+def norm(over: ops.NormKind, groups: int = 1) -> ops.Norm:
+    return ops.Norm(0.0, 1e-3, zero_scale=False, over=over, groups=groups)
+
+
+def transposed(**changes: Any) -> ops.ConvTranspose:
+    plain: dict[str, Any] = {"kernel": (3, 3), "stride": (2, 2), "padding": "same", "bias": True,
+                             "initializer": "he_normal", "l2": 0.0}  # fmt: skip
+    return ops.ConvTranspose(4, **(plain | changes))
+
+
 GRAPHS = {
+    "spatial gate": spatial_gate(),
+    "norms of single images": chain(
+        conv(bias=True), norm("layer"), RELU, conv(6), norm("group", 3), RELU, conv(4, stride=(2, 2)), norm("instance"),
+        ops.GlobalAveragePool(), dense(6), norm("layer"), dense(6), norm("group", 2), dense(3), SOFTMAX,
+    ),
+    "learned scales": chain(
+        conv(), ops.Scale(0.3, "channel"), ops.Scale(0.5, "channel", bias=True), ops.Scale(0.5, "scalar"),
+        ops.Scale(2.0, "scalar", bias=True), ops.GlobalAveragePool(), ops.Scale(0.3, "channel", bias=True),
+        ops.Scale(2.0, "scalar", bias=True), dense(3), SOFTMAX,
+    ),
+    "slopes": chain(
+        conv(), ops.LeakyRelu(0.2), conv(), ops.Prelu(0.25, shared=False), conv(), ops.Prelu(0.25, shared=True),
+        ops.GlobalAveragePool(), dense(5), ops.Prelu(0.1, shared=False), ops.Prelu(0.1, shared=True), dense(3), SOFTMAX,
+    ),
+    "slices and shuffles": chain(
+        conv(12), ops.ShuffleChannels(3), conv(12), ops.SliceChannels(2, 10), ops.ShuffleChannels(2),
+        ops.Flatten(), ops.SliceChannels(3, 15), ops.ShuffleChannels(4), dense(3), SOFTMAX,
+    ),
+    "larger images": chain(
+        ops.Upsample((2, 1), "nearest"), conv(), ops.Upsample((2, 3), "bilinear"), conv(stride=(3, 3)), transposed(),
+        conv(stride=(2, 2)), transposed(kernel=(4, 2), padding="symmetric", bias=False), conv(stride=(2, 2)),
+        transposed(padding="valid"), transposed(kernel=(1, 3), stride=(2, 1), padding="valid"), conv(stride=(2, 2)),
+        transposed(padding=((1, 0), (0, 2))), *HEAD,
+    ),
+    "mirrors and borders": chain(
+        conv(), ops.Pad(((3, 1), (0, 2)), "reflect"), conv(stride=(2, 2)), ops.Pad(((5, 1), (0, 4)), "edge"), conv(), ops.Pad(((1, 1), (1, 1)), "edge"),
+        conv(stride=(2, 2)), ops.Flatten(), dense(3), SOFTMAX,
+    ),
     "post-activation": post_activation(),
     "pre-activation": pre_activation(),
     "squeeze-and-excitation": squeeze_and_excitation(),
@@ -218,7 +271,13 @@ def test_a_bias_before_a_norm_has_no_gradient_and_moves_its_mean() -> None:
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("name", ["post-activation", "pre-activation", "squeeze-and-excitation"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "post-activation", "pre-activation", "squeeze-and-excitation", "spatial gate", "norms of single images",
+        "learned scales", "slopes", "larger images", "mirrors and borders",
+    ],
+)  # fmt: skip
 def test_half_precision_stays_near_and_gives_float32(name: str, precision: Any) -> None:
     graph = GRAPHS[name]
     model = model_with_random_weights(graph)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -24,6 +25,9 @@ from archbuilder.training.tensorflow.step import TrainingStep
 
 UNITS, SIZE, NEVER = 6, (6, 5, 4), 10**6
 NORM, RELU = ops.Norm(momentum=0.9, epsilon=1e-3, zero_scale=False), ops.Activation("relu")
+SIGMOID = ops.Activation("sigmoid")
+OVER: tuple[tuple[ops.NormKind, int], ...] = (("layer", 1), ("group", 2))
+WEIGH = ops.Multiply(("features", "weights"))
 ADD = ops.Add(("residual", "shortcut"))
 
 
@@ -86,6 +90,41 @@ def squeezed(sketch: Sketch, scope: str, filters: int, number: int) -> None:
     sketch.merge(scope, ADD, weighed, start)
 
 
+def modern(sketch: Sketch, scope: str, filters: int, number: int) -> None:
+    """Norms of single images, learned scales and slopes, shuffled slices, and gates of channels and places."""
+    start = sketch.nodes[-1]
+    layer, group = (
+        ops.Norm(0.0, 1e-3, zero_scale=False, over=over, groups=groups) for over, groups in OVER
+    )  # fmt: skip
+    half = ops.SliceChannels(0, filters // 2)
+    chain = (layer, conv(filters), ops.Prelu(0.25, shared=False), group, ops.ShuffleChannels(2), half, conv(filters))
+    features = sketch.draw(scope, *chain)
+    channels = sketch.draw(scope, ops.GlobalMaxPool(), ops.ChannelConv(3, True, "he_normal", 0.0), SIGMOID)
+    weighed = sketch.merge(scope, WEIGH, features, channels)
+    places = sketch.draw(scope, ops.ChannelPool("average"), conv(1), SIGMOID)
+    scaled = sketch.draw(
+        scope, ops.Scale(0.1, "channel", bias=True), ops.Scale(1.0, "scalar"),
+        start=sketch.merge(scope, WEIGH, weighed, places),
+    )  # fmt: skip
+    sketch.merge(scope, ADD, scaled, start)
+
+
+def there_and_back(sketch: Sketch, scope: str, filters: int, number: int) -> None:
+    """Images that become larger and smaller again, with every kind of padding."""
+    for larger in (
+        ops.Upsample((2, 2), "nearest"), ops.Upsample((2, 2), "bilinear"),
+        ops.ConvTranspose(filters, (3, 3), (2, 2), "same", bias=True, initializer="he_normal", l2=0.01),
+    ):  # fmt: skip
+        sketch.draw(scope, larger, conv(filters, stride=2), NORM)
+    mirror, border = (ops.Pad(((1, 0), (0, 1)), mode) for mode in get_args(ops.PadMode)[1:])
+    sketch.draw(scope, mirror, border, conv_of_two(filters), NORM)
+
+
+def conv_of_two(filters: int) -> ops.Conv:
+    """A convolution that takes off what two paddings of one row and one column added."""
+    return replace(conv(filters), padding="valid")
+
+
 def network(unit: Unit, units: int = UNITS) -> Graph:
     sketch = Sketch()
     sketch.draw("stem", conv(4), NORM, RELU)
@@ -102,6 +141,8 @@ NETWORKS = {
     "pre-activation": network(pre_activation),
     "plain": network(plain, units=3),  # without shortcuts, rounding grows fast with depth
     "squeezed": network(squeezed),
+    "modern": network(modern),
+    "there and back": network(there_and_back, units=2),  # without shortcuts, as above
 }
 
 
