@@ -137,19 +137,21 @@ NAMED = (u_net, pyramid, exchange, two_heads)
 def random_graph(random: Random, layers: int, weights: bool = True, outputs: int = 1, classes: int = 0) -> Graph:
     """Layers behind any that came before, and merges of any two or three that fit; all lead to the last output.
 
-    Without weights, its function follows from its ops alone. With classes, the last output is that of a classifier.
+    Without weights, it has so few kinds of ops that graphs are often alike. With classes, the last output is that of a classifier.
     """
     draft = Draft(5, 4, 2)
-    kinds: list[Op] = [RELU, ops.Activation("tanh"), ops.Scale(0.5), ops.MaxPool((3, 3), (1, 1), "same")]
-    kinds += [conv(2), NORM, conv(4, 1, bias=True)] if weights else []
+    kinds: list[Op] = [RELU, ops.Activation("tanh")]
+    merges: list[type[ops.Merge]] = [ops.Add, ops.Add, ops.Concat]
+    if weights:
+        kinds += [ops.Scale(0.5), ops.MaxPool((3, 3), (1, 1), "same"), conv(2), NORM, conv(4, 1, bias=True)]
+        merges.append(ops.Multiply)
     for _ in range(layers):
         scope = random.choice(("stem", "stage1/unit1", "stage1/unit2", "stage2/unit1", "head"))
         before = random.choice(draft.nodes[-4:])
         alike = [one for one in draft.nodes if one.shape == before.shape]
-        paths = ("a", "b", "c")[: random.choice((2, 2, 3))]
-        kind = random.choice((ops.Add, ops.Add, ops.Multiply, ops.Concat))
+        paths = ("a", "b", "c")[: random.choice((2, 2, 3)) if weights else 2]
         if random.random() < 0.5 and before.shape[-1] < 16:
-            draft.add(scope, kind(paths), behind=tuple(random.choices(alike, k=len(paths))))
+            draft.add(scope, random.choice(merges)(paths), behind=tuple(random.choices(alike, k=len(paths))))
         else:
             draft.add(scope, random.choice(kinds), behind=before)
     used = {name for one in draft.nodes for name in one.inputs}
