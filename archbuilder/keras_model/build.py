@@ -55,7 +55,9 @@ def without_softmax(graph: Graph, model: keras.Model) -> keras.Model:
         return model
     layer = model.get_layer(layer_name(last.name))
     with _recursion_for(len(graph.nodes)):
-        return keras.Model(model.inputs, layer.input if ends_in_softmax else layer.output, name=f"{model.name}.logits")
+        return keras.Model(
+            model.inputs[0], layer.input if ends_in_softmax else layer.output, name=f"{model.name}.logits"
+        )
 
 
 class _Layers:
