@@ -100,9 +100,9 @@ def pyramid() -> Graph:
     return draft.graph(*reversed(outputs), name="pyramid")
 
 
-def exchange(units: int = 3) -> Graph:
+def exchange(units: int = 3, channels: int = 3) -> Graph:
     """A classifier of two streams that give to each other behind units of two inputs and two outputs, as HRNet's."""
-    draft = Draft(8, 8, 3)
+    draft = Draft(8, 8, channels)
     high = draft.add("stem", conv(4), NORM, RELU)
     low = draft.add("stage1/transition1", conv(8, stride=2), NORM, RELU, behind=high)
     for index in range(1, units + 1):

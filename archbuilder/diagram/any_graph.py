@@ -45,6 +45,15 @@ class Picture:
 
     flow: Flow
     arrows: tuple[Arrow, ...]
+    """Those into a box stand before those that leave it."""
+
+    @property
+    def length(self) -> int:
+        """How many rows all arrows cross together, where each box stands below all that lead to it."""
+        rows: dict[str, int] = {}
+        for arrow in self.arrows:
+            rows[arrow.head] = max(rows.get(arrow.head, 0), rows.get(arrow.tail, 0) + 1)
+        return sum(rows[arrow.head] - rows.get(arrow.tail, 0) for arrow in self.arrows)
 
 
 def picture(graph: Graph, level: Level) -> Picture:

@@ -74,9 +74,12 @@ def _digraph(name: str, **attributes: str) -> Digraph:
 
 
 def _laid_out_by_graphviz(name: str, drawn: Picture, level: Level) -> Digraph:
-    """The diagram in the DOT language, without places; `layout=dot` has Graphviz find them."""
-    _require("arrows", len(drawn.arrows), bounds.ARROWS, level)
-    graph = _digraph(name, layout="dot", nodesep="0.2", ranksep="0.22")
+    """The diagram in the DOT language, without places; `layout=dot` has Graphviz find them.
+
+    Without a limit to its search for the best ones (`nslimit`), that takes minutes where arrows are long.
+    """
+    _require("rows for its arrows to cross", drawn.length, bounds.CROSSED_ROWS, level)
+    graph = _digraph(name, layout="dot", nodesep="0.2", ranksep="0.22", nslimit="1", nslimit1="1")
     _flow(graph, drawn.flow, 0)
     for arrow in drawn.arrows:
         graph.edge(_id(arrow.tail), _id(arrow.head), **_stroke(arrow.stroke))

@@ -27,10 +27,10 @@ def _outputs(recipe: Recipe) -> Iterator[Found]:
     names = recipe.graph.outputs
     if len(names) > 1:
         shown = [f"{name} ({show(recipe.graph[name].shape)})" for name in names[:MOST_OUTPUTS]]
-        more = f" and {len(names) - MOST_OUTPUTS:,} more" if len(names) > MOST_OUTPUTS else ""
-        yield Found(
-            OUTPUTS, f"the network has {len(names):,} outputs, {', '.join(shown)}{more}: only one can be trained"
-        )
+        rest = [f"{len(names) - MOST_OUTPUTS:,} more"] if len(names) > MOST_OUTPUTS else []
+        *most, last = [*shown, *rest]
+        message = f"the network has {len(names):,} outputs, {', '.join(most)} and {last}"
+        yield Found(OUTPUTS, f"{message}: only one can be trained")
 
 
 def _head(recipe: Recipe) -> Iterator[Found]:
