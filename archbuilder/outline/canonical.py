@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import cast
 
 from archbuilder.graph import ops
@@ -57,25 +57,36 @@ def canonical(graph: Graph) -> Hashable:
 def ordered_rows(graph: Graph) -> tuple[tuple[Row, ...], tuple[int, ...]]:
     """The rows of a graph in an order that follows from what they are alone, and which of them are its outputs.
 
-    Each row comes behind its inputs, and refers to them by their new numbers.
+    They refer to their inputs by their new numbers.
     """
     rows, outputs = _rows(graph)
     colours = _told_apart(rows, outputs)
-    numbers: dict[int, int] = {}
+    are_told_apart = len({*colours}) == len(rows)
+    order = sorted(range(len(rows)), key=colours.__getitem__) if are_told_apart else _in_turn(rows, colours)
+    numbers = [0] * len(rows)
+    for number, index in enumerate(order):
+        numbers[index] = number
+    found = (Row(row.item, _numbered(row, numbers), row.shape, row.node) for row in map(rows.__getitem__, order))
+    return tuple(found), tuple(numbers[index] for index in outputs)
+
+
+def _in_turn(rows: Sequence[Row], colours: Sequence[Colour]) -> list[int]:
+    """Rows behind their inputs, by their colours, and those of one colour by the numbers of their inputs."""
+    order: list[int] = []
+    numbers = [0] * len(rows)
     waiting, users = [len(set(row.inputs)) for row in rows], _users(rows)
-    ready: list[tuple[Colour, tuple[int, ...], int]] = [
-        (colours[index], (), index) for index, count in enumerate(waiting) if not count
-    ]
-    heapify(ready)
+    ready: list[tuple[Colour, tuple[int, ...], int]] = []
+    for index in (index for index, count in enumerate(waiting) if not count):
+        heappush(ready, (colours[index], (), index))
     while ready:
         *_, index = heappop(ready)
-        numbers[index] = len(numbers)
+        numbers[index] = len(order)
+        order.append(index)
         for user in dict.fromkeys(user for user, _ in users[index]):
             waiting[user] -= 1
             if not waiting[user]:
                 heappush(ready, (colours[user], _numbered(rows[user], numbers), user))
-    found = tuple(Row(row.item, _numbered(row, numbers), row.shape, row.node) for row in map(rows.__getitem__, numbers))
-    return found, tuple(numbers[index] for index in outputs)
+    return order
 
 
 def trees(graph: Graph) -> tuple[list[tuple[Hashable, Node]], tuple[Hashable, ...]]:
@@ -90,7 +101,7 @@ def trees(graph: Graph) -> tuple[list[tuple[Hashable, Node]], tuple[Hashable, ..
     )
 
 
-def _numbered(row: Row, numbers: dict[int, int]) -> tuple[int, ...]:
+def _numbered(row: Row, numbers: Sequence[int]) -> tuple[int, ...]:
     inputs = tuple(numbers[index] for index in row.inputs)
     return tuple(sorted(inputs)) if row.is_sum else inputs
 
@@ -159,10 +170,9 @@ def _told_apart(rows: Sequence[Row], outputs: Sequence[int]) -> list[Colour]:
     alike even so is given colours one by one, each time telling others apart by it. In a network with too much of that,
     rows that are alike are left: in their order, each goes by the numbers of its inputs.
     """
-    colours = _behind_each(rows)
-    users, spent = _users(rows), 0
+    colours, spent = _behind_each(rows), 0
     while len({*colours}) < len(rows):
-        count = 0
+        users, count = _users(rows), 0
         while len({*colours}) > count:
             count, spent = len({*colours}), spent + len(rows)
             colours = _behind_each(rows, _ahead_of_each(rows, outputs, users, colours))
