@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from archbuilder.training import loop
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
 from tests.graphs import Draft, conv, exchange
+from tests.processes import python
 from tests.training.runs import assert_same, stop_at, weights
 
 
@@ -41,6 +44,41 @@ def test_frozen_parts_stay(tiny: Path, tmp_path: Path, monkeypatch: pytest.Monke
     before, after = weights(first, "final"), weights(frozen, "final")
     for name, value in before.items():
         assert np.array_equal(value, after[name]) is ("stage1.unit1" in name), name
+
+
+ON_JAX = """
+import sys
+from pathlib import Path
+from unittest.mock import patch
+from archbuilder.spec import load
+from archbuilder.training import loop
+from archbuilder.training.start import Start
+from tests.graphs import exchange
+from tests.training.runs import Notes
+graph, spec = exchange(units=1, channels=1), load(sys.argv[1], ["training.stop.epochs=2"])
+def kill():
+    raise KeyboardInterrupt
+with patch("archbuilder.linting.recipe.expand", lambda spec: graph), \\
+     patch("archbuilder.training.run.folder.expand", lambda spec: graph):
+    loop.train(spec, Start(out=Path("whole")))
+    try:
+        loop.train(spec, Start(out=Path("killed")), reporter=Notes(2, kill))
+    except KeyboardInterrupt:
+        loop.resume(Path("killed"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is an extra")
+def test_resumed_bit_for_bit_on_jax(tiny: Path, tmp_path: Path) -> None:
+    path = str(Path(__file__).parents[2])
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": path}
+    done = python("-c", ON_JAX, tiny, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    whole, killed = (np.load(max((tmp_path / run).glob("checkpoints/*/state.npz"))) for run in ("whole", "killed"))
+    assert sorted(whole) == sorted(killed)
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], killed[name], err_msg=name)
 
 
 MANY = "the network has 2 outputs, stem/conv1 (8x8x4) and head/conv1 (8x8x2): only one can be trained"
