@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain, groupby
 from math import prod
 from typing import Literal, TypeAlias, assert_never
@@ -15,6 +16,8 @@ from archbuilder.graph.ops import Add, Concat, Gate, Input, Merge, Multiply, Sto
 ShortcutKind = Literal["identity", "projection", "parameter-free"]
 Series: TypeAlias = "tuple[Node | Parallel, ...]"
 """Ops one after the other."""
+ENTRY = -1
+"""The place of the node before a section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,35 +106,36 @@ def is_series_parallel(graph: Graph) -> bool:
     end = graph.input.name
     for section in chain.from_iterable(map(units, stages(graph))):
         nodes = [node for node in section.nodes if node is not graph.input]
-        if nodes and not _is_closed(nodes, end):
+        places = {end: ENTRY, **{node.name: place for place, node in enumerate(nodes)}}
+        if any(name not in places for node in nodes for name in node.inputs):
+            return False
+        if nodes and not _is_closed(tuple(tuple(places[name] for name in node.inputs) for node in nodes)):
             return False
         end = section.nodes[-1].name
     return True
 
 
-def _is_closed(nodes: Sequence[Node], entry: str) -> bool:
-    """Whether nodes come down to one edge from the entry to the last of them.
+@lru_cache(128)
+def _is_closed(inputs: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether nodes, each known by the places of its inputs, come down to one edge from the entry to the last of them.
 
     A node between two others is left out, and edges side by side are one. Merges deeper within each other than specs
     may nest them do not count: whatever walks through a series walks into each of its paths.
     """
-    inside = {node.name for node in nodes}
-    before = {node.name: set(node.inputs) for node in nodes}
-    if any(not names <= inside | {entry} for names in before.values()):
-        return False
-    after: dict[str, set[str]] = {name: set() for name in (entry, *inside)}
-    for name, sources in before.items():
+    before = {place: set(sources) for place, sources in enumerate(inputs)}
+    after: dict[int, set[int]] = {place: set() for place in (ENTRY, *before)}
+    for place, sources in before.items():
         for source in sources:
-            after[source].add(name)
-    depths: dict[tuple[str, str], tuple[int, bool]] = {}
+            after[source].add(place)
+    depths: dict[tuple[int, int], tuple[int, bool]] = {}
     """Of edges that stand for paths: how many merges are within each other, and whether the last one is their head."""
-    waiting = [node.name for node in nodes]
+    waiting = list(before)
     while waiting:
-        name = waiting.pop()
-        if len(before.get(name, ())) != 1 or len(after[name]) != 1:
+        place = waiting.pop()
+        if len(before.get(place, ())) != 1 or len(after[place]) != 1:
             continue
-        [source], [target] = before.pop(name), after[name]
-        inner = max(depths.get((source, name), (0, False))[0], depths.get((name, target), (0, False))[0])
+        [source], [target] = before.pop(place), after[place]
+        inner = max(depths.get((source, place), (0, False))[0], depths.get((place, target), (0, False))[0])
         if target in after[source]:
             deepest, merged = depths.get((source, target), (0, False))
             depths[source, target] = (max(deepest - merged, inner) + 1, True)
@@ -139,12 +143,12 @@ def _is_closed(nodes: Sequence[Node], entry: str) -> bool:
             depths[source, target] = (inner, False)
         if depths[source, target][0] > bounds.DEPTH:
             return False
-        after[source].remove(name)
+        after[source].remove(place)
         after[source].add(target)
-        before[target].remove(name)
+        before[target].remove(place)
         before[target].add(source)
-        waiting += [one for one in (source, target) if one in inside]
-    return before.keys() == {nodes[-1].name}
+        waiting += [one for one in (source, target) if one != ENTRY]
+    return before.keys() == {len(inputs) - 1}
 
 
 def series(nodes: Sequence[Node]) -> Series:
