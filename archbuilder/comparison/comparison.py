@@ -8,6 +8,7 @@ from itertools import zip_longest
 from archbuilder.comparison.deviations.deviation import Undoing
 from archbuilder.comparison.deviations.layer_order import compare_forks, compare_kinds, compare_layers, compare_orders
 from archbuilder.comparison.deviations.layer_settings import compare_described, compare_settings
+from archbuilder.comparison.deviations.op_by_op import compare_op_by_op
 from archbuilder.comparison.deviations.shortcuts import compare_shortcuts
 from archbuilder.comparison.deviations.structure import (
     compare_input,
@@ -20,7 +21,8 @@ from archbuilder.comparison.deviations.widths_and_strides import compare_strides
 from archbuilder.comparison.result import Comparison, Identity
 from archbuilder.graph import analysis, ops
 from archbuilder.graph.network import Graph
-from archbuilder.outline.from_graph import canonical, outline, with_longer_stem
+from archbuilder.outline.canonical import canonical
+from archbuilder.outline.from_graph import outline, with_longer_stem
 from archbuilder.outline.parts import Outline, Unit, skeleton
 from archbuilder.outline.resizing import resized
 from archbuilder.outline.shapes import blocks
@@ -38,6 +40,9 @@ def compare(mine: Graph, theirs: Graph) -> Comparison:
     Mine is first brought to the size of their images: layers that go with the size are no deviations of their own.
     """
     fitted = resized(mine, theirs.input.shape)
+    if not (analysis.is_series_parallel(mine) and analysis.is_series_parallel(theirs)):
+        found, notes = compare_op_by_op(mine, fitted, theirs)
+        return Comparison(identity(mine), identity(theirs), not found, found, notes)
     state = Undoing(*_settled(outline(mine), outline(theirs)), theirs.name)
     compare_input(state, _like(outline(fitted), state.theirs) if fitted else None)
     of_size = tuple(state.found)

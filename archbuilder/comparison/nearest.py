@@ -13,7 +13,7 @@ from archbuilder.comparison.sketch import Sketch, bundled_sketches, sketch
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Costs, Graph
 from archbuilder.graph.ops import Shape
-from archbuilder.outline.from_graph import canonical
+from archbuilder.outline.canonical import canonical
 from archbuilder.outline.resizing import resized
 from archbuilder.spec import load
 
@@ -50,7 +50,7 @@ def _nearest(mine: Graph, known: Sequence[Sketch], graph_of: GraphOf) -> Compari
     if not near:
         return NoneNear(identity(mine))
     found = {name: compare(mine, graph_of(name)) for name in nsmallest(CANDIDATES, near, key=near.__getitem__)}
-    best = min(found, key=lambda name: (len(found[name].deviations), near[name]))
+    best = min(found, key=lambda name: (found[name].is_op_by_op, len(found[name].deviations), near[name]))
     return replace(found[best], searched=True)
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from archbuilder.aliases import Json
 from archbuilder.comparison.deviations.deviation import Deviation
+from archbuilder.comparison.deviations.op_by_op import OP_BY_OP
 from archbuilder.graph.network import Costs
 
 
@@ -36,6 +37,11 @@ class Comparison:
     """Whether the other network is the nearest of many, and not one that was named."""
     also: tuple[str, ...] = ()
     """Other names of the same network."""
+
+    @property
+    def is_op_by_op(self) -> bool:
+        """Whether one deviation stands for all: the layers were compared without stages and units."""
+        return any(one.code == OP_BY_OP for one in self.deviations)
 
     def to_json(self) -> Json:
         return {

@@ -32,7 +32,7 @@ STROKES: dict[ShortcutKind | None, Stroke] = {
 
 
 def content(graph: Graph, level: Level) -> Flow:
-    """All that the diagram of a network shows, from the input down."""
+    """All that the diagram of a network shows, from the input down, where it is series-parallel."""
     return tuple(element for stage in stages(graph) for element in _stage(graph, stage, level))
 
 
@@ -43,18 +43,30 @@ def _stage(graph: Graph, stage: Section, level: Level) -> Flow:
     flow: list[Box | Fork | Panel] = []
     for _, same in groupby(parts, key=lambda unit: (unit.name == stage.name, signature(graph, unit.nodes))):
         flow += _units(stage, list(same), level)
-    nodes = stage.nodes
-    details = f"{times(show(nodes[-1].shape))} · {sum(node.trainable for node in nodes):,} parameters"
-    return (Panel(stage.name, _spaced(stage.name), details, tuple(flow)),)
+    return (stage_panel(stage, tuple(flow)),)
+
+
+def stage_panel(stage: Section, flow: Flow) -> Panel:
+    details = f"{times(show(stage.nodes[-1].shape))} · {sum(node.trainable for node in stage.nodes):,} parameters"
+    return Panel(stage.name, _spaced(stage.name), details, flow)
+
+
+def unit_panel(unit: Section, flow: Flow) -> Panel:
+    return Panel(unit.name, _spaced(unit.name.rpartition("/")[2]), "", flow)
+
+
+def repeated_panel(name: str, count: int, flow: Flow) -> Panel:
+    """The frame around the last of some equal units, which stands for all."""
+    return Panel(name, f"{TIMES}{count}", "", flow)
 
 
 def _units(stage: Section, same: Sequence[Section], level: Level) -> Flow:
     """Consecutive units that are alike: one for all at stage level, each for itself otherwise."""
     if level == "stage" and len(same) > 1:
-        return (Panel(same[-1].name, f"{TIMES}{len(same)}", "", _elements(same[-1].series, level)),)
+        return (repeated_panel(same[-1].name, len(same), _elements(same[-1].series, level)),)
     flows = [(unit, _elements(unit.series, level)) for unit in same]
     if level == "layer" and same[0].name != stage.name:
-        return tuple(Panel(unit.name, _spaced(unit.name.rpartition("/")[2]), "", flow) for unit, flow in flows)
+        return tuple(unit_panel(unit, flow) for unit, flow in flows)
     return tuple(element for _, flow in flows for element in flow)
 
 
@@ -79,7 +91,7 @@ def _layer(element: Node | Parallel) -> Box | Fork:
         return Box(element.name, ((Words(_words(element)),),), element.op.family)
     main, sides = _split(element)
     flows = [Side(_elements(element.paths[index], "layer"), _stroke(element, index), ()) for index in sides]
-    return Fork(_elements(element.paths[main], "layer"), tuple(flows), _merge(element.merge, ()))
+    return Fork(_elements(element.paths[main], "layer"), tuple(flows), merge_box(element.merge, ()))
 
 
 def _split(parallel: Parallel) -> tuple[int, list[int]]:
@@ -93,7 +105,7 @@ def _stroke(parallel: Parallel, index: int) -> Stroke:
     return STROKES[shortcut_kind(parallel)] if index == shortcut(parallel) else "solid"
 
 
-def _merge(node: Node, after: Sequence[Node]) -> Box:
+def merge_box(node: Node, after: Sequence[Node]) -> Box:
     """A merge, with the norm and activation that follow it."""
     line = (Words(_symbol(node.op)), *(Words(_words(minor), faint=True) for minor in after))
     return Box([node, *after][-1].name, (line,), "merge")
@@ -124,7 +136,7 @@ def _summaries(series: Series, level: Level) -> Iterator[Box | Fork]:
     while rest:
         run = tuple(takewhile(lambda element: isinstance(element, Node), rest))
         if run:
-            yield from _boxes(run, level)
+            yield from boxes(run, level)
             rest = rest[len(run) :]
         elif isinstance(rest[0], Parallel):
             after = _told_with_merge(rest[1:])
@@ -139,35 +151,35 @@ def _told_with_merge(behind: Series) -> list[Node]:
         if isinstance(element, Parallel):
             break
         nodes.append(element)
-    return [] if any(map(_major, nodes)) else nodes
+    return [] if any(map(is_major, nodes)) else nodes
 
 
 def _summary(parallel: Parallel, after: Sequence[Node], level: Level) -> Fork:
     main, sides = _split(parallel)
-    merge = _merge(parallel.merge, after)
-    return Fork(_boxes(parallel.paths[main], level), tuple(_side(parallel, index, level) for index in sides), merge)
+    merge = merge_box(parallel.merge, after)
+    return Fork(boxes(parallel.paths[main], level), tuple(_side(parallel, index, level) for index in sides), merge)
 
 
 def _side(parallel: Parallel, index: int, level: Level) -> Side:
     path = parallel.paths[index]
     stroke = _stroke(parallel, index)
     if index != shortcut(parallel):
-        return Side(_boxes(path, level), stroke, ())
+        return Side(boxes(path, level), stroke, ())
     lines = [_line(row, level) for row in _rows(path)]
     return Side((), stroke, tuple(" · ".join(word.text for word in line) for line in lines))
 
 
-def _boxes(series: Series, level: Level) -> tuple[Box, ...]:
+def boxes(series: Series, level: Level) -> tuple[Box, ...]:
     """Rows of one kind that follow each other share a box."""
     rows = _rows(series)
     kinds: list[Kind] = []
     for row in rows:
         kinds.append(_row_kind(row, kinds[-1] if kinds else "other"))
-    boxes = []
+    found = []
     for kind, pairs in groupby(zip(kinds, rows, strict=True), key=lambda pair: pair[0]):
         same = [row for _, row in pairs]
-        boxes.append(Box(same[-1][-1].name, tuple(_line(row, level) for row in same), kind))
-    return tuple(boxes)
+        found.append(Box(same[-1][-1].name, tuple(_line(row, level) for row in same), kind))
+    return tuple(found)
 
 
 Row = list["Node | Parallel"]
@@ -176,13 +188,13 @@ Row = list["Node | Parallel"]
 def _rows(series: Series) -> list[Row]:
     """The groups of layers that share a line: a layer with the norm and activation before it, or else behind it."""
     elements = list(_inlined(series))
-    before = bool(elements) and not _major(elements[0])
+    before = bool(elements) and not is_major(elements[0])
     rows: list[Row] = []
     for element in elements:
-        if not rows or (_major(rows[-1][-1]) if before else _major(element)):
+        if not rows or (is_major(rows[-1][-1]) if before else is_major(element)):
             rows.append([])
         rows[-1].append(element)
-    if len(rows) > 1 and not any(map(_major, rows[-1])):
+    if len(rows) > 1 and not any(map(is_major, rows[-1])):
         rows[-2:] = [rows[-2] + rows[-1]]
     return rows
 
@@ -195,7 +207,7 @@ def _inlined(series: Series) -> Iterator[Node | Parallel]:
         yield element
 
 
-def _major(element: Node | Parallel) -> bool:
+def is_major(element: Node | Parallel) -> bool:
     """Whether it has a line of its own; what is minor is told beside a convolution."""
     if isinstance(element, Parallel):
         return True
@@ -215,13 +227,13 @@ def _major(element: Node | Parallel) -> bool:
 
 def _row_kind(row: Row, previous: Kind) -> Kind:
     """The kind of what a row is about; an inner merge goes with the row before."""
-    main = next(filter(_major, row), row[0])
+    main = next(filter(is_major, row), row[0])
     return previous if isinstance(main, Parallel) else main.op.family
 
 
 def _line(row: Row, level: Level) -> Line:
     """All that a row holds; at stage level only its layers, as in the papers' tables."""
-    told = [element for element in row if level == "unit" or _major(element) or _telling(element)] or row
+    told = [element for element in row if level == "unit" or is_major(element) or _telling(element)] or row
     return tuple(_told(element) for element in told)
 
 
@@ -232,7 +244,7 @@ def _telling(element: Node | Parallel) -> bool:
 
 def _told(element: Node | Parallel) -> Words:
     if isinstance(element, Node):
-        return Words(_words(element), faint=not _major(element))
+        return Words(_words(element), faint=not is_major(element))
     op = element.merge.op
     assert isinstance(op, ops.Merge)
     names = [op.paths[index] for index in _split(element)[1]]

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 from urllib.parse import quote
 
 from graphviz import Digraph
 
 from archbuilder import bounds
 from archbuilder.aliases import Level
+from archbuilder.diagram.any_graph import Picture, picture
 from archbuilder.diagram.content import content
-from archbuilder.diagram.flow import Kind
-from archbuilder.diagram.layout import PAD, Drawing, Edge, Frame, PlacedBox, Point, layout
-from archbuilder.diagram.text import FONT, NORMAL, SMALL, box_label, heading, small_label
+from archbuilder.diagram.flow import Box, Flow, Fork, Kind, Panel, Stroke
+from archbuilder.diagram.layout import PAD, Drawing, Edge, Frame, Point, layout
+from archbuilder.diagram.text import (
+    FONT,
+    NORMAL,
+    SMALL,
+    box_label,
+    box_size,
+    heading,
+    merge_size,
+    plain_heading,
+    small_label,
+)  # fmt: skip
 from archbuilder.errors import UsageError
+from archbuilder.graph.analysis import is_series_parallel
 from archbuilder.graph.network import Graph
 
 COLOURS: dict[Kind, tuple[str, str]] = {
@@ -38,23 +51,60 @@ def diagram(graph: Graph, level: Level = "stage") -> Digraph:
 
     Raises UsageError where it has more boxes than anybody looks at.
     """
+    if not is_series_parallel(graph):
+        return _laid_out_by_graphviz(graph.name, picture(graph, level), level)
     drawing = layout(content(graph, level))
-    if (arrows := len(drawing.edges)) > bounds.ARROWS:
+    _require("arrows", len(drawing.edges), bounds.ARROWS, level)
+    return _as_it_is(graph.name, drawing)
+
+
+def _require(what: str, count: int, most: int, level: Level) -> None:
+    if count > most:
         way_out = "; fewer with --level stage" if level != "stage" else ""
-        raise UsageError(
-            f"the picture has {arrows:,} arrows, and {bounds.ARROWS:,} are the most that are drawn{way_out}"
-        )
-    return _digraph(graph.name, drawing)
+        raise UsageError(f"the picture has {count:,} {what}, and {most:,} are the most that are drawn{way_out}")
 
 
-def _digraph(name: str, drawing: Drawing) -> Digraph:
-    """The diagram in the DOT language; `layout=nop2` has Graphviz draw it as it is."""
-    graph = Digraph(
+def _digraph(name: str, **attributes: str) -> Digraph:
+    return Digraph(
         _id(name),
-        graph_attr={"layout": "nop2", "fontname": FONT, "fontsize": str(NORMAL), "pad": "0.1"},
+        graph_attr={**attributes, "fontname": FONT, "fontsize": str(NORMAL), "pad": "0.1"},
         node_attr={"fontname": FONT, "fontsize": str(NORMAL), "shape": "box", "margin": "0", "penwidth": "0.8"},
         edge_attr={"fontname": FONT, "fontsize": str(SMALL), "arrowsize": "0.55", "color": INK, "penwidth": "0.9"},
     )
+
+
+def _laid_out_by_graphviz(name: str, drawn: Picture, level: Level) -> Digraph:
+    """The diagram in the DOT language, without places; `layout=dot` has Graphviz find them.
+
+    Without a limit to its search for the best ones (`nslimit`), that takes minutes where arrows are long.
+    """
+    _require("rows for its arrows to cross", drawn.length, bounds.CROSSED_ROWS, level)
+    graph = _digraph(name, layout="dot", nodesep="0.2", ranksep="0.22", nslimit="1", nslimit1="1")
+    _flow(graph, drawn.flow, 0)
+    for arrow in drawn.arrows:
+        graph.edge(_id(arrow.tail), _id(arrow.head), **_stroke(arrow.stroke))
+    return graph
+
+
+def _flow(graph: Digraph, flow: Flow, depth: int) -> None:
+    for element in flow:
+        match element:
+            case Box():
+                width, height = merge_size(element) if element.kind == "merge" else box_size(element)
+                graph.node(_id(element.name), label=box_label(element), **_box(element, width, height))
+            case Panel():
+                with graph.subgraph(name=f"cluster_{_id(element.name)}") as cluster:
+                    cluster.attr(label=plain_heading(element.title, element.details), labeljust="l", **_panel(depth))
+                    _flow(cluster, element.flow, depth + 1)
+            case Fork():
+                raise TypeError("a fork has its place on a spine")
+            case _:
+                assert_never(element)
+
+
+def _as_it_is(name: str, drawing: Drawing) -> Digraph:
+    """The diagram in the DOT language; `layout=nop2` has Graphviz draw it as it is."""
+    graph = _digraph(name, layout="nop2")
     _frame(graph, drawing.frame, 0)
     for edge in drawing.edges:
         graph.edge(_id(edge.tail), _id(edge.head), **_edge(edge))
@@ -68,47 +118,51 @@ def _id(name: str) -> str:
 
 def _frame(graph: Digraph, frame: Frame, depth: int) -> None:
     for placed in frame.boxes:
-        graph.node(_id(placed.box.name), label=box_label(placed.box), **_box(placed))
+        place = {"pos": _points([placed.centre])}
+        box = _box(placed.box, placed.width, placed.height)
+        graph.node(_id(placed.box.name), label=box_label(placed.box), **place, **box)
     for inner in frame.frames:
         assert inner.panel is not None
         with graph.subgraph(name=f"cluster_{_id(inner.panel.name)}") as cluster:
-            cluster.attr(**_panel(inner, depth))
+            cluster.attr(**_place(inner), **_panel(depth))
             _frame(cluster, inner, depth + 1)
 
 
-def _box(placed: PlacedBox) -> dict[str, str]:
-    fill, line = COLOURS[placed.box.kind]
+def _box(box: Box, width: float, height: float) -> dict[str, str]:
+    fill, line = COLOURS[box.kind]
     return {
-        "pos": _points([placed.centre]),
-        "width": f"{placed.width / 72:.3f}",
-        "height": f"{placed.height / 72:.3f}",
+        "width": f"{width / 72:.3f}",
+        "height": f"{height / 72:.3f}",
         "fillcolor": fill,
         "color": line,
-        **({"shape": "circle", "style": "filled"} if placed.width == placed.height else {"style": "rounded,filled"}),
+        **({"shape": "circle", "style": "filled"} if width == height else {"style": "rounded,filled"}),
     }
 
 
-def _panel(frame: Frame, depth: int) -> dict[str, str]:
+def _panel(depth: int) -> dict[str, str]:
+    fill, line = PANELS[depth % 2]
+    return {"style": "rounded,filled", "fillcolor": fill, "color": line}
+
+
+def _place(frame: Frame) -> dict[str, str]:
     assert frame.panel is not None
     (left, top), (right, bottom) = frame.top_left, frame.bottom_right
-    fill, line = PANELS[depth % 2]
     return {
         "bb": _points([(left, bottom), (right, top)]).replace(" ", ","),
         "label": heading(frame.panel.title, frame.panel.details, frame.spine - left - PAD, right - frame.spine - PAD),
         "lp": _points([((left + right) / 2, top + 11)]),
-        "style": "rounded,filled",
-        "fillcolor": fill,
-        "color": line,
     }
 
 
 def _edge(edge: Edge) -> dict[str, str]:
-    attributes = {"pos": _spline(edge.points)}
-    if edge.stroke != "solid":
-        attributes["style"] = edge.stroke
+    attributes = {"pos": _spline(edge.points), **_stroke(edge.stroke)}
     if edge.label:
         attributes |= {"label": small_label(edge.label), "lp": _points([edge.label_centre])}
     return attributes
+
+
+def _stroke(stroke: Stroke) -> dict[str, str]:
+    return {} if stroke == "solid" else {"style": stroke}
 
 
 def _spline(points: Sequence[Point]) -> str:

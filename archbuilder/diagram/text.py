@@ -77,6 +77,11 @@ def small_label(lines: tuple[str, ...]) -> str:
     return f"<{'<br/>'.join(map(faint, lines))}>"
 
 
+def plain_heading(title: str, details: str) -> str:
+    """A panel's heading where no spine parts it."""
+    return f"<<b>{escape(title)}</b>{'  ' + faint(details) if details else ''}>"
+
+
 def heading(title: str, details: str, left: float, right: float) -> str:
     """A panel's heading: its title to the left of the spine, the details to the right."""
     cells = [(f"<b>{escape(title)}</b>", left + 5), (faint(details) if details else "", right - 5)]

@@ -61,6 +61,8 @@ class _Expansion:
         """The ops of layers whose expressions came to the same values before."""
         self.ends: dict[str, Node] = {}
         """The last node of each part, by the part's name."""
+        self.units: set[str] = set()
+        """The names of the units of stages, and of those in the stem, in the head and behind the units of a stage."""
         self.problems: dict[tuple[str, Span | None], Diagnostic] = {}
         self.namer = Namer()
         self.defaults: dict[str, dict[str, Any]] = {
@@ -95,6 +97,7 @@ class _Expansion:
             changes = [change for change, applies in here if change and applies]
             kind = (index == 1, *map(id, changes), current.shape)
             name = f"{scope.name}/unit{index}"
+            self.units.add(name)
             if same := expanded.get(kind):
                 current = self._repeated(same, name, current, inner.named(name))
                 continue
@@ -173,6 +176,7 @@ class _Expansion:
                 return self._layers(branch, current, scope.deeper().at(key))
             case Use():
                 inner = scope.named(self.namer.numbered(scope.name, layer.name))
+                self.units.add(inner.name)
                 definition = self.spec.definition("units", layer.name)
                 inside = inner.inside(definition, layer.arguments, scope.names_at(current))
                 return self._layers(_listed(definition.template.layers), current, inside)
@@ -283,7 +287,7 @@ class _Expansion:
         if NOWHERE in inputs:
             return NOWHERE
         try:
-            made = node(name, op, inputs, scope.span)
+            made = node(name, op, inputs, scope.span, self._section(name))
             self.work.add(made)
         except ops.ShapeError as error:
             raise scope.problem("bad-shape", str(error), error.hint, at_key=True) from None
@@ -293,6 +297,12 @@ class _Expansion:
             raise scope.problem("bad-shape", f"the sides of an image are {bounds.SIDE:,} at most", at_key=True)
         self.nodes.append(made)
         return made
+
+    def _section(self, name: str) -> str:
+        """The unit that a name begins with, or else the part; paths of merges are no sections."""
+        part, _, rest = name.partition("/")
+        unit = f"{part}/{rest.partition('/')[0]}"
+        return unit if unit in self.units else part
 
 
 def _listed(layers: Any) -> Layers:

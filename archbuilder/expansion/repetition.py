@@ -32,5 +32,6 @@ class ExpandedUnit:
         moved = {self.entry: entry}
         for one in self.nodes:
             inputs = tuple(moved[name].name for name in one.inputs)
-            moved[one.name] = Node(unit + one.name[cut:], one.op, inputs, one.shape, one.weights, one.macs, one.span)
+            name = unit + one.name[cut:]
+            moved[one.name] = Node(name, one.op, inputs, one.shape, one.weights, one.macs, one.span, unit)
         return moved

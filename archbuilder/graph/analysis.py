@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import lru_cache
+from itertools import chain, groupby
 from math import prod
 from typing import Literal, TypeAlias, assert_never
 
+from archbuilder import bounds
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Add, Concat, Gate, Input, Merge, Multiply, StochasticDepth
 
 ShortcutKind = Literal["identity", "projection", "parameter-free"]
 Series: TypeAlias = "tuple[Node | Parallel, ...]"
 """Ops one after the other."""
+ENTRY = -1
+"""The place of the node before a section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,12 @@ class Section:
     """A part of a network that has a name of its own (the stem, a stage, a unit) and what stands in it."""
 
     name: str
-    series: Series
+    nodes: tuple[Node, ...]
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
-        return tuple(flatten(self.series))
+    def series(self) -> Series:
+        """The nodes as elements one after the other, which they are where the graph is series-parallel."""
+        return series(self.nodes)
 
 
 def depth(graph: Graph) -> int:
@@ -75,19 +80,75 @@ def activation_bytes(node: Node) -> int:
 
 def stages(graph: Graph) -> tuple[Section, ...]:
     """The stem, each stage and the head, in order; a node outside of these (the input) is a section of its own."""
-    groups = groupby(graph.nodes, key=lambda node: node.name.partition("/")[0])
-    return tuple(Section(name, series(tuple(nodes))) for name, nodes in groups)
+    groups: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        groups.setdefault(node.section.partition("/")[0], []).append(node)
+    return tuple(Section(name, tuple(nodes)) for name, nodes in groups.items())
 
 
 def units(stage: Section) -> tuple[Section, ...]:
-    """The units of a stage, in order; what stands in no unit is a section with the stage's own name."""
-    groups = groupby(stage.series, key=lambda element: _unit_name(element.name))
-    return tuple(Section(name, tuple(elements)) for name, elements in groups)
+    """The units of a stage in the order of their first nodes; wherever the others stand, a unit is one section.
+
+    What stands in no unit is a section with the stage's own name, a new one behind each unit.
+    """
+    groups: dict[tuple[str, int], list[Node]] = {}
+    for name, nodes in groupby(stage.nodes, key=lambda node: node.section):
+        place = len(groups) if name == stage.name else 0
+        groups.setdefault((name, place), []).extend(nodes)
+    return tuple(Section(name, tuple(nodes)) for (name, _), nodes in groups.items())
 
 
-def _unit_name(name: str) -> str:
-    parts = name.split("/")
-    return "/".join(parts[: min(2, len(parts) - 1)]) or name
+def is_series_parallel(graph: Graph) -> bool:
+    """Whether all sections follow each other, and each consists of ops one after the other and of paths to merges.
+
+    Where that holds, the series of the sections tell the whole graph; elsewhere they mean nothing.
+    """
+    end = graph.input.name
+    for section in chain.from_iterable(map(units, stages(graph))):
+        nodes = [node for node in section.nodes if node is not graph.input]
+        places = {end: ENTRY, **{node.name: place for place, node in enumerate(nodes)}}
+        if any(name not in places for node in nodes for name in node.inputs):
+            return False
+        if nodes and not _is_closed(tuple(tuple(places[name] for name in node.inputs) for node in nodes)):
+            return False
+        end = section.nodes[-1].name
+    return True
+
+
+@lru_cache(128)
+def _is_closed(inputs: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether nodes, each known by the places of its inputs, come down to one edge from the entry to the last of them.
+
+    A node between two others is left out, and edges side by side are one. Merges deeper within each other than specs
+    may nest them do not count: whatever walks through a series walks into each of its paths.
+    """
+    before = {place: set(sources) for place, sources in enumerate(inputs)}
+    after: dict[int, set[int]] = {place: set() for place in (ENTRY, *before)}
+    for place, sources in before.items():
+        for source in sources:
+            after[source].add(place)
+    depths: dict[tuple[int, int], tuple[int, bool]] = {}
+    """Of edges that stand for paths: how many merges are within each other, and whether the last one is their head."""
+    waiting = list(before)
+    while waiting:
+        place = waiting.pop()
+        if len(before.get(place, ())) != 1 or len(after[place]) != 1:
+            continue
+        [source], [target] = before.pop(place), after[place]
+        inner = max(depths.get((source, place), (0, False))[0], depths.get((place, target), (0, False))[0])
+        if target in after[source]:
+            deepest, merged = depths.get((source, target), (0, False))
+            depths[source, target] = (max(deepest - merged, inner) + 1, True)
+        else:
+            depths[source, target] = (inner, False)
+        if depths[source, target][0] > bounds.DEPTH:
+            return False
+        after[source].remove(place)
+        after[source].add(target)
+        before[target].remove(place)
+        before[target].add(source)
+        waiting += [one for one in (source, target) if one != ENTRY]
+    return before.keys() == {len(inputs) - 1}
 
 
 def series(nodes: Sequence[Node]) -> Series:

@@ -41,6 +41,8 @@ class Node:
     macs: int
     span: Span | None = field(default=None, compare=False)
     """The place in the YAML that it came from."""
+    section: str = field(default="", compare=False)
+    """The part that it stands in: a unit such as `stage2/unit1` or `head/squeeze1`, or else its stage, stem or head."""
 
     @property
     def scope(self) -> str:
@@ -105,11 +107,19 @@ def leading_to(outputs: Iterable[str], nodes: Sequence[Node]) -> tuple[Node, ...
     return tuple(node for node in nodes if node.name in needed)
 
 
-def node(name: str, op: Op, inputs: Iterable[Node] = (), span: Span | None = None) -> Node:
-    """The node of an op behind its inputs; raises ShapeError where they do not fit."""
+def node(name: str, op: Op, inputs: Iterable[Node] = (), span: Span | None = None, section: str = "") -> Node:
+    """The node of an op behind its inputs; raises ShapeError where they do not fit.
+
+    Its section is the first two parts of its scope where none is given.
+    """
     sources = tuple(inputs)
     shapes = [source.shape for source in sources]
     return Node(
         name=name, op=op, inputs=tuple(source.name for source in sources), shape=op.output_shape(*shapes),
-        weights=op.weights(*shapes), macs=op.macs(*shapes), span=span,
+        weights=op.weights(*shapes), macs=op.macs(*shapes), span=span, section=section or _section(name),
     )  # fmt: skip
+
+
+def _section(name: str) -> str:
+    parts = name.split("/")
+    return "/".join(parts[: min(2, len(parts) - 1)]) or name

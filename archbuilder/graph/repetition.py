@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -39,7 +39,8 @@ class Repetition:
 
 def divide(graph: Graph, shortest: int) -> Iterator[Node | Repetition]:
     """A graph in order: its repetitions of at least `shortest` units, and each node that is in none of them."""
-    found = [each for stage in analysis.stages(graph) for each in _repetitions(graph, stage, shortest)]
+    uses = Counter(name for node in graph.nodes for name in node.inputs) + Counter(graph.outputs)
+    found = [each for stage in analysis.stages(graph) for each in _repetitions(graph, stage, uses, shortest)]
     firsts = {repetition.nodes[0].name: repetition for repetition in found}
     inside = {node.name for repetition in found for unit in repetition.units for node in unit}
     for node in graph.nodes:
@@ -49,20 +50,29 @@ def divide(graph: Graph, shortest: int) -> Iterator[Node | Repetition]:
             yield node
 
 
-def _repetitions(graph: Graph, stage: analysis.Section, shortest: int) -> Iterator[Repetition]:
+def _repetitions(graph: Graph, stage: analysis.Section, uses: Mapping[str, int], shortest: int) -> Iterator[Repetition]:
     units = [section.nodes for section in analysis.units(stage)]
     for _, group in groupby(units, key=lambda nodes: analysis.signature(graph, nodes)):
-        equal = tuple(group)
-        if len(equal) >= shortest and _is_chain(graph, equal):
-            yield Repetition(equal)
+        for chain in _chains(tuple(group), uses):
+            if len(chain) >= shortest:
+                yield Repetition(chain)
 
 
-def _is_chain(graph: Graph, units: Sequence[Sequence[Node]]) -> bool:
-    inside = {node.name for unit in units for node in unit}
-    leaving = {name for node in graph.nodes if node.name not in inside for name in node.inputs} | {*graph.outputs}
-    links = [{unit[-1].name} for unit in units]
-    arriving = [_inputs(unit) for unit in units]
-    return len(arriving[0]) == 1 and arriving[1:] == links[:-1] and leaving & inside <= links[-1]
+def _chains(units: Sequence[tuple[Node, ...]], uses: Mapping[str, int]) -> Iterator[tuple[tuple[Node, ...], ...]]:
+    """Equal units in rows: one ends where what a unit returns, or what is inside of it, goes elsewhere as well."""
+    chain: tuple[tuple[Node, ...], ...] = ()
+    for unit in units:
+        own = Counter(name for node in unit for name in node.inputs)
+        if len(_inputs(unit)) != 1 or any(uses[node.name] != own[node.name] for node in unit[:-1]):
+            yield chain
+            chain = ()
+            continue
+        end = chain[-1][-1].name if chain else ""
+        if own[end] != uses[end] or not own[end]:
+            yield chain
+            chain = ()
+        chain = (*chain, unit)
+    yield chain
 
 
 def _inputs(nodes: Sequence[Node]) -> set[str]:

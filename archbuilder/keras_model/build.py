@@ -49,12 +49,16 @@ def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
 
 
 def without_softmax(graph: Graph, model: keras.Model) -> keras.Model:
-    """The model up to what enters the softmax of its last output, of the same layers; all of it where there is none."""
+    """The model up to what enters the softmax of its last output, of the same layers; up to that output without one."""
     last = graph[graph.outputs[-1]]
-    if not (isinstance(last.op, ops.Activation) and last.op.function == "softmax"):
+    ends_in_softmax = isinstance(last.op, ops.Activation) and last.op.function == "softmax"
+    if not ends_in_softmax and len(graph.outputs) == 1:
         return model
+    layer = model.get_layer(layer_name(last.name))
     with _recursion_for(len(graph.nodes)):
-        return keras.Model(model.inputs, model.get_layer(layer_name(last.name)).input, name=f"{model.name}.logits")
+        return keras.Model(
+            model.inputs[0], layer.input if ends_in_softmax else layer.output, name=f"{model.name}.logits"
+        )
 
 
 class _Layers:

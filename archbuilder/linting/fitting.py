@@ -18,12 +18,19 @@ from archbuilder.spec.normalisation import Channels
 
 INPUT: Path = ("input",)
 OUTPUTS: Path = ("outputs",)
+MOST_OUTPUTS = 4
+"""The most outputs that are named one by one."""
 SOURCE: Path = ("training", "data", "source")
 
 
 def _outputs(recipe: Recipe) -> Iterator[Found]:
-    if (count := len(recipe.graph.outputs)) > 1:
-        yield Found(OUTPUTS, f"the network has {count} outputs, and only one can be trained")
+    names = recipe.graph.outputs
+    if len(names) > 1:
+        shown = [f"{name} ({show(recipe.graph[name].shape)})" for name in names[:MOST_OUTPUTS]]
+        rest = [f"{len(names) - MOST_OUTPUTS:,} more"] if len(names) > MOST_OUTPUTS else []
+        *most, last = [*shown, *rest]
+        message = f"the network has {len(names):,} outputs, {', '.join(most)} and {last}"
+        yield Found(OUTPUTS, f"{message}: only one can be trained")
 
 
 def _head(recipe: Recipe) -> Iterator[Found]:
@@ -44,7 +51,10 @@ def _head(recipe: Recipe) -> Iterator[Found]:
 
 def _classes(recipe: Recipe) -> Iterator[Found]:
     last = recipe.end
-    if recipe.data is not None and last is not None and last.shape != (recipe.data.classes,):
+    if last is not None and len(last.shape) > 1:
+        message = f"the output {last.name} is {show(last.shape)}: what can be trained is one number for each class"
+        yield Found(last.span, message, (OUTPUTS,))
+    elif recipe.data is not None and last is not None and last.shape != (recipe.data.classes,):
         ending = f"the network '{recipe.spec.name}' ends in {show(last.shape)}"
         dense = next((node for node in reversed(recipe.graph.nodes) if isinstance(node.op, ops.Dense)), last)
         yield Found(

@@ -125,10 +125,11 @@ def _mixing(recipe: Recipe) -> Iterator[Found]:
 
 def _hold_out(recipe: Recipe) -> Iterator[Found]:
     validation = recipe.training.data.validation
-    if recipe.images is None or recipe.learned_from is None or not isinstance(validation, Holdout):
+    end = recipe.end
+    if recipe.images is None or recipe.learned_from is None or end is None or not isinstance(validation, Holdout):
         return
     place: Path = ("training", "data", "validation", "holdout")
-    held_out, classes = recipe.images - recipe.learned_from, recipe.graph[recipe.graph.outputs[0]].shape[-1]
+    held_out, classes = recipe.images - recipe.learned_from, end.shape[-1]
     for count, what in ((held_out, "held out"), (recipe.learned_from, "left to learn from")):
         if count < classes:
             yield Found(place, f"{count} images are {what}, fewer than the {classes} classes")

@@ -1,9 +1,9 @@
-"""The outline of a graph, and the form that two graphs share if they are one network but for names."""
+"""The outline of a graph whose stages and units follow each other."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain, takewhile
 from typing import cast
@@ -11,7 +11,6 @@ from typing import cast
 from archbuilder.graph import analysis, ops
 from archbuilder.graph.analysis import Parallel, Section, Series
 from archbuilder.graph.network import Graph
-from archbuilder.graph.ops import Op, Padding
 from archbuilder.graph.words import op_name
 from archbuilder.outline.parts import (
     FOLLOWED_STRIDE,
@@ -25,49 +24,12 @@ from archbuilder.outline.parts import (
     Stage,
     Strided,
     Unit,
-    mapped,
     stride,
 )  # fmt: skip
-from archbuilder.outline.reduction import reduced, resolved_padding
-from archbuilder.outline.shapes import through
+from archbuilder.outline.reduction import reduced
 
 _STAGE = re.compile(r"stage\d+")
 _UNIT = re.compile(r"stage\d+/unit\d+")
-
-
-def canonical(graph: Graph) -> Hashable:
-    """A value that two graphs share if and only if the same weights give the same outputs and are updated alike.
-
-    Compares op by op. Names and the parting into stages and units do not count, nor do ways to write one function (an
-    average over the whole image), nor what only starts or regularises the weights (initializers, l2, zero_scale).
-    """
-    block = _block(graph, analysis.series(graph.nodes))
-    shapes = (shape for _, shape in through(block, graph.input.shape).arrivals)
-
-    def plain(op: Op) -> Op:
-        shape = next(shapes)
-        if isinstance(op, ops.Windowed):
-            op = replace(op, padding=cast(Padding, resolved_padding(op, shape)))
-        return op.untrained()
-
-    ends = () if graph.outputs == (graph.nodes[-1].name,) else _positions(graph)
-    return _ordered(mapped(block, plain)), ends
-
-
-def _positions(graph: Graph) -> tuple[int, ...]:
-    places = {node.name: index for index, node in enumerate(graph.nodes)}
-    return tuple(places[name] for name in graph.outputs)
-
-
-def _ordered(block: Block) -> Block:
-    """A block whose sums have their paths in an order that does not depend on how they were written."""
-    items: list[Item] = []
-    for item in block:
-        if isinstance(item, Branch):
-            paths = tuple(map(_ordered, item.paths))
-            item = Branch(item.kind, tuple(sorted(paths, key=repr)) if item.kind == "add" else paths)
-        items.append(item)
-    return tuple(items)
 
 
 def outline(graph: Graph) -> Outline:

@@ -11,10 +11,11 @@ def resized(graph: Graph, shape: Shape) -> Graph | None:
     """The same layers behind an input of another shape; None where they do not fit it."""
     if graph.input.shape == shape:
         return graph
-    made: dict[str, Node] = {graph.input.name: node(graph.input.name, ops.Input(shape), (), graph.input.span)}
+    first = graph.input
+    made: dict[str, Node] = {first.name: node(first.name, ops.Input(shape), (), first.span, first.section)}
     try:
         for one in graph.nodes[1:]:
-            made[one.name] = node(one.name, one.op, [made[name] for name in one.inputs], one.span)
+            made[one.name] = node(one.name, one.op, [made[name] for name in one.inputs], one.span, one.section)
     except ShapeError:
         return None
     return Graph(graph.name, tuple(made.values()), graph.outputs)

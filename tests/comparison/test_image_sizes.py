@@ -14,7 +14,7 @@ from archbuilder.comparison.result import Comparison, NoneNear, render
 from archbuilder.errors import SpecError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
-from archbuilder.outline.from_graph import canonical
+from archbuilder.outline.canonical import canonical
 from archbuilder.outline.resizing import resized
 from archbuilder.spec import bundled, load_text
 from tests.comparison.networks import network

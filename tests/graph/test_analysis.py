@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from itertools import chain
+from random import Random
+from time import perf_counter
 
 import pytest
 
@@ -12,15 +16,18 @@ from archbuilder.graph.analysis import (
     activation_bytes,
     depth,
     flatten,
+    is_series_parallel,
     shortcut,
     shortcut_kind,
     signature,
     stages,
     units,
 )
-from archbuilder.graph.network import Graph
+from archbuilder.graph.network import Graph, Node
+from archbuilder.graph.repetition import Repetition, divide
 from archbuilder.spec import bundled, load, load_text
 from tests import zoo
+from tests.graphs import NAMED, RELU, Draft, conv, exchange, pyramid, random_graph, two_heads, u_net
 
 HEADER = """
 archbuilder: 1
@@ -180,3 +187,130 @@ def test_the_rate_of_stochastic_depth_makes_no_difference_and_others_do() -> Non
         graph = graph_of(f"stem: [{layers}]")
         first, second = signature(graph, graph.nodes[1:3]), signature(graph, graph.nodes[3:5])
         assert (first == second) is alike
+
+
+# Graphs that are not series-parallel.
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_what_is_bundled_is_series_parallel(name: str) -> None:
+    assert is_series_parallel(zoo.graph_of(name))
+
+
+@pytest.mark.parametrize("make", NAMED)
+def test_these_are_not(make: Callable[[], Graph]) -> None:
+    assert not is_series_parallel(make())
+
+
+def closed(graph: Graph) -> bool:
+    """Whether the series of the sections, one behind the other, have the edges of the graph and no others."""
+
+    def end(elements: Sequence[Node | Parallel], start: str) -> str | None:
+        for element in elements:
+            if isinstance(element, Parallel):
+                if tuple(end(path, start) for path in element.paths) != element.merge.inputs:
+                    return None
+            elif element.inputs not in ((), (start,)):
+                return None
+            start = element.name
+        return start
+
+    place = graph.input.name
+    held: list[str] = []
+    for section in chain.from_iterable(map(units, stages(graph))):
+        held += [node.name for node in flatten(section.series)]
+        last = end(section.series, place)
+        if last is None:
+            return False
+        place = last
+    return sorted(held) == sorted(node.name for node in graph.nodes)
+
+
+def test_where_series_hold_is_known() -> None:
+    """Small random graphs: what is called series-parallel is what its series tell, edge by edge."""
+    random, counts = Random(0), [0, 0]
+    for _ in range(2000):
+        graph = random_graph(random, random.choice((1, 2, 3, 4)), weights=False)
+        assert is_series_parallel(graph) is closed(graph), graph
+        counts[is_series_parallel(graph)] += 1
+    assert min(counts) > 200
+
+
+def test_merges_too_deep_within_each_other_have_no_series() -> None:
+    """Each adds what came before the first to what is inside of it: a walk through the paths would be as deep."""
+    draft = Draft(4, 4, 2)
+    start = draft.add("stem", RELU)
+    for _ in range(50):
+        draft.sum("stem", draft.add("stem", RELU), start)
+    assert is_series_parallel(draft.graph())
+    for _ in range(50):
+        draft.sum("stem", draft.add("stem", RELU), start)
+    assert not is_series_parallel(draft.graph())
+
+
+def test_many_paths_from_one_layer_end() -> None:
+    draft, began = Draft(4, 4, 2), perf_counter()
+    ends = [draft.add("stem", RELU, behind=draft.input) for _ in range(5000)]
+    sums = [draft.sum("stem", one, draft.input) for one in ends]
+    draft.sum("stem", *sums)
+    assert is_series_parallel(draft.graph())
+    assert perf_counter() - began < 20
+
+
+@pytest.mark.parametrize("make", NAMED)
+def test_sections_hold_every_node_once(make: Callable[[], Graph]) -> None:
+    graph = make()
+    held = [node.name for stage in stages(graph) for unit in units(stage) for node in unit.nodes]
+    assert sorted(held) == sorted(node.name for node in graph.nodes)
+
+
+def test_units_are_not_merged() -> None:
+    assert [unit.name for unit in units(stages(exchange())[2])] == [
+        "stage1/transition1", "stage1/unit1", "stage1/unit2", "stage1/unit3",
+    ]  # fmt: skip
+
+
+def test_a_unit_is_one_wherever_its_layers_stand() -> None:
+    draft = Draft(4, 4, 2)
+    first = draft.add("stage1/unit1", RELU)
+    second = draft.add("stage1/unit2", RELU, behind=first)
+    again = draft.add("stage1/unit1", conv(2), behind=first)
+    draft.add("stage1", RELU, behind=draft.sum("stage1", second, again))
+    [_, stage] = stages(draft.graph())
+    assert [(unit.name, len(unit.nodes)) for unit in units(stage)] == [
+        ("stage1/unit1", 2), ("stage1/unit2", 1), ("stage1", 2),
+    ]  # fmt: skip
+
+
+def test_paths_are_no_sections_and_units_behind_those_of_a_stage_are() -> None:
+    graph = graph_of("""
+stem: [{add: {left: [{two: {}}], right: []}}, {two: {}}]
+unit: basic
+stages: [{units: 1, filters: 3, after: [{two: {}}, relu]}]
+templates: {units: {two: {layers: [relu, tanh]}}}
+""")
+    sections = {node.name: node.section for node in graph.nodes}
+    assert sections["stem/left/two1/relu1"] == sections["stem/add1"] == "stem"
+    assert sections["stem/two1/tanh1"] == "stem/two1"
+    assert sections["stage1/unit1/residual/conv1"] == "stage1/unit1"
+    assert sections["stage1/two1/tanh1"] == "stage1/two1"
+    assert sections["stage1/relu1"] == "stage1"
+
+
+def test_depth_of_graphs_with_several_ends() -> None:
+    assert depth(two_heads()) == 1 + 6 + 2
+    assert depth(u_net()) == 1 + 12 + 3
+    assert depth(pyramid()) == 1 + 16 + 2
+
+
+def test_rows_of_equal_units_end_where_something_goes_elsewhere() -> None:
+    draft = Draft(4, 4, 2)
+    ends = [draft.unit(f"stage1/unit{index}", 2) for index in range(1, 7)]
+    draft.sum("head", ends[-1], ends[2])
+    rows = [part.units for part in divide(draft.graph(), 2) if isinstance(part, Repetition)]
+    assert [[unit[-1].section for unit in row] for row in rows] == [
+        ["stage1/unit1", "stage1/unit2", "stage1/unit3"], ["stage1/unit4", "stage1/unit5", "stage1/unit6"],
+    ]  # fmt: skip
+    inner = Graph("inner", draft.graph().nodes, (*draft.graph().outputs, "stage1/unit2/residual/conv1"))
+    rows = [part.units for part in divide(inner, 1) if isinstance(part, Repetition)]
+    assert "stage1/unit2" not in [unit[-1].section for row in rows for unit in row]

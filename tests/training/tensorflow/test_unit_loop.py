@@ -241,14 +241,16 @@ def test_a_repetition_says_where_it_begins_and_ends() -> None:
     assert sorted(each.name for each in [*nodes, *inside]) == sorted(each.name for each in graph.nodes)
 
 
-def test_units_that_others_see_into_stay_flat() -> None:
+def test_a_unit_that_others_see_into_stays_flat() -> None:
+    """Those before and behind it are rows of their own."""
     sketch = Sketch()
     for number in range(1, 5):
         sketch.draw(f"stage1/unit{number}", conv(4), RELU)
     assert len(repetitions(sketch.graph())) == 1
     inner = sketch.nodes[3]
     sketch.merge("head", ADD, sketch.nodes[-1], inner)
-    assert repetitions(sketch.graph()) == []
+    [repetition] = repetitions(sketch.graph())
+    assert [unit[0].scope for unit in repetition.units] == ["stage1/unit3", "stage1/unit4"]
 
 
 def test_units_that_look_further_back_stay_flat() -> None:
