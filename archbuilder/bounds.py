@@ -23,6 +23,8 @@ TEXT = 300
 """The characters of an expression, and of a text that is compared in one."""
 INTEGER = 2**53
 """The largest integer that an expression may come to."""
+FRACTION = 2**256
+"""What the numerator and the denominator of a number in an expression stay below."""
 SIZE = 1_000_000
 """Filters, units of a dense layer, kernels, strides and amounts of padding."""
 SIDE = 2**14

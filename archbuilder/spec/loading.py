@@ -79,7 +79,7 @@ class Spec:
             plural: {name: _template_data(self.definition(plural, name).template) for name in sorted(used[plural])}
             for plural in ("units", "shortcuts")
         }
-        return {key: value for key, value in data.items() if value not in ([], {}, "")}
+        return {key: value for key, value in data.items() if value not in ([], {}, "") or key == "shortcut"}
 
 
 def load(spec: str | Path, edits: Edits = ()) -> Spec:
@@ -257,10 +257,9 @@ def _checked(document: Document) -> Spec:
     if not isinstance(document.data, dict):
         raise SpecError([Diagnostic("bad-value", "a spec is a mapping of keys to values", root.span)])
     references = References(root)
-    context = {"units": references.names("units"), "shortcuts": references.names("shortcuts")}
     problems = list(islice(references.check(), 1000))
     try:
-        network = Network.model_validate(document.data, context=context)
+        network = Network.model_validate(document.data, context=references.context)
     except ValidationError as error:
         problems += diagnostics(error, root)
     if problems:
