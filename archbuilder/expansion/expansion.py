@@ -80,6 +80,7 @@ class _Expansion:
         self.context = {"units": spec.names("units"), "shortcuts": spec.names("shortcuts")}
         self.checked: dict[Hashable, ops.Op] = {}
         """The ops of layers whose expressions came to the same values before."""
+        self.fields: dict[int, tuple[dict[str, Any], tuple[str, ...]]] = {}
         self.journal = Journal()
         self.points = Points(self.journal)
         """The points of the network, its parts among them."""
@@ -133,11 +134,11 @@ class _Expansion:
             changes = [(change, key) for change, key, applies in here if change and applies]
             kind = (index == 1, tuple(key for _, key in changes), current.shape)
             name = f"{scope.name}/unit{index}"
+            if same := expanded.get(kind):
+                current = self._repeated(same, name, current, scope.named(name))
+                continue
             names = {"unit": index, **numbers, "index": before + index}
             inner = Scope(replace(scope.frame, names=names, use=scope.place.span), name, scope.place)
-            if same := expanded.get(kind):
-                current = self._repeated(same, name, current, inner)
-                continue
             entry, nodes, given, uses = current, len(self.nodes), len(self.namer), self.points.uses
             current = self._tried(self._stage_unit, stage, index, changes, entry, inner)
             is_alone = not varies and self.points.uses == uses
@@ -246,15 +247,13 @@ class _Expansion:
 
         None where a value is not known.
         """
+        fields, expressions = self._fields(layer)
+        if not expressions and (done := self.checked.get((id(layer), (), ()))):
+            return done
         inner, names = scope.at(layer.kind), scope.names_at(current)
-        said = {name: getattr(layer, name) for name in layer.model_fields_set}
-        fields = {**self.defaults.get(layer.kind, {}), **said, "kind": layer.kind}
-        values = {
-            key: inner.at(key).evaluate(value, names) if isinstance(value, Expression) else value
-            for key, value in fields.items()
-        }
+        values = {**fields, **{key: inner.at(key).evaluate(fields[key], names) for key in expressions}}
         known = {key: value for key, value in values.items() if value is not UNKNOWN}
-        came_to = tuple(known.get(key) for key, value in fields.items() if isinstance(value, Expression))
+        came_to = tuple(known.get(key) for key in expressions)
         is_plain = len(known) == len(values) and all(
             isinstance(value, str | int | float | Fraction) for value in came_to
         )
@@ -275,6 +274,15 @@ class _Expansion:
             self.checked[key] = op
         return op
 
+    def _fields(self, layer: Op) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What a layer says, with the defaults filled in, and which of it are expressions."""
+        if id(layer) not in self.fields:
+            said = {name: getattr(layer, name) for name in layer.model_fields_set}
+            fields = {**self.defaults.get(layer.kind, {}), **said, "kind": layer.kind}
+            expressions = tuple(key for key, value in fields.items() if isinstance(value, Expression))
+            self.fields[id(layer)] = (fields, expressions)
+        return self.fields[id(layer)]
+
     def _passed(self, layer: Passed, current: Node, scope: Scope) -> Node:
         """The layers that an expression stands for; a list stands under the name of its parameter."""
         scope.step(10)
@@ -290,8 +298,10 @@ class _Expansion:
             inner = writer.standing(scope.named(self.namer.path(scope.name, str(source))))
             end = self._layers(self._parsed(_LAYERS, value, inner), current, inner)
         else:
-            inner = writer.standing(scope)
-            end = self._layer(self._parsed(_LAYER, value, inner), current, inner)
+            one = self._parsed(_LAYER, value, writer)
+            is_op = isinstance(one, Op)  # which needs neither names nor points
+            inner = Scope(scope.frame, scope.name, writer.place, scope.nesting) if is_op else writer.standing(scope)
+            end = self._layer(one, current, inner)
         self._check_kept(source, current, end, scope, writer)
         return end
 

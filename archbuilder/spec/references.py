@@ -92,6 +92,7 @@ class References:
         self.root = root
         self.data = root.document.data
         self.roles = RoleFinder(self._template)
+        """Those of this spec's own templates."""
         self.context = {"units": self.names("units"), "shortcuts": self.names("shortcuts")}
 
     def names(self, plural: Plural) -> tuple[str, ...]:
@@ -123,7 +124,7 @@ class References:
         own = self._own(plural)
         if isinstance(own, dict) and name in own:
             return own[name]
-        return library.definition(plural, name).place.document.data if name in library.names(plural) else None
+        return _library_template(plural, name)
 
     def _signature(self, plural: Plural, name: str) -> Signature | None:
         own = self._own(plural)
@@ -135,7 +136,7 @@ class References:
         parameters = library.definition(plural, name).template.parameters
         required = frozenset(key for key, parameter in parameters.items() if parameter.required)
         choices = {key: parameter.choices for key, parameter in parameters.items() if parameter.choices}
-        return Signature(frozenset(parameters), required, choices, self.roles.of(plural, name))
+        return Signature(frozenset(parameters), required, choices, _LIBRARY.of(plural, name))
 
     def _templates(self) -> Iterator[Diagnostic]:
         for plural in _PLURALS:
@@ -359,6 +360,11 @@ class References:
                 yield Diagnostic("unknown-output", f"this network has no '{output}'", place.span, hint)
 
 
+def _library_template(plural: Plural, name: str) -> Data:
+    return library.definition(plural, name).place.document.data if name in library.names(plural) else None
+
+
+_LIBRARY = RoleFinder(_library_template)
 _PLURALS: tuple[Plural, ...] = ("units", "shortcuts")
 
 
