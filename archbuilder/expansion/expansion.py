@@ -299,8 +299,8 @@ class _Expansion:
             end = self._layers(self._parsed(_LAYERS, value, inner), current, inner)
         else:
             one = self._parsed(_LAYER, value, writer)
-            is_op = isinstance(one, Op)  # which needs neither names nor points
-            inner = Scope(scope.frame, scope.name, writer.place, scope.nesting) if is_op else writer.standing(scope)
+            is_bare = isinstance(value, str) and isinstance(one, Op)  # which needs neither names nor points
+            inner = Scope(scope.frame, scope.name, writer.place, scope.nesting) if is_bare else writer.standing(scope)
             end = self._layer(one, current, inner)
         self._check_kept(source, current, end, scope, writer)
         return end

@@ -31,6 +31,7 @@ MERGES: tuple[str, ...] = get_args(ops.MergeName)
 GATE_PATHS = ("transform", "carry", "gate")
 WORDS = ("if", "from", "point", "each")
 """What stands for something else than a layer, so that no template may be called so."""
+EACH_ELSEWHERE = "'each' gives one value to each unit of a stage, and stands there only"
 NONE = "none"
 """No layers at all; as a path of a merge, no such path."""
 ExpressionValue = Annotated[
@@ -186,6 +187,11 @@ def _kind_of(value: dict[Any, Any]) -> str | None:
     return next((kind for key, kind in KEYS.items() if key in value), None)
 
 
+def _refuse_each(value: object) -> None:
+    if isinstance(value, dict) and "each" in value:
+        raise PydanticCustomError("bad-each", "{message}", {"message": EACH_ELSEWHERE})
+
+
 def _layer(value: object, info: ValidationInfo) -> object:
     """Turns what stands in the YAML into the fields of the model that it means."""
     if isinstance(value, str) and value.startswith("$"):
@@ -194,6 +200,7 @@ def _layer(value: object, info: ValidationInfo) -> object:
         if "kind" in value:
             raise unknown_key("kind", [])
         return {"kind": kind, **value}
+    _refuse_each(value)
     name, fields = named(value, "layers", _example)
     if name in OP_NAMES:
         return tagged(name, fields)
@@ -251,6 +258,7 @@ def reference(value: object, info: ValidationInfo, plural: str) -> Use:
     """A template of the library or of this spec, by its name, with arguments or without."""
     if isinstance(value, Use):
         return value
+    _refuse_each(value)
     known = (info.context or {}).get(plural, ())
 
     def example(name: str, value: object) -> str | None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from archbuilder import bounds
 from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
 from archbuilder.spec import library
+from archbuilder.spec.choices import is_choice, is_one_thing
 from archbuilder.spec.document import Document, Place, dump, parse, walk
 from archbuilder.spec.edits import Edits, as_texts
 from archbuilder.spec.library import Definition, Plural
@@ -25,15 +26,6 @@ from archbuilder.spec.references import References
 from archbuilder.spec.training import Training
 
 SUFFIXES = (".yaml", ".yml")
-CHOICES = frozenset({
-    ("unit",), ("shortcut",), ("training", "data", "source"), ("training", "data", "validation"), ("training", "stop"),
-    ("training", "loss"), ("training", "optimizer"), ("training", "learning_rate"),
-})  # fmt: skip
-"""Where a mapping names one of several kinds."""
-TABLES = frozenset(
-    {("training", "learning_rate", "steps", "drops"), ("training", "learning_rate", "piecewise", "points")}
-)
-"""Where the keys of a mapping are data, so that those of another spec have no place among them."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +206,7 @@ def _extended(
     if len(base.values) + len(document.values) > bounds.VALUES:
         message = f"more than {bounds.VALUES:,} values with what it extends"
         raise SpecError([Diagnostic("too-large", message, place.span)])
-    return merged(_without(base, "published"), _without(document, "extends"), (CHOICES | TABLES).__contains__)
+    return merged(_without(base, "published"), _without(document, "extends"), is_one_thing)
 
 
 def _without(document: Document, key: str) -> Document:
@@ -247,7 +239,7 @@ def _base_path(name: object, folder: Path | None, place: Place) -> Path:
 
 def _edited(document: Document, edits: Edits) -> Document:
     for edit in as_texts(edits):
-        document = edited(document, edit, CHOICES.__contains__)
+        document = edited(document, edit, is_choice)
     return document
 
 

@@ -16,7 +16,7 @@ from archbuilder.errors import Diagnostic, suggest
 from archbuilder.spec import library
 from archbuilder.spec.document import Data, Place, walk
 from archbuilder.spec.expressions import ExpressionError, parse
-from archbuilder.spec.layers import MERGES, NONE, Branch, Layer, Layers
+from archbuilder.spec.layers import EACH_ELSEWHERE, MERGES, NONE, Branch, Layer, Layers
 from archbuilder.spec.library import Plural
 from archbuilder.spec.network import Stage, UnitChanges, is_choice, is_each, is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
@@ -252,9 +252,7 @@ class References:
         if isinstance(value, str) and value.startswith("$"):
             yield from self._expressions(place, around.names)
         elif is_each(value):
-            yield Diagnostic(
-                "bad-each", "'each' gives one value to each unit of a stage, and stands there only", place.span
-            )
+            yield Diagnostic("bad-each", EACH_ELSEWHERE, place.span)
         else:
             if "layers" in roles and value not in (None, NONE):
                 yield from _form(_LAYERS if isinstance(value, list) else _LAYER, place, self.context)
@@ -270,8 +268,9 @@ class References:
         if value == NONE:
             return
         if "point" in roles:
-            yield from _form(_NEW_POINT, place, self.context)
-            around.points.names |= {value} if isinstance(value, str) else set()
+            wrong = list(_form(_NEW_POINT, place, self.context))
+            yield from wrong
+            around.points.names |= set() if wrong else {value}
         elif "from" in roles:
             yield from _form(_POINT, place, self.context)
             yield from _is_point(place, around)
