@@ -63,14 +63,14 @@ ENDLESS = {
         "stem: [v]\ntemplates: {units: {u: {parameters: {tail: []}, layers: [$tail, $tail]}, "
         "v: {layers: [{u: {tail: [v]}}]}}}\n", "without end: v -> u -> v",
     ),
-    "lists that are passed on": (PASSED_ON, "60 in each other"),
-    "points": (tenfold(5, "{layers: [point: a, from: a]}"), "100,000 expansions"),
+    "lists that are passed on": (PASSED_ON, "without end: u -> u"),
+    "points": (tenfold(5, "{layers: [point: a, from: a]}"), "1,000,000 paths"),
     "jumps": (
         f"stem: [v]\ntemplates: {{units: {{v: {{layers: [point: a{', u' * 3000}]}}, "
         f"u: {{layers: [point: a{', from: a' * 1000}]}}}}}}\n", "1,000,000 paths",
     ),
     "fractions": ("stem: [u: {}]\ntemplates: {units: {u: {parameters: {a0: '${1 / 9007199254740881}', "
-                  + ", ".join(f"a{i}: '${{a{i - 1} * a{i - 1}}}'" for i in range(1, 60)) + "}, layers: []}}\n", "too many digits"),
+                  + ", ".join(f"a{i}: '${{a{i - 1} * a{i - 1}}}'" for i in range(1, 60)) + "}, layers: []}}}\n", "too many digits"),
     "values for each unit": (
         f"unit: u\nstages: [{{units: 9000, a: {{each: {[1] * 9000}}}}}]\ntemplates: {{units: {{u: {{parameters: {{a: 1}}, "
         f"layers: [{', '.join(['if: true, then: []'.join('{}')] * 20)}]}}}}}}\n", "1,000,000 paths",

@@ -68,7 +68,7 @@ def test_damaged_values(name: str, data: st.DataObject) -> None:
         for part in path[:-1]:
             parent = parent[part]
         if data.draw(st.booleans()):
-            parent[path[-1]] = data.draw(VALUES)
+            parent[path[-1]] = deepcopy(data.draw(VALUES))
         else:
             del parent[path[-1]]
     try_it(dump(tree))
