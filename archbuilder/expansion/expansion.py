@@ -144,7 +144,9 @@ class _Expansion:
             is_alone = not varies and self.points.uses == uses
             if is_alone and (current is not NOWHERE or entry is NOWHERE):
                 made = tuple(self.nodes[nodes:])
-                expanded[kind] = ExpandedUnit(name, entry.name, current.name, made, self.namer.since(given))
+                parameters = sum(one.parameters for one in made)
+                unit = ExpandedUnit(name, entry.name, current.name, made, self.namer.since(given), parameters)
+                expanded[kind] = unit
         return self._layers(stage.after, current, scope.at("after"))
 
     def _varies(self, stage: Stage, place: Place) -> bool:

@@ -17,9 +17,10 @@ def merged(base: Document, over: Document, is_choice: IsChoice) -> Document:
     """`base` with the keys of `over`: mappings merge, everything else is replaced."""
     replaced: set[Path] = set()
     data = _merge(base.data, over.data, (), is_choice, replaced)
+    lengths = {len(path) for path in replaced}
 
     def stays(path: Path) -> bool:
-        return not any(path[:end] in replaced for end in range(len(path) + 1))
+        return not any(path[:length] in replaced for length in lengths)
 
     values = {path: span for path, span in base.values.items() if stays(path)} | dict(over.values)
     keys = {path: span for path, span in base.keys.items() if stays(path)} | dict(over.keys)

@@ -93,6 +93,7 @@ class References:
         self.data = root.document.data
         self.roles = RoleFinder(self._template)
         """Those of this spec's own templates."""
+        self.signatures: dict[tuple[Plural, str], Signature | None] = {}
         self.context = {"units": self.names("units"), "shortcuts": self.names("shortcuts")}
 
     def names(self, plural: Plural) -> tuple[str, ...]:
@@ -127,6 +128,11 @@ class References:
         return _library_template(plural, name)
 
     def _signature(self, plural: Plural, name: str) -> Signature | None:
+        if (plural, name) not in self.signatures:
+            self.signatures[plural, name] = self._read_signature(plural, name)
+        return self.signatures[plural, name]
+
+    def _read_signature(self, plural: Plural, name: str) -> Signature | None:
         own = self._own(plural)
         if isinstance(own, dict) and name in own:
             declared = own[name].get("parameters") if isinstance(own[name], dict) else None
@@ -212,11 +218,12 @@ class References:
             if isinstance(stage.get("units"), int) and len(places) != stage["units"]:
                 message = f"one value for each of {stage['units']} units is expected, not {len(places)}"
                 yield Diagnostic("bad-each", message, where.at("each").span)
-        for signature in filter(None, (self._signature("units", unit) for unit in units)):
+        key = str(where.path[-1])
+        signatures = [signature for unit in units if (signature := self._signature("units", unit))]
+        for signature in signatures:
             for place in places:
-                yield from _choices(place, str(where.path[-1]), signature)
-        signatures = filter(None, (self._signature("units", unit) for unit in units))
-        roles = frozenset[Role]().union(*(one.roles.get(str(where.path[-1]), frozenset()) for one in signatures))
+                yield from _choices(place, key, signature)
+        roles = frozenset[Role]().union(*(one.roles.get(key, frozenset()) for one in signatures))
         for place in places:
             yield from self._argument(place, roles, around)
 
