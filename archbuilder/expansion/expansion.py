@@ -288,7 +288,7 @@ class _Expansion:
     def _passed(self, layer: Passed, current: Node, scope: Scope) -> Node:
         """The layers that an expression stands for; a list stands under the name of its parameter."""
         scope.step(10)
-        names = scope.names_at(current)
+        names = scope.frame.names if layer.layers.is_bare else scope.names_at(current)
         value = scope.evaluate(layer.layers, names)
         if value is UNKNOWN:
             return NOWHERE
