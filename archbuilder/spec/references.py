@@ -21,7 +21,7 @@ from archbuilder.spec.library import Plural
 from archbuilder.spec.network import Stage, UnitChanges, is_choice, is_each, is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
 from archbuilder.spec.problems import diagnostics
-from archbuilder.spec.roles import Role, RoleFinder, Roles, arguments_of, default_of, name_of
+from archbuilder.spec.roles import PLURALS, Role, RoleFinder, Roles, arguments_of, default_of, name_of
 from archbuilder.spec.values import NewPointValue, PointValue, shown
 
 STAGE_KEYS = frozenset(Stage.model_fields)
@@ -30,6 +30,8 @@ HERE = frozenset({"channels", "height", "width"})
 """The names that stand for what arrives at a layer."""
 NUMBERS = frozenset({"unit", "units", "stage", "index", "count"})
 """The names that say, in what a spec writes at its stages, which unit it is."""
+SUGGESTED = 200
+"""The points among which the nearest to a wrong name is looked for at most."""
 _LAYER: TypeAdapter[object] = TypeAdapter(Layer)
 _LAYERS: TypeAdapter[object] = TypeAdapter(Layers)
 _BRANCH: TypeAdapter[object] = TypeAdapter(Branch)
@@ -59,8 +61,14 @@ class Named:
         return self.names | (self.writer.known() if self.writer else set())
 
     def branch(self) -> Named:
-        """The same for a path of a merge, or for the layers of a condition."""
+        """The same for a path of a merge, which names others than the paths beside it."""
         other = Named(self.names, self.writer)
+        other.literal = self.literal
+        return other
+
+    def choice(self) -> Named:
+        """The same for the layers of a condition, which may name the same as those of its other branch."""
+        other = self.branch()
         other.literal = {*self.literal}
         return other
 
@@ -76,9 +84,6 @@ class Around:
 
     names: Set[str]
     points: Named
-
-    def branch(self) -> Around:
-        return Around(self.names, self.points.branch())
 
     def passed(self) -> Around:
         """For a list that is written here and passed: it has points of its own, too."""
@@ -145,7 +150,7 @@ class References:
         return Signature(frozenset(parameters), required, choices, _LIBRARY.of(plural, name))
 
     def _templates(self) -> Iterator[Diagnostic]:
-        for plural in _PLURALS:
+        for plural in PLURALS:
             own = self._own(plural)
             for name in own if isinstance(own, dict) else ():
                 if isinstance(own[name], dict):
@@ -293,10 +298,10 @@ class References:
             yield from self._expressions(place, around.names)
         elif isinstance(layer, dict) and "if" in layer:
             yield from self._expressions(place.at("if"), around.names)
-            branches = [around.branch(), around.branch()]
+            branches = [around.points.choice(), around.points.choice()]
             for key, branch in zip(("then", "else"), branches, strict=True):
-                yield from self._layers(place.at(key), branch)
-            around.points.join(*(branch.points for branch in branches))
+                yield from self._layers(place.at(key), Around(around.names, branch))
+            around.points.join(*branches)
         elif isinstance(layer, dict) and "from" in layer:
             yield from self._from(place, around)
         elif isinstance(layer, dict) and "point" in layer:
@@ -310,15 +315,13 @@ class References:
             yield from self._reference(place, "units", around)
 
     def _merge(self, place: Place, around: Around) -> Iterator[Diagnostic]:
-        """The paths of a merge: each sees the points from before it, and names others than the paths beside it."""
+        """The paths of a merge: each sees the points from before it."""
         paths = place.document.get(place.path)
-        ends: list[Named] = []
+        branches: list[Named] = []
         for path in paths if isinstance(paths, dict) else ():
-            inner = around.branch()
-            inner.points.literal |= {name for end in ends for name in end.literal}
-            yield from self._branch(place.at(path), inner)
-            ends.append(inner.points)
-        around.points.join(*ends)
+            branches.append(around.points.branch())
+            yield from self._branch(place.at(path), Around(around.names, branches[-1]))
+        around.points.join(*branches)
 
     def _branch(self, place: Place, around: Around) -> Iterator[Diagnostic]:
         branch = place.document.get(place.path)
@@ -371,7 +374,6 @@ def _library_template(plural: Plural, name: str) -> Data:
 
 
 _LIBRARY = RoleFinder(_library_template)
-_PLURALS: tuple[Plural, ...] = ("units", "shortcuts")
 
 
 def _form(adapter: TypeAdapter[object], place: Place, context: dict[str, tuple[str, ...]]) -> Iterator[Diagnostic]:
@@ -385,7 +387,7 @@ def _form(adapter: TypeAdapter[object], place: Place, context: dict[str, tuple[s
 def _is_point(place: Place, around: Around) -> Iterator[Diagnostic]:
     name, known = place.document.get(place.path), around.points.known()
     if isinstance(name, str) and name.isidentifier() and name not in known:
-        hint = suggest(name, known, "points")
+        hint = suggest(name, known, "points") if len(known) <= SUGGESTED else None
         yield Diagnostic("unknown-point", f"there is no point '{name}' here", place.span, hint)
 
 

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from archbuilder.spec.document import Data
+from archbuilder.spec.document import Data, walk
 from archbuilder.spec.expressions import ExpressionError, parse
 from archbuilder.spec.layers import MERGES
 from archbuilder.spec.library import Plural
 from archbuilder.spec.network import is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
 
+PLURALS: tuple[Plural, ...] = ("units", "shortcuts")
 Role = Literal["layers", "path", "from", "point"]
 Roles = Mapping[str, frozenset[Role]]
 """Those of each parameter; one without any is a value."""
@@ -24,13 +25,30 @@ class RoleFinder:
     def __init__(self, template: Callable[[Plural, str], Data]) -> None:
         self.template = template
         self._known: dict[tuple[Plural, str], Roles] = {}
+        self._begun: set[tuple[Plural, str]] = set()
 
     def of(self, plural: Plural, name: str) -> Roles:
-        """The roles of a template's parameters; none for one that is being looked at, which uses itself."""
-        if (plural, name) not in self._known:
-            self._known[plural, name] = {}
-            self._known[plural, name] = self._found(self.template(plural, name))
+        """The roles of a template's parameters; those of the templates that it uses are found first.
+
+        Of templates that use each other, one has to be found before the others, and counts these for nothing.
+        """
+        waiting = [(plural, name)]
+        while waiting:
+            one = waiting[-1]
+            needed = [] if one in self._begun else [used for used in self._used(*one) if used not in self._known]
+            self._begun.add(one)
+            waiting += needed
+            if not needed:
+                waiting.pop()
+                if one not in self._known:
+                    self._known[one] = self._found(self.template(*one))
         return self._known[plural, name]
+
+    def _used(self, plural: Plural, name: str) -> set[tuple[Plural, str]]:
+        """The templates that one gives arguments to."""
+        values = (value for _, value in walk(self.template(plural, name)) if arguments_of(value))
+        names = {used for value in values if (used := name_of(value)) is not None}
+        return {(kind, used) for kind in PLURALS for used in names if self.template(kind, used) is not None}
 
     def _found(self, template: Data) -> Roles:
         parameters = template.get("parameters") if isinstance(template, dict) else None
@@ -90,8 +108,8 @@ class RoleFinder:
             self._use(path, "shortcuts", name, found)
 
     def _use(self, use: Data, plural: Plural, name: str, found: dict[str, set[Role]]) -> None:
-        roles = self.of(plural, name) if (arguments := arguments_of(use)) else {}
-        for key, value in arguments.items():
+        roles = self._known.get((plural, name), {})
+        for key, value in arguments_of(use).items():
             for role in roles.get(key, ()):
                 self._value(value, role, found)
 

@@ -64,6 +64,23 @@ ENDLESS = {
         "v: {layers: [{u: {tail: [v]}}]}}}\n", "without end: v -> u -> v",
     ),
     "lists that are passed on": (PASSED_ON, "without end: u -> u"),
+    "lists within lists that are passed": (
+        f"stem: [{'{u: {a: [' * 14}{']}}' * 14}]\ntemplates: {{units: {{u: {{parameters: {{a: []}}, "
+        f"layers: [{', '.join(['$a'] * 10)}]}}}}}}\n", "1,000,000 paths",
+    ),
+    "templates that pass to each other": (
+        "stem: [u0]\ntemplates: {units: {"
+        + ", ".join(f"u{i}: {{parameters: {{a: [], b: $a}}, layers: [u{i + 1}: {{a: $b}}]}}" for i in range(900))
+        + ", u900: {parameters: {a: []}, layers: [$a]}}}\n", "60 in each other",
+    ),
+    "points that are not there": (
+        f"stem: [{', '.join(f'point: a{i}' for i in range(3000))}, {', '.join(f'from: b{i}' for i in range(3000))}]\n",
+        "and 900 more mistakes",
+    ),
+    "points in paths": (
+        f"stem: [{', '.join(f'point: a{i}' for i in range(3000))}, "
+        f"add: {{{', '.join(f'p{i}: [point: b{i}, from: c]' for i in range(1200))}}}]\n", "and 900 more mistakes",
+    ),
     "points": (tenfold(5, "{layers: [point: a, from: a]}"), "1,000,000 paths"),
     "jumps": (
         f"stem: [v]\ntemplates: {{units: {{v: {{layers: [point: a{', u' * 3000}]}}, "

@@ -162,6 +162,15 @@ def test_units_of_the_library_are_dilated(unit: str) -> None:
     assert any(op.dilation == (2, 2) for op in convs)
 
 
+def test_an_output_stride_of_eight() -> None:
+    """The backbone of a segmentation network, as torchvision makes it with `replace_stride_with_dilation`."""
+    stages = ("[{units: 3, filters: 64}, {units: 4, filters: 128, stride: 2}, "
+              "{units: 6, filters: 256, dilation: 2, first: {dilation: 1}}, {units: 3, filters: 512, dilation: 4, first: {dilation: 2}}]")  # fmt: skip
+    graph = archbuilder.expand("torchvision/resnet50", [f"stages={stages}", "outputs=[stage4]", "input=[512, 512, 3]"])
+    assert graph.nodes[-1].shape == (64, 64, 2048)
+    assert graph.trainable == 23_508_032
+
+
 def test_half_an_expansion() -> None:
     """ResNeXt-29, 8x64d (Xie et al. 2017, table 3): 34.4 million parameters."""
     graph = archbuilder.expand(archbuilder.load_text(
