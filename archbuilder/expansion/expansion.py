@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from itertools import islice
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from archbuilder import bounds
 from archbuilder.errors import Diagnostic, Span, suggest
 from archbuilder.expansion.namer import Namer
+from archbuilder.expansion.op_maker import OpMaker
+from archbuilder.expansion.passed_values import PassedValues
 from archbuilder.expansion.points import Journal, Moves, Points
 from archbuilder.expansion.repetition import ExpandedUnit
 from archbuilder.expansion.scope import NOWHERE, UNKNOWN, Frame, Scope
@@ -27,7 +27,6 @@ from archbuilder.spec.document import Place, walk
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import (
     NONE,
-    Branch,
     Conditional,
     From,
     Layer,
@@ -40,14 +39,11 @@ from archbuilder.spec.layers import (
 from archbuilder.spec.loading import Spec, spec_error
 from archbuilder.spec.network import Each, Network, ShortcutTemplate, Stage, UnitChanges
 from archbuilder.spec.op_layers import Op
-from archbuilder.spec.problems import locate, message_of
+from archbuilder.spec.problems import message_of
 from archbuilder.spec.values import NewPointValue, PointValue
 
 _MERGES: dict[str, Callable[[tuple[str, ...]], ops.Merge]] = {op_name(one(())): one for one in get_args(ops.Merge)}
 
-_LAYER: TypeAdapter[Layer] = TypeAdapter(Layer)
-_LAYERS: TypeAdapter[Layers] = TypeAdapter(Layers)
-_BRANCH: TypeAdapter[Layers | From | Use | Expression] = TypeAdapter(Branch)
 _POINT: TypeAdapter[str] = TypeAdapter(PointValue)
 _NEW_POINT: TypeAdapter[str] = TypeAdapter(NewPointValue)
 _OF_ONE_UNIT = re.compile(r"\b(unit|index)\b")
@@ -77,21 +73,13 @@ class _Expansion:
         self.spec, self.network = spec, spec.network
         self.nodes: list[Node] = []
         self.work = Work()
-        self.context = {"units": spec.names("units"), "shortcuts": spec.names("shortcuts")}
-        self.checked: dict[Hashable, ops.Op] = {}
-        """The ops of layers whose expressions came to the same values before."""
-        self.fields: dict[int, tuple[dict[str, Any], tuple[str, ...]]] = {}
+        self.passed = PassedValues(spec, self.note)
+        self.ops = OpMaker(spec.network.defaults, self.note)
         self.journal = Journal()
         self.points = Points(self.journal)
         """The points of the network, its parts among them."""
-        self.parsed: dict[tuple[int, int], tuple[object, Any]] = {}
-        """The values that stand for layers, each with what it says."""
         self.problems: dict[tuple[str, Span | None], Diagnostic] = {}
         self.namer = Namer()
-        self.defaults: dict[str, dict[str, Any]] = {
-            kind: {name: getattr(model, name) for name in model.model_fields_set}
-            for kind, model in spec.network.defaults
-        }
 
     def note(self, problem: Problem) -> None:
         """Keeps a problem for the end; the same one in every unit of a stage is one."""
@@ -241,49 +229,8 @@ class _Expansion:
                 return self._layers(_listed(definition.template.layers), current, inside)
             case _:
                 name = self.namer.numbered(scope.name, layer.kind)
-                op = self._op(layer, current, scope)
+                op = self.ops.op(layer, current, scope)
                 return self._append(name, op, (current,), scope.at(layer.kind)) if op else NOWHERE
-
-    def _op(self, layer: Op, current: Node, scope: Scope) -> ops.Op | None:
-        """The op of a layer, with the defaults filled in and the expressions evaluated and checked.
-
-        None where a value is not known.
-        """
-        fields, expressions = self._fields(layer)
-        if not expressions and (done := self.checked.get((id(layer), (), ()))):
-            return done
-        inner, names = scope.at(layer.kind), scope.names_at(current)
-        values = {**fields, **{key: inner.at(key).evaluate(fields[key], names) for key in expressions}}
-        known = {key: value for key, value in values.items() if value is not UNKNOWN}
-        came_to = tuple(known.get(key) for key in expressions)
-        is_plain = len(known) == len(values) and all(
-            isinstance(value, str | int | float | Fraction) for value in came_to
-        )
-        key = (id(layer), came_to, tuple(map(type, came_to))) if is_plain else None
-        if key in self.checked:
-            return self.checked[key]
-        try:
-            checked = type(layer).model_validate({**_placeholders(layer, values), **known})
-        except ValidationError as error:
-            first, *others = [_bad_value(problem, fields, inner) for problem in error.errors(include_url=False)]
-            for problem in others:
-                self.note(problem)
-            raise first from None
-        if len(known) < len(values):
-            return None
-        op = layer.op(**checked.fields())
-        if key is not None:
-            self.checked[key] = op
-        return op
-
-    def _fields(self, layer: Op) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """What a layer says, with the defaults filled in, and which of it are expressions."""
-        if id(layer) not in self.fields:
-            said = {name: getattr(layer, name) for name in layer.model_fields_set}
-            fields = {**self.defaults.get(layer.kind, {}), **said, "kind": layer.kind}
-            expressions = tuple(key for key, value in fields.items() if isinstance(value, Expression))
-            self.fields[id(layer)] = (fields, expressions)
-        return self.fields[id(layer)]
 
     def _passed(self, layer: Passed, current: Node, scope: Scope) -> Node:
         """The layers that an expression stands for; a list stands under the name of its parameter."""
@@ -298,9 +245,9 @@ class _Expansion:
         writer = scope.writer(source)
         if isinstance(value, list):
             inner = writer.standing(scope.named(self.namer.path(scope.name, str(source))))
-            end = self._layers(self._parsed(_LAYERS, value, inner), current, inner)
+            end = self._layers(self.passed.layers(value, inner), current, inner)
         else:
-            one = self._parsed(_LAYER, value, writer)
+            one = self.passed.layer(value, writer)
             is_bare = isinstance(value, str) and isinstance(one, Op)  # which needs neither names nor points
             inner = Scope(scope.frame, scope.name, writer.place, scope.nesting) if is_bare else writer.standing(scope)
             end = self._layer(one, current, inner)
@@ -314,19 +261,6 @@ class _Expansion:
         if parameter and parameter.keeps and NOWHERE not in (current, end) and current.shape != end.shape:
             turned = f"turns {ops.show(current.shape)} into {ops.show(end.shape)}"
             raise writer.standing(scope).problem("bad-shape", f"'{source}' keeps the shape, and this {turned}")
-
-    def _parsed(self, adapter: TypeAdapter[Any], value: object, scope: Scope) -> Any:
-        """What a value says that stands for layers or for a path, at the place where it is written."""
-        key = (id(adapter), id(value))
-        if key not in self.parsed:
-            try:
-                self.parsed[key] = (value, adapter.validate_python(value, context=self.context))
-            except ValidationError as error:
-                first, *others = [_bad_layers(problem, scope) for problem in error.errors(include_url=False)]
-                for problem in others:
-                    self.note(problem)
-                raise first from None
-        return self.parsed[key][1]
 
     def _name(self, layer: Point, current: Node, scope: Scope) -> None:
         """Names a point; a name that is passed belongs to its writer."""
@@ -413,7 +347,7 @@ class _Expansion:
         if value is UNKNOWN:
             return None, scope
         writer = scope.writer(branch.source(names)).standing(scope)
-        return self._parsed(_BRANCH, value, writer), writer
+        return self.passed.path(value, writer), writer
 
     def _shortcut(self, use: Use, current: Node, residual: Node, made: list[Node], scope: Scope) -> Node | None:
         """The end of a shortcut beside a residual path, behind which `made` stands; None where there is to be none."""
@@ -465,22 +399,3 @@ class _Expansion:
 
 def _listed(layers: Any) -> Layers:
     return () if layers == NONE else layers
-
-
-def _placeholders(layer: Op, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as they stand of the fields that are not known, which any expression satisfies."""
-    return {key: getattr(layer, key) for key, value in values.items() if value is UNKNOWN and key != "kind"}
-
-
-def _bad_value(problem: ErrorDetails, fields: Mapping[str, Any], scope: Scope) -> Problem:
-    """The problem of a field, at the argument that it comes from or at the field itself."""
-    [key, *_] = problem["loc"] or ("",)
-    here = replace(scope, place=locate(scope.place, problem["loc"]))
-    return here.problem("bad-value", message_of(problem), span=scope.blame(fields.get(str(key))))
-
-
-def _bad_layers(problem: ErrorDetails, scope: Scope) -> Problem:
-    """The problem of a value that stands for layers, at its own place in it."""
-    code = problem["type"] if "-" in problem["type"] else "bad-value"
-    hint = problem.get("ctx", {}).get("hint")
-    return replace(scope, place=locate(scope.place, problem["loc"])).problem(code, message_of(problem), hint)

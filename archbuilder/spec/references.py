@@ -6,30 +6,26 @@ those that Pydantic finds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
 
 from pydantic import TypeAdapter, ValidationError
 
-from archbuilder.bounds import TEMPLATE_PARAMETERS
 from archbuilder.errors import Diagnostic, suggest
 from archbuilder.spec import library
+from archbuilder.spec.around import HERE, NUMBERS, Around, Named
 from archbuilder.spec.document import Data, Place, walk
 from archbuilder.spec.expressions import ExpressionError, parse
 from archbuilder.spec.layers import EACH_ELSEWHERE, MERGES, NONE, Branch, Layer, Layers
 from archbuilder.spec.library import Plural
-from archbuilder.spec.network import Stage, UnitChanges, is_choice, is_each, is_long_form
+from archbuilder.spec.network import Stage, UnitChanges, is_each, is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
 from archbuilder.spec.problems import diagnostics
-from archbuilder.spec.roles import PLURALS, Role, RoleFinder, Roles, arguments_of, default_of, name_of
-from archbuilder.spec.values import NewPointValue, PointValue, shown
+from archbuilder.spec.roles import PLURALS, Role, RoleFinder, arguments_of, default_of, name_of
+from archbuilder.spec.signatures import Signature, bad_choice, cycle, raw_signature, signature_of
+from archbuilder.spec.values import NewPointValue, PointValue
 
 STAGE_KEYS = frozenset(Stage.model_fields)
 CHANGE_KEYS = frozenset(UnitChanges.model_fields)
-HERE = frozenset({"channels", "height", "width"})
-"""The names that stand for what arrives at a layer."""
-NUMBERS = frozenset({"unit", "units", "stage", "index", "count"})
-"""The names that say, in what a spec writes at its stages, which unit it is."""
 SUGGESTED = 200
 """The points among which the nearest to a wrong name is looked for at most."""
 _LAYER: TypeAdapter[object] = TypeAdapter(Layer)
@@ -37,57 +33,6 @@ _LAYERS: TypeAdapter[object] = TypeAdapter(Layers)
 _BRANCH: TypeAdapter[object] = TypeAdapter(Branch)
 _POINT: TypeAdapter[object] = TypeAdapter(PointValue)
 _NEW_POINT: TypeAdapter[object] = TypeAdapter(NewPointValue)
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The parameters that a template may, and must, be given, and what they stand for."""
-
-    parameters: frozenset[str]
-    required: frozenset[str]
-    choices: dict[str, tuple[object, ...]]
-    roles: Roles
-
-
-class Named:
-    """The points that have a name at some place of a list of layers."""
-
-    def __init__(self, names: Iterable[str] = (), writer: Named | None = None) -> None:
-        self.names, self.writer = {*names}, writer
-        self.literal: set[str] = set()
-        """Those that the list names itself, rather than by a parameter."""
-
-    def known(self) -> set[str]:
-        return self.names | (self.writer.known() if self.writer else set())
-
-    def branch(self) -> Named:
-        """The same for a path of a merge, which names others than the paths beside it."""
-        other = Named(self.names, self.writer)
-        other.literal = self.literal
-        return other
-
-    def choice(self) -> Named:
-        """The same for the layers of a condition, which may name the same as those of its other branch."""
-        other = self.branch()
-        other.literal = {*self.literal}
-        return other
-
-    def join(self, *branches: Named) -> None:
-        for one in branches:
-            self.names |= one.names
-            self.literal |= one.literal
-
-
-@dataclass(frozen=True)
-class Around:
-    """What is known where a layer stands: the names in expressions, and the points."""
-
-    names: Set[str]
-    points: Named
-
-    def passed(self) -> Around:
-        """For a list that is written here and passed: it has points of its own, too."""
-        return Around(self.names, Named(writer=self.points))
 
 
 class References:
@@ -141,13 +86,10 @@ class References:
         own = self._own(plural)
         if isinstance(own, dict) and name in own:
             declared = own[name].get("parameters") if isinstance(own[name], dict) else None
-            return _raw_signature(declared if isinstance(declared, dict) else {}, self.roles.of(plural, name))
+            return raw_signature(declared if isinstance(declared, dict) else {}, self.roles.of(plural, name))
         if name not in library.names(plural):
             return None
-        parameters = library.definition(plural, name).template.parameters
-        required = frozenset(key for key, parameter in parameters.items() if parameter.required)
-        choices = {key: parameter.choices for key, parameter in parameters.items() if parameter.choices}
-        return Signature(frozenset(parameters), required, choices, _LIBRARY.of(plural, name))
+        return signature_of(library.definition(plural, name), _LIBRARY.of(plural, name))
 
     def _templates(self) -> Iterator[Diagnostic]:
         for plural in PLURALS:
@@ -161,7 +103,7 @@ class References:
         declared = template.get("parameters")
         declared = declared if isinstance(declared, dict) else {}
         known = {*map(str, declared), *HERE, *({"stride"} if plural == "shortcuts" else ())}
-        yield from _cycle(place.at("parameters"), declared)
+        yield from cycle(place.at("parameters"), declared)
         points = (value["point"] for _, value in walk(template) if isinstance(value, dict) and "point" in value)
         anywhere = Around(known, Named(one for one in points if isinstance(one, str)))
         for key, value in declared.items():
@@ -227,7 +169,7 @@ class References:
         signatures = [signature for unit in units if (signature := self._signature("units", unit))]
         for signature in signatures:
             for place in places:
-                yield from _choices(place, key, signature)
+                yield from bad_choice(place, key, signature)
         roles = frozenset[Role]().union(*(one.roles.get(key, frozenset()) for one in signatures))
         for place in places:
             yield from self._argument(place, roles, around)
@@ -253,7 +195,7 @@ class References:
             if key not in signature.parameters:
                 hint = suggest(str(key), signature.parameters, "parameters")
                 yield Diagnostic("unknown-parameter", f"'{name}' has no parameter '{key}'", where.key_span, hint)
-            yield from _choices(where, str(key), signature)
+            yield from bad_choice(where, str(key), signature)
             yield from self._argument(where, signature.roles.get(str(key), frozenset()), around)
         for key in () if partial else sorted(signature.required - arguments.keys()):
             yield Diagnostic("missing-parameter", f"'{name}' needs '{key}'", place.key_span)
@@ -389,45 +331,3 @@ def _is_point(place: Place, around: Around) -> Iterator[Diagnostic]:
     if isinstance(name, str) and name.isidentifier() and name not in known:
         hint = suggest(name, known, "points") if len(known) <= SUGGESTED else None
         yield Diagnostic("unknown-point", f"there is no point '{name}' here", place.span, hint)
-
-
-def _cycle(place: Place, declared: dict[str, Data]) -> Iterator[Diagnostic]:
-    """Parameters whose defaults need each other."""
-    needs = {key: [name for name in _names(value) if name in declared] for key, value in declared.items()}
-    if len(needs) > TEMPLATE_PARAMETERS:
-        return  # Pydantic tells
-    while free := [key for key, names in needs.items() if not any(name in needs for name in names)]:
-        needs = {key: names for key, names in needs.items() if key not in free}
-    if not needs:
-        return
-    chain = [next(iter(needs))]
-    while chain[-1] not in chain[:-1]:
-        chain.append(next(name for name in needs[chain[-1]] if name in needs))
-    members = chain[chain.index(chain[-1]) :]
-    message = f"the defaults of parameters need each other in a cycle: {' -> '.join(members)}"
-    yield Diagnostic("parameter-cycle", message, place.at(members[0]).key_span)
-
-
-def _names(value: Data) -> tuple[str, ...]:
-    """The names in the default of a parameter."""
-    default = default_of(value)
-    try:
-        return parse(default).names if isinstance(default, str) and default.startswith("$") else ()
-    except ExpressionError:
-        return ()
-
-
-def _raw_signature(declared: dict[str, Data], roles: Roles) -> Signature:
-    long = {key: value for key, value in declared.items() if is_long_form(value)}
-    required = {key for key, value in declared.items() if value == "required"}
-    required |= {key for key, value in long.items() if value.get("required") is True}
-    choices = {key: tuple(value["choices"]) for key, value in long.items() if isinstance(value.get("choices"), list)}
-    return Signature(frozenset(map(str, declared)), frozenset(required), choices, roles)
-
-
-def _choices(place: Place, key: str, signature: Signature) -> Iterator[Diagnostic]:
-    value = place.document.get(place.path)
-    choices = signature.choices.get(key)
-    if choices and not is_choice(value, choices) and not (isinstance(value, str) and value.startswith("$")):
-        hint = suggest(str(value), map(str, choices), "choices")
-        yield Diagnostic("bad-choice", f"'{key}' cannot be {shown(value)}", place.span, hint)
