@@ -36,7 +36,10 @@ LAYERS = 50_000
 EXPANSIONS = 100_000
 """How often templates and shortcuts are expanded, those of units that repeat included."""
 STEPS = 1_000_000
-"""The layers, choices and parts of expressions that are looked at in all those expansions; a path counts as ten."""
+"""The layers, choices and parts of expressions that are looked at in all those expansions.
+
+A path, or layers that are passed, count as ten, a layer of values that it had not before as twenty.
+"""
 PARAMETERS = 10**10
 """The weights of a network."""
 ARROWS = 10_000

@@ -50,6 +50,7 @@ class OpMaker:
         key = (id(layer), came_to, tuple(map(type, came_to))) if is_plain else None
         if key in self.checked:
             return self.checked[key]
+        scope.step(20)
         try:
             checked = type(layer).model_validate({**_placeholders(layer, values), **known})
         except ValidationError as error:

@@ -64,6 +64,11 @@ ENDLESS = {
         "v: {layers: [{u: {tail: [v]}}]}}}\n", "without end: v -> u -> v",
     ),
     "lists that are passed on": (PASSED_ON, "without end: u -> u"),
+    "values that differ from unit to unit": (
+        f"unit: {{u: {{a: [{', '.join(['{scale: {factor: $index}}'] * 2500)}]}}}}\nstages: [{{units: 10000}}]\n"
+        "templates: {units: {u: {parameters: {a: []}, layers: [{conv: {filters: '${channels - 3}', kernel: 1}}, $a]}}}\n",
+        "1,000,000 paths",
+    ),
     "lists within lists that are passed": (
         f"stem: [{'{u: {a: [' * 14}{']}}' * 14}]\ntemplates: {{units: {{u: {{parameters: {{a: []}}, "
         f"layers: [{', '.join(['$a'] * 10)}]}}}}}}\n", "1,000,000 paths",
