@@ -23,6 +23,8 @@ TEXT = 300
 """The characters of an expression, and of a text that is compared in one."""
 INTEGER = 2**53
 """The largest integer that an expression may come to."""
+FRACTION = 2**256
+"""What the numerator and the denominator of a number in an expression stay below."""
 SIZE = 1_000_000
 """Filters, units of a dense layer, kernels, strides and amounts of padding."""
 SIDE = 2**14
@@ -34,7 +36,10 @@ LAYERS = 50_000
 EXPANSIONS = 100_000
 """How often templates and shortcuts are expanded, those of units that repeat included."""
 STEPS = 1_000_000
-"""The layers, choices and parts of expressions that are looked at in all those expansions; a path counts as ten."""
+"""The layers, choices and parts of expressions that are looked at in all those expansions.
+
+A path, or layers that are passed, count as ten, a layer of values that it had not before as twenty.
+"""
 PARAMETERS = 10**10
 """The weights of a network."""
 ARROWS = 10_000

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+from archbuilder.expansion.expansion import expand
+from archbuilder.spec import load_text
 from tests.conftest import Call
 from tests.processes import run
 
@@ -82,6 +84,18 @@ def entered(line: str, call: Call) -> tuple[int, str]:
 def _pattern(shown: str) -> str:
     """The shown text as a pattern, in which a line of dots stands for any lines."""
     return re.escape(shown.strip()).replace(re.escape("..."), r"[\s\S]*?")
+
+
+SPECS = re.findall(
+    r"^```yaml\n(archbuilder: 1\n.*?)^```", (ROOT / "docs" / "language.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SPECS, ids=lambda text: text.partition("name: ")[2].partition("\n")[0])
+def test_specs_of_the_language(text: str) -> None:
+    spec = load_text(text)
+    assert expand(spec) == expand(load_text(spec.dump()))
+    assert expand(spec).left_out == ()
 
 
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")

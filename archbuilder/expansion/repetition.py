@@ -20,6 +20,8 @@ class ExpandedUnit:
     nodes: tuple[Node, ...]
     names: tuple[str, ...]
     """All names that were given in it, those of its paths among them."""
+    parameters: int
+    """Those of all its nodes."""
 
     def names_in(self, unit: str) -> Iterator[str]:
         """The names that the same unit has under another name."""

@@ -20,7 +20,7 @@ def stride_between(start: Node, end: Node, nodes: Iterable[Node]) -> int | tuple
     named = {node.name: node for node in nodes}
     height = width = 1
     node = end
-    while node.name != start.name:
+    while node.name in named:
         rows, columns = _stride(node.op)
         height, width = min(height * rows, bounds.SIZE), min(width * columns, bounds.SIZE)
         node = named.get(node.inputs[0], start)

@@ -44,13 +44,15 @@ class Work:
         """Counts a unit that was expanded before."""
         self.expand()
         self.step(len(unit.names))
-        for node in unit.nodes:
-            self.add(node)
+        self._count(len(unit.nodes), unit.parameters)
 
     def add(self, node: Node) -> None:
-        self.layers += 1
+        self._count(1, node.parameters)
+
+    def _count(self, layers: int, parameters: int) -> None:
+        self.layers += layers
         if self.layers > bounds.LAYERS:
             raise OutOfBounds(f"a network has at most {bounds.LAYERS:,} layers")
-        self.parameters += node.parameters
+        self.parameters += parameters
         if self.parameters > bounds.PARAMETERS:
             raise OutOfBounds(f"a network has at most {bounds.PARAMETERS:,} parameters")

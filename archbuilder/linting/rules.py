@@ -8,7 +8,7 @@ from archbuilder.linting.recipe import Found, Recipe, Rule
 from archbuilder.spec import learning_rate as rates
 from archbuilder.spec.augmentation import Cutout, Mixing, PadCrop
 from archbuilder.spec.data import Holdout, OnTest
-from archbuilder.spec.document import Path
+from archbuilder.spec.document import Path, walk
 from archbuilder.spec.optimization import Adam, Sgd
 from archbuilder.spec.training import EarlyStopping
 
@@ -154,6 +154,14 @@ def _nesterov(recipe: Recipe) -> Iterator[Found]:
         yield Found(("training", "optimizer", "sgd", "nesterov"), "nesterov, but no momentum")
 
 
+def _unused_point(recipe: Recipe) -> Iterator[Found]:
+    texts = [(path, value) for path, value in walk(recipe.spec.document.data) if isinstance(value, str)]
+    used = {value for path, value in texts if path[-1] != "point"}
+    for path, name in texts:
+        if path[-1] == "point" and not name.startswith("$") and name not in used:
+            yield Found(path, f"nothing goes on from the point '{name}'")
+
+
 RULES = (
     Rule("plateau-overruled", "Either the fixed schedule alone, or `combine: multiplied`, says what happens.",
          _plateau_overruled),
@@ -175,5 +183,7 @@ RULES = (
     Rule("batch-larger-than-data", "An epoch is one iteration of a smaller batch.", _batch),
     Rule("norm-on-one-image", "Statistics of one image say nothing of the others: training and test differ.",
          _norm_on_one_image),
+    Rule("unused-point", "A name that nothing uses: `from`, an argument or `outputs` may have been meant to.",
+         _unused_point),
     Rule("nesterov-without-momentum", "Nesterov looks ahead along the momentum.", _nesterov),
 )  # fmt: skip

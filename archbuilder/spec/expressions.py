@@ -1,34 +1,41 @@
-"""The expression language of specs: `$name` and `${...}` with integers, names, text, arithmetic, comparisons and `if`.
+"""The expression language of specs: `$name` and `${...}` with numbers, names, text, arithmetic, comparisons and `if`.
 
 Parsed with `ast` and evaluated over a white list; nothing is ever executed, and numbers and lengths are bounded.
+Decimals are exact: `0.1 * 30` is 3.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
-from archbuilder.bounds import INTEGER, TEXT
+from archbuilder.bounds import FRACTION, INTEGER, TEXT
 
 Value = Any
-"""What a name may stand for: an integer, a number, text, a truth value, or a shortcut (a name or a mapping)."""
+"""What a name may stand for: a number, text, a truth value, or layers (a name, a mapping or a list)."""
 
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Mod: operator.mod, ast.Div: Fraction,
 }  # fmt: skip
 _COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }  # fmt: skip
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
+    "min": (min, 9), "max": (max, 9), "round": (round, 1), "floor": (math.floor, 1), "ceil": (math.ceil, 1),
+}  # fmt: skip
+"""Each with how many numbers it takes at most; `round` takes halves to the even number, as NumPy does."""
 _NODES = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.USub, ast.Not, ast.BoolOp, ast.And, ast.Or, ast.Compare, ast.IfExp,
-    ast.Name, ast.Load, ast.Constant, *_OPERATORS, *_COMPARISONS,
+    ast.Call, ast.Name, ast.Load, ast.Constant, *_OPERATORS, *_COMPARISONS,
 )  # fmt: skip
 _CONSTANTS = {"true": True, "false": False}
 
@@ -47,6 +54,18 @@ class Expression:
     """The names that must be given to evaluate it, the outermost first."""
     size: int = field(compare=False, repr=False)
     """How many parts it has."""
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """The names whose value it may be, as it is: `a` and `b` of `a if c else b`."""
+        return tuple(dict.fromkeys(leaf.id for leaf in _leaves(self.tree) if isinstance(leaf, ast.Name)))
+
+    def source(self, names: Mapping[str, Value]) -> str | None:
+        """The name whose value it is, as it is; None where the value is made in the expression."""
+        tree = self.tree
+        while isinstance(tree, ast.IfExp):
+            tree = tree.body if _evaluate(tree.test, names) else tree.orelse
+        return tree.id if isinstance(tree, ast.Name) else None
 
     @property
     def is_bare(self) -> bool:
@@ -74,21 +93,44 @@ def parse(text: str) -> Expression:
     nodes = list(ast.walk(tree))
     for node in nodes:
         _admit(node)
-    names = dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name) and node.id not in _CONSTANTS)
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    named = (node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called)
+    names = dict.fromkeys(name for name in named if name not in _CONSTANTS)
     return Expression(text, tree, tuple(names), len(nodes))
+
+
+def _leaves(tree: ast.expr) -> list[ast.expr]:
+    """The parts of an expression that may be its value."""
+    return [*_leaves(tree.body), *_leaves(tree.orelse)] if isinstance(tree, ast.IfExp) else [tree]
 
 
 def _admit(node: ast.AST) -> None:
     if not isinstance(node, _NODES):
-        raise ExpressionError("expressions hold integers, names, text, + - * // %, comparisons, and or not, if else")
-    if isinstance(node, ast.Constant) and (type(node.value) not in (int, str, bool)):
-        raise ExpressionError("expressions hold integers and text only")
-    if isinstance(node, ast.Constant) and type(node.value) is int and node.value > INTEGER:
+        raise ExpressionError(
+            "expressions hold numbers, names, text, + - * / // %, comparisons, and or not, if else, "
+            "and the functions " + ", ".join(_FUNCTIONS)
+        )
+    if isinstance(node, ast.Call):
+        _admit_call(node)
+    if isinstance(node, ast.Constant) and type(node.value) not in (int, float, str, bool):
+        raise ExpressionError("expressions hold numbers and text only")
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value > INTEGER:
         raise ExpressionError("a number in it is too large")
+
+
+def _admit_call(node: ast.Call) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    if name not in _FUNCTIONS:
+        raise ExpressionError(f"there is no function '{name}'; known: {', '.join(_FUNCTIONS)}")
+    most = _FUNCTIONS[name][1]
+    if node.keywords or not min(most, 2) <= len(node.args) <= most:
+        raise ExpressionError(f"{name} takes {'one number' if most == 1 else f'2 to {most} numbers'}")
 
 
 def _evaluate(node: ast.expr, names: Mapping[str, Value]) -> Value:
     match node:
+        case ast.Constant(value=float(value)):
+            return _exact(value)
         case ast.Constant(value=value):
             return value
         case ast.Name(id=name):
@@ -98,14 +140,16 @@ def _evaluate(node: ast.expr, names: Mapping[str, Value]) -> Value:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return not _evaluate(operand, names)
         case ast.UnaryOp(operand=operand):
-            return -_integer(_evaluate(operand, names))
+            return -_number(_evaluate(operand, names))
         case ast.BoolOp(op=op, values=values):
             results = (bool(_evaluate(value, names)) for value in values)
             return all(results) if isinstance(op, ast.And) else any(results)
         case ast.Compare():
             return _compare(node, names)
         case ast.BinOp(left=left, op=op, right=right):
-            return _calculate(op, _integer(_evaluate(left, names)), _integer(_evaluate(right, names)))
+            return _calculate(_OPERATORS[type(op)], _evaluate(left, names), _evaluate(right, names))
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return _calculate(_FUNCTIONS[name][0], *(_evaluate(one, names) for one in args))
         case _:
             raise ExpressionError("this cannot be evaluated")
 
@@ -126,29 +170,52 @@ def _compare(node: ast.Compare, names: Mapping[str, Value]) -> bool:
             if not _COMPARISONS[type(op)](left, right):
                 return False
         except TypeError:
-            raise ExpressionError(f"{left!r} and {right!r} have no order") from None
+            raise ExpressionError(f"{_told(left)} and {_told(right)} have no order") from None
         left = right
     return True
 
 
+def _told(value: Value) -> str:
+    return repr(float(value) if isinstance(value, Fraction) else value)
+
+
 def _comparable(value: Value) -> Value:
-    """A value whose comparison takes no time to speak of; a shortcut with arguments equals nothing but itself."""
+    """A value whose comparison takes no time to speak of; layers with arguments equal nothing but themselves."""
     if isinstance(value, str) and len(value) > TEXT:
         raise ExpressionError(f"a text of more than {TEXT} characters cannot be compared")
+    if isinstance(value, float):
+        return _exact(value)
     return id(value) if isinstance(value, list | dict) else value
 
 
-def _calculate(op: ast.operator, left: int, right: int) -> int:
+def _calculate(function: Callable[..., Any], *operands: Value) -> int | Fraction:
     try:
-        result: int = _OPERATORS[type(op)](left, right)
+        result: int | Fraction = function(*map(_number, operands))
     except ZeroDivisionError:
         raise ExpressionError("it divides by zero") from None
-    if abs(result) > INTEGER:
+    return _bounded(result)
+
+
+def _bounded(value: int | Fraction) -> int | Fraction:
+    """A number as an integer where it is whole."""
+    numerator, denominator = value.as_integer_ratio()
+    if abs(numerator) > INTEGER * denominator:
         raise ExpressionError("its value is too large")
-    return result
+    if abs(numerator) >= FRACTION or denominator >= FRACTION:
+        raise ExpressionError("its value has too many digits")
+    return numerator if denominator == 1 else value
 
 
-def _integer(value: Value) -> int:
-    if type(value) is not int:
-        raise ExpressionError(f"arithmetic needs integers, not {value!r}")
+def _number(value: Value) -> int | Fraction:
+    if type(value) is float:
+        return _exact(value)
+    if isinstance(value, bool) or not isinstance(value, int | Fraction):
+        raise ExpressionError(f"arithmetic needs numbers, not {value!r}")
     return value
+
+
+def _exact(value: float) -> int | Fraction:
+    """The decimal that stands in the YAML or in the expression, exactly."""
+    if not math.isfinite(value):
+        raise ExpressionError("its value is too large")
+    return _bounded(Fraction(repr(value)))

@@ -1,4 +1,4 @@
-"""The members of a list of layers: ops, merges, `if`, and templates by name."""
+"""The members of a list of layers: ops, merges, `if`, templates by name, passed layers, and named points."""
 
 from __future__ import annotations
 
@@ -22,13 +22,24 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from archbuilder.bounds import NAME
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
-from archbuilder.spec.base import Model, named, tagged, under_name
+from archbuilder.spec.base import Model, named, tagged, under_name, unknown_key
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.op_layers import OP_NAMES, OPS, SHORT, OpLayer
-from archbuilder.spec.values import AnyValue, FlagValue, expression, written
+from archbuilder.spec.values import AnyValue, FlagValue, NewPointValue, PointValue, expression, written
 
 MERGES: tuple[str, ...] = get_args(ops.MergeName)
 GATE_PATHS = ("transform", "carry", "gate")
+WORDS = ("if", "from", "point", "each")
+"""What stands for something else than a layer, so that no template may be called so."""
+EACH_ELSEWHERE = "'each' gives one value to each unit of a stage, and stands there only"
+NONE = "none"
+"""No layers at all; as a path of a merge, no such path."""
+ExpressionValue = Annotated[
+    Expression,
+    PlainValidator(lambda value: value),
+    PlainSerializer(written),
+    WithJsonSchema({"type": "string", "pattern": r"^\$"}),
+]
 
 
 class Merge(Model):
@@ -53,6 +64,10 @@ class Merge(Model):
         return {self.kind: paths}
 
 
+def _without_kind(schema: JsonSchemaValue) -> None:
+    schema["properties"].pop("kind", None)
+
+
 class Conditional(Model):
     """Layers that are there if an expression is true, and others if not."""
 
@@ -63,7 +78,7 @@ class Conditional(Model):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         reference = handler(core_schema)
-        handler.resolve_ref_schema(reference)["properties"].pop("kind", None)
+        _without_kind(handler.resolve_ref_schema(reference))
         return reference
 
     otherwise: Layers = Field((), alias="else")
@@ -86,7 +101,7 @@ class Use(Model):
         schema = handler.resolve_ref_schema(reference)
         if "properties" in schema:
             schema.clear()
-            free = {"type": "string", "not": {"enum": [*OP_NAMES, *MERGES, "if"]}}
+            free = {"type": "string", "not": {"enum": [*OP_NAMES, *MERGES, *WORDS]}, "pattern": r"^[^$]"}
             mapping = {"type": "object", "propertyNames": free, "additionalProperties": {"type": ["object", "null"]},
                        "minProperties": 1, "maxProperties": 1}  # fmt: skip
             schema.update({"description": cls.__doc__, "anyOf": [free, mapping]})
@@ -96,6 +111,61 @@ class Use(Model):
     def _under_its_name(self) -> Any:
         arguments = {key: written(value) for key, value in self.arguments.items()}
         return {self.name: arguments} if arguments else self.name
+
+
+class Passed(Model):
+    """Layers that an expression stands for, such as those of a parameter: `$attention`."""
+
+    kind: Literal["passed"] = "passed"
+    layers: ExpressionValue
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        if "properties" in schema:
+            schema.clear()
+            schema.update({"description": cls.__doc__, "type": "string", "pattern": r"^\$"})
+        return reference
+
+    @model_serializer
+    def _as_written(self) -> str:
+        return self.layers.text
+
+
+class From(Model):
+    """Layers that go on from a point that has a name."""
+
+    kind: Literal["continued"] = "continued"
+    point: PointValue = Field(alias="from", description="A part of the network, or the name of a point.")
+    layers: Layers = Field((), description="The layers that follow it.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core_schema)
+        _without_kind(handler.resolve_ref_schema(reference))
+        return reference
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return {"from": written(self.point), **({"layers": self.layers} if self.layers else {})}
+
+
+class Point(Model):
+    """A name for what has been computed so far."""
+
+    kind: Literal["point"] = "point"
+    name: NewPointValue = Field(alias="point", description="The name.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core_schema)
+        _without_kind(handler.resolve_ref_schema(reference))
+        return reference
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return {"point": written(self.name)}
 
 
 def _example(name: str, value: object) -> str | None:
@@ -109,10 +179,28 @@ def _example(name: str, value: object) -> str | None:
     return f"such as {name}: {{{', '.join([f'{required[0]}: {value}', *(f'{key}: ...' for key in required[1:])])}}}"
 
 
+KEYS = {"if": "conditional", "from": "continued", "point": "point"}
+"""The key by which a layer is known that has no name."""
+
+
+def _kind_of(value: dict[Any, Any]) -> str | None:
+    return next((kind for key, kind in KEYS.items() if key in value), None)
+
+
+def _refuse_each(value: object) -> None:
+    if isinstance(value, dict) and "each" in value:
+        raise PydanticCustomError("bad-each", "{message}", {"message": EACH_ELSEWHERE})
+
+
 def _layer(value: object, info: ValidationInfo) -> object:
     """Turns what stands in the YAML into the fields of the model that it means."""
-    if isinstance(value, dict) and "if" in value:
-        return {"kind": "conditional", **value}
+    if isinstance(value, str) and value.startswith("$"):
+        return {"kind": "passed", "layers": expression(value)}
+    if isinstance(value, dict) and (kind := _kind_of(value)):
+        if "kind" in value:
+            raise unknown_key("kind", [])
+        return {"kind": kind, **value}
+    _refuse_each(value)
     name, fields = named(_lengthened(value), "layers", _example)
     if name in OP_NAMES:
         return tagged(name, fields)
@@ -121,7 +209,7 @@ def _layer(value: object, info: ValidationInfo) -> object:
         return {"kind": name, "paths": fields}
     units = (info.context or {}).get("units", ())
     if name not in units:
-        hint = _layer_hint(name, [*OP_NAMES, *MERGES, "if", *units])
+        hint = _layer_hint(name, [*OP_NAMES, *MERGES, *KEYS, *units])
         message = f"there is no layer or unit called '{name}'"
         raise PydanticCustomError("unknown-layer", "{message}", {"message": message, "hint": hint, "at": name})
     return {"kind": "use", "name": name, "arguments": fields}
@@ -179,13 +267,16 @@ def _check_paths(name: str, fields: dict[str, Any]) -> None:
 def _branch(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str) and value.startswith("$"):
         return expression(value)
-    return value if isinstance(value, list | tuple) else reference(value, info, "shortcuts")
+    if isinstance(value, list | tuple) or (isinstance(value, dict) and _kind_of(value) == "continued"):
+        return value
+    return reference(value, info, "shortcuts")
 
 
 def reference(value: object, info: ValidationInfo, plural: str) -> Use:
     """A template of the library or of this spec, by its name, with arguments or without."""
     if isinstance(value, Use):
         return value
+    _refuse_each(value)
     known = (info.context or {}).get(plural, ())
 
     def example(name: str, value: object) -> str | None:
@@ -204,21 +295,28 @@ def reference(value: object, info: ValidationInfo, plural: str) -> Use:
 
 
 def _branch_kind(value: object) -> str:
-    return "expression" if isinstance(value, Expression) else "shortcut" if isinstance(value, Use) else "layers"
+    match value:
+        case Expression():
+            return "expression"
+        case Use():
+            return "shortcut"
+        case dict():
+            return "continued"
+        case _:
+            return "layers"
 
 
-Layer = Annotated[OpLayer | Merge | Conditional | Use, Field(discriminator="kind"), BeforeValidator(_layer)]
-Layers = tuple[Layer, ...]
-ExpressionValue = Annotated[
-    Expression,
-    PlainValidator(lambda value: value),
-    PlainSerializer(written),
-    WithJsonSchema({"type": "string", "pattern": r"^\$"}),
+Layer = Annotated[
+    OpLayer | Merge | Conditional | Use | Passed | From | Point, Field(discriminator="kind"), BeforeValidator(_layer)
 ]
+Layers = tuple[Layer, ...]
 Branch = Annotated[
-    Annotated[Layers, Tag("layers")] | Annotated[Use, Tag("shortcut")] | Annotated[ExpressionValue, Tag("expression")],
+    Annotated[Layers, Tag("layers")]
+    | Annotated[From, Tag("continued")]
+    | Annotated[Use, Tag("shortcut")]
+    | Annotated[ExpressionValue, Tag("expression")],
     Discriminator(_branch_kind),
     BeforeValidator(_branch),
 ]
-for _model in (Merge, Conditional):
+for _model in (Merge, Conditional, From):
     _model.model_rebuild()

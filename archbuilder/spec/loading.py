@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from archbuilder import bounds
 from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
 from archbuilder.spec import library
+from archbuilder.spec.choices import is_choice, is_one_thing
 from archbuilder.spec.document import Document, Place, dump, parse, walk
 from archbuilder.spec.edits import Edits, as_texts
 from archbuilder.spec.library import Definition, Plural
@@ -25,15 +26,6 @@ from archbuilder.spec.references import References
 from archbuilder.spec.training import Training
 
 SUFFIXES = (".yaml", ".yml")
-CHOICES = frozenset({
-    ("unit",), ("shortcut",), ("training", "data", "source"), ("training", "data", "validation"), ("training", "stop"),
-    ("training", "loss"), ("training", "optimizer"), ("training", "learning_rate"),
-})  # fmt: skip
-"""Where a mapping names one of several kinds."""
-TABLES = frozenset(
-    {("training", "learning_rate", "steps", "drops"), ("training", "learning_rate", "piecewise", "points")}
-)
-"""Where the keys of a mapping are data, so that those of another spec have no place among them."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +71,7 @@ class Spec:
             plural: {name: _template_data(self.definition(plural, name).template) for name in sorted(used[plural])}
             for plural in ("units", "shortcuts")
         }
-        return {key: value for key, value in data.items() if value not in ([], {}, "")}
+        return {key: value for key, value in data.items() if value not in ([], {}, "") or key == "shortcut"}
 
 
 def load(spec: str | Path, edits: Edits = ()) -> Spec:
@@ -214,7 +206,7 @@ def _extended(
     if len(base.values) + len(document.values) > bounds.VALUES:
         message = f"more than {bounds.VALUES:,} values with what it extends"
         raise SpecError([Diagnostic("too-large", message, place.span)])
-    return merged(_without(base, "published"), _without(document, "extends"), (CHOICES | TABLES).__contains__)
+    return merged(_without(base, "published"), _without(document, "extends"), is_one_thing)
 
 
 def _without(document: Document, key: str) -> Document:
@@ -247,7 +239,7 @@ def _base_path(name: object, folder: Path | None, place: Place) -> Path:
 
 def _edited(document: Document, edits: Edits) -> Document:
     for edit in as_texts(edits):
-        document = edited(document, edit, CHOICES.__contains__)
+        document = edited(document, edit, is_choice)
     return document
 
 
@@ -257,10 +249,9 @@ def _checked(document: Document) -> Spec:
     if not isinstance(document.data, dict):
         raise SpecError([Diagnostic("bad-value", "a spec is a mapping of keys to values", root.span)])
     references = References(root)
-    context = {"units": references.names("units"), "shortcuts": references.names("shortcuts")}
     problems = list(islice(references.check(), 1000))
     try:
-        network = Network.model_validate(document.data, context=context)
+        network = Network.model_validate(document.data, context=references.context)
     except ValidationError as error:
         problems += diagnostics(error, root)
     if problems:

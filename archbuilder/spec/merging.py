@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
 from archbuilder.errors import Diagnostic, Span, SpecError
 from archbuilder.spec.document import Data, Document, Path, parse, walk
 
-IsChoice = Callable[[Path], bool]
-"""Whether a mapping at this path is one thing, such as one of several kinds, so that other keys replace it whole."""
+IsChoice = Callable[[Path, Set[object]], bool]
+"""Whether a mapping at this path, of these keys, is one thing, such as one of several kinds, which others replace."""
 
 
 def merged(base: Document, over: Document, is_choice: IsChoice) -> Document:
     """`base` with the keys of `over`: mappings merge, everything else is replaced."""
     replaced: set[Path] = set()
     data = _merge(base.data, over.data, (), is_choice, replaced)
+    lengths = {len(path) for path in replaced}
 
     def stays(path: Path) -> bool:
-        return not any(path[:end] in replaced for end in range(len(path) + 1))
+        return not any(path[:length] in replaced for length in lengths)
 
     values = {path: span for path, span in base.values.items() if stays(path)} | dict(over.values)
     keys = {path: span for path, span in base.keys.items() if stays(path)} | dict(over.keys)
@@ -28,7 +29,7 @@ def merged(base: Document, over: Document, is_choice: IsChoice) -> Document:
 
 def _merge(base: Data, over: Data, path: Path, is_choice: IsChoice, replaced: set[Path]) -> Data:
     both_mappings = isinstance(base, dict) and isinstance(over, dict)
-    if not both_mappings or (is_choice(path) and base.keys() != over.keys()):
+    if not both_mappings or (base.keys() != over.keys() and is_choice(path, base.keys() | over.keys())):
         replaced.add(path)
         return over
     return base | {
@@ -90,7 +91,9 @@ def _without_other_kinds(document: Document, path: Path, is_choice: IsChoice) ->
     """Drops another kind where the edit chooses one, such as `training.optimizer.adam.beta_1=0.8` over sgd."""
     for end in range(1, len(path)):
         kinds = document.get(path[:end])
-        if is_choice(path[:end]) and isinstance(kinds, dict) and path[end] not in kinds:
+        if not isinstance(kinds, dict) or path[end] in kinds:
+            continue
+        if is_choice(path[:end], kinds.keys() | {path[end]}):
             return replace(document, data=_replaced(document.data, path[:end], {}))
     return document
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -12,7 +13,10 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     field_validator,
     model_serializer,
 )
@@ -20,13 +24,22 @@ from pydantic_core import PydanticCustomError
 
 from archbuilder.bounds import NAME, SIDE, TEMPLATE_PARAMETERS, UNITS
 from archbuilder.spec.base import Model, Positive, Text
-from archbuilder.spec.layers import MERGES, Layers, Use, reference
+from archbuilder.spec.expressions import Expression
+from archbuilder.spec.layers import MERGES, WORDS, Branch, Layers, Use, reference
 from archbuilder.spec.op_layers import OP_NAMES, ConvDefaults, DenseDefaults, NormDefaults
 from archbuilder.spec.training import Training
 from archbuilder.spec.values import AnyValue, shown, written
 
 UnitReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "units"))]
-ShortcutReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "shortcuts"))]
+
+
+def _checked_only(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    """An argument is kept as it is written: what it stands for is told where its template uses it."""
+    checked = handler(value)
+    return checked if isinstance(checked, Expression) else value
+
+
+ShortcutValue = Annotated[Branch, WrapValidator(_checked_only), PlainSerializer(written)]
 Side = Annotated[int, Field(strict=True, ge=1, le=SIDE)]
 
 
@@ -46,28 +59,35 @@ Choice = Annotated[Any, PlainValidator(_choice), WithJsonSchema({"type": ["strin
 
 
 class Parameter(Model):
-    """A parameter of a template: its default (none: it must be given), and the values it may take (none: any)."""
+    """A parameter of a template: its default, or that it must be given, and what it may be."""
 
     default: AnyValue = None
     choices: tuple[Choice, ...] = ()
+    keeps: Literal["shape"] | None = None
     required: bool = False
+
+
+LONG_FORM = frozenset(Parameter.model_fields)
+"""The keys by which a parameter says more than its default."""
+
+
+def is_long_form(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() <= LONG_FORM
 
 
 def _parameter(value: object) -> object:
     if value == "required":
         return {"required": True}
-    is_long_form = isinstance(value, dict) and value.keys() <= {"default", "choices", "required"}
-    return value if is_long_form or isinstance(value, Parameter) else {"default": value}
+    return value if is_long_form(value) or isinstance(value, Parameter) else {"default": value}
 
 
 def _written(parameter: Parameter) -> Any:
-    if parameter.required and not parameter.choices:
-        return "required"
     default = written(parameter.default)
-    if not parameter.choices:
-        return default
+    if not parameter.choices and not parameter.keeps:
+        return "required" if parameter.required else {"default": default} if is_long_form(default) else default
     given = {"required": True} if parameter.required else {"default": default}
-    return {**given, "choices": list(parameter.choices)}
+    choices = {"choices": list(parameter.choices)} if parameter.choices else {}
+    return {**given, **choices, **({"keeps": parameter.keeps} if parameter.keeps else {})}
 
 
 def _checked_name(name: str, thing: str, reserved: frozenset[str]) -> str:
@@ -82,7 +102,7 @@ def _parameter_name(name: str) -> str:
 
 
 def _template_name(name: str) -> str:
-    return _checked_name(name, "a template", frozenset({*OP_NAMES, *MERGES, "if"}))
+    return _checked_name(name, "a template", frozenset({*OP_NAMES, *MERGES, *WORDS}))
 
 
 ParameterName = Annotated[str, Field(strict=True), AfterValidator(_parameter_name)]
@@ -93,7 +113,7 @@ ParameterField = Annotated[
     Parameter,
     BeforeValidator(_parameter),
     PlainSerializer(_written),
-    WithJsonSchema({"description": "required, its default, or {default, choices}."}),
+    WithJsonSchema({"description": "required, its default, or {default, choices, keeps}."}),
 ]
 
 
@@ -105,7 +125,9 @@ class Template(Model):
     parameters: dict[ParameterName, ParameterField] = Field(
         {}, max_length=TEMPLATE_PARAMETERS, description="Its parameters, with their defaults."
     )
-    layers: Layers = Field(description="The layers; $name stands for a parameter, $channels for the channels arriving.")
+    layers: Layers = Field(
+        description="The layers; $name stands for a parameter, $channels for the channels at that point of the path."
+    )
 
 
 class ShortcutTemplate(Template):
@@ -134,6 +156,37 @@ class Defaults(Model):
     dense: DenseDefaults = Field(default_factory=DenseDefaults, description="For every dense layer.")
 
 
+@dataclass(frozen=True, slots=True)
+class Each:
+    """One value for each unit of a stage."""
+
+    values: tuple[Any, ...]
+
+
+def _stage_value(value: object) -> object:
+    """An argument of a stage: one value, or `{each: [...]}`."""
+    if not is_each(value):
+        return _ARGUMENT.validate_python(value)
+    assert isinstance(value, dict)
+    if not isinstance(values := value["each"], list):
+        message = f"a list is expected, one value for each unit, not {shown(values)}"
+        raise PydanticCustomError("bad-each", "{message}", {"message": message})
+    return Each(tuple(_ARGUMENT.validate_python(one) for one in values))
+
+
+def is_each(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"each"}
+
+
+_ARGUMENT: TypeAdapter[Any] = TypeAdapter(AnyValue)
+StageValue = Annotated[
+    Any,
+    PlainValidator(_stage_value),
+    PlainSerializer(lambda value: _argument_data(value)),
+    WithJsonSchema({}),
+]
+
+
 class UnitChanges(Model):
     """What is different in the first or the last unit of a stage; further keys are parameters of the unit."""
 
@@ -141,19 +194,27 @@ class UnitChanges(Model):
     __pydantic_extra__: dict[str, AnyValue]
 
     unit: UnitReference | None = Field(None, description="Another unit.")
-    shortcut: ShortcutReference | None = Field(None, description="Another shortcut.")
+    shortcut: ShortcutValue | None = Field(None, description="Another shortcut, by its name or as layers.")
 
     @model_serializer(mode="wrap")
     def _what_it_says(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if value not in (None, [], ())}
+        said = {key: value for key, value in handler(self).items() if key not in self.arguments}
+        given = {key: value for key, value in said.items() if value is not None and (key != "after" or value)}
+        return {**given, **{key: _argument_data(value) for key, value in self.arguments.items()}}
 
     @property
     def arguments(self) -> dict[str, Any]:
         return dict(self.__pydantic_extra__ or {})
 
 
+def _argument_data(value: Any) -> Any:
+    return {"each": [written(one) for one in value.values]} if isinstance(value, Each) else written(value)
+
+
 class Stage(UnitChanges):
     """Units of one resolution; further keys are parameters of the unit, `stride` of its first one."""
+
+    __pydantic_extra__: dict[str, StageValue]
 
     units: Annotated[int, Field(strict=True, ge=1, le=UNITS)] = Field(description="How many units there are.")
     first: UnitChanges | None = Field(None, description="What is different in the first unit.")
@@ -202,11 +263,13 @@ class Network(Model):
     templates: Templates = Field(default_factory=Templates, description="Units and shortcuts of this spec's own.")
     stem: Layers = Field((), description="The layers before the first stage.")
     unit: UnitReference | None = Field(None, description="The unit of every stage that does not name its own.")
-    shortcut: ShortcutReference | None = Field(None, description="The shortcut of every unit that takes one.")
+    shortcut: ShortcutValue | None = Field(
+        None, description="The shortcut of every unit that takes one, by its name or as layers."
+    )
     stages: tuple[Stage, ...] = Field((), description="The stages, each of units of one resolution.")
     head: Layers = Field((), description="The layers after the last stage.")
     outputs: tuple[Text, ...] = Field(
-        (), description="Stages (or stem, head) whose results are outputs; none: the end."
+        (), description="Parts (stem, a stage, head) or points whose results are outputs; none: the end."
     )
     training: Training | None = Field(None, description="How it is trained.")
 

@@ -7,30 +7,32 @@ those that Pydantic finds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 
-from archbuilder.bounds import TEMPLATE_PARAMETERS
+from pydantic import TypeAdapter, ValidationError
+
 from archbuilder.errors import Diagnostic, suggest
 from archbuilder.spec import library
-from archbuilder.spec.document import Data, Place
+from archbuilder.spec.around import HERE, NUMBERS, Around, Named
+from archbuilder.spec.document import Data, Place, walk
 from archbuilder.spec.expressions import ExpressionError, parse
-from archbuilder.spec.layers import MERGES
+from archbuilder.spec.layers import EACH_ELSEWHERE, MERGES, NONE, Branch, Layer, Layers
 from archbuilder.spec.library import Plural
-from archbuilder.spec.network import Stage, UnitChanges, is_choice
+from archbuilder.spec.network import Stage, UnitChanges, is_each, is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
-from archbuilder.spec.values import shown
+from archbuilder.spec.problems import diagnostics
+from archbuilder.spec.roles import PLURALS, Role, RoleFinder, arguments_of, default_of, name_of
+from archbuilder.spec.signatures import Signature, bad_choice, cycle, raw_signature, signature_of
+from archbuilder.spec.values import NewPointValue, PointValue
 
 STAGE_KEYS = frozenset(Stage.model_fields)
 CHANGE_KEYS = frozenset(UnitChanges.model_fields)
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The parameters that a template may, and must, be given."""
-
-    parameters: frozenset[str]
-    required: frozenset[str]
-    choices: dict[str, tuple[object, ...]]
+SUGGESTED = 200
+"""The points among which the nearest to a wrong name is looked for at most."""
+_LAYER: TypeAdapter[object] = TypeAdapter(Layer)
+_LAYERS: TypeAdapter[object] = TypeAdapter(Layers)
+_BRANCH: TypeAdapter[object] = TypeAdapter(Branch)
+_POINT: TypeAdapter[object] = TypeAdapter(PointValue)
+_NEW_POINT: TypeAdapter[object] = TypeAdapter(NewPointValue)
 
 
 class References:
@@ -39,6 +41,10 @@ class References:
     def __init__(self, root: Place) -> None:
         self.root = root
         self.data = root.document.data
+        self.roles = RoleFinder(self._template)
+        """Those of this spec's own templates."""
+        self.signatures: dict[tuple[Plural, str], Signature | None] = {}
+        self.context = {"units": self.names("units"), "shortcuts": self.names("shortcuts")}
 
     def names(self, plural: Plural) -> tuple[str, ...]:
         own = root if isinstance(root := self._own(plural), dict) else {}
@@ -46,133 +52,243 @@ class References:
 
     def check(self) -> Iterator[Diagnostic]:
         yield from self._templates()
-        for key in ("stem", "head"):
-            yield from self._layers(self.root.at(key), {"channels"})
-        yield from self._reference(self.root.at("unit"), "units", partial=True)
-        yield from self._reference(self.root.at("shortcut"), "shortcuts")
+        points = Named({"input"})
+        root, at_stages = Around(HERE, points), Around(HERE | NUMBERS, points)
+        yield from self._layers(self.root.at("stem"), root)
+        points.names |= {"stem"} if self.data.get("stem") else set()
+        yield from self._reference(self.root.at("unit"), "units", at_stages, partial=True)
+        yield from self._branch(self.root.at("shortcut"), at_stages.passed())
         stages = self.data.get("stages")
         for index in range(len(stages) if isinstance(stages, list) else 0):
-            yield from self._stage(self.root.at("stages", index))
-        yield from self._outputs()
+            yield from self._stage(self.root.at("stages", index), at_stages)
+            yield from self._layers(self.root.at("stages", index, "after"), root)
+            points.names.add(f"stage{index + 1}")
+        yield from self._layers(self.root.at("head"), root)
+        points.names |= {"head"} if self.data.get("head") else set()
+        yield from self._outputs(points)
 
     def _own(self, plural: Plural) -> Data:
         return self.root.document.get(("templates", plural))
 
+    def _template(self, plural: Plural, name: str) -> Data:
+        """The raw data of a template: one of this spec, or else of the library."""
+        own = self._own(plural)
+        if isinstance(own, dict) and name in own:
+            return own[name]
+        return _library_template(plural, name)
+
     def _signature(self, plural: Plural, name: str) -> Signature | None:
+        if (plural, name) not in self.signatures:
+            self.signatures[plural, name] = self._read_signature(plural, name)
+        return self.signatures[plural, name]
+
+    def _read_signature(self, plural: Plural, name: str) -> Signature | None:
         own = self._own(plural)
         if isinstance(own, dict) and name in own:
             declared = own[name].get("parameters") if isinstance(own[name], dict) else None
-            return _raw_signature(declared if isinstance(declared, dict) else {})
+            return raw_signature(declared if isinstance(declared, dict) else {}, self.roles.of(plural, name))
         if name not in library.names(plural):
             return None
-        parameters = library.definition(plural, name).template.parameters
-        required = frozenset(key for key, parameter in parameters.items() if parameter.required)
-        choices = {key: parameter.choices for key, parameter in parameters.items() if parameter.choices}
-        return Signature(frozenset(parameters), required, choices)
+        return signature_of(library.definition(plural, name), _LIBRARY.of(plural, name))
 
     def _templates(self) -> Iterator[Diagnostic]:
-        for plural, more in (("units", set[str]()), ("shortcuts", {"stride"})):
-            own = self.root.document.get(("templates", plural))
-            for name, template in own.items() if isinstance(own, dict) else ():
-                place = self.root.at("templates", plural, name)
-                declared = template.get("parameters") if isinstance(template, dict) else None
-                known = {str(key) for key in declared} if isinstance(declared, dict) else set()
-                yield from _cycle(place.at("parameters"), declared if isinstance(declared, dict) else {})
-                for key in known:
-                    yield from self._expressions(place.at("parameters", key), known | {"channels"} | more)
-                yield from self._layers(place.at("layers"), known | {"channels"} | more)
+        for plural in PLURALS:
+            own = self._own(plural)
+            for name in own if isinstance(own, dict) else ():
+                if isinstance(own[name], dict):
+                    yield from self._own_template(plural, name, self.root.at("templates", plural, name))
 
-    def _stage(self, place: Place) -> Iterator[Diagnostic]:
+    def _own_template(self, plural: Plural, name: str, place: Place) -> Iterator[Diagnostic]:
+        template = place.document.get(place.path)
+        declared = template.get("parameters")
+        declared = declared if isinstance(declared, dict) else {}
+        known = {*map(str, declared), *HERE, *({"stride"} if plural == "shortcuts" else ())}
+        yield from cycle(place.at("parameters"), declared)
+        points = (value["point"] for _, value in walk(template) if isinstance(value, dict) and "point" in value)
+        anywhere = Around(known, Named(one for one in points if isinstance(one, str)))
+        for key, value in declared.items():
+            where = place.at("parameters", key)
+            where = where.at("default") if is_long_form(value) else where
+            if default_of(value) != "required":
+                yield from self._argument(where, self.roles.of(plural, name).get(str(key), frozenset()), anywhere)
+        yield from self._layers(place.at("layers"), Around(known, Named()))
+
+    def _stage(self, place: Place, around: Around) -> Iterator[Diagnostic]:
         stage = place.document.get(place.path)
         if not isinstance(stage, dict):
             return
-        common = _unit_name(stage.get("unit", self.data.get("unit")))
+        common = name_of(stage.get("unit", self.data.get("unit")))
         changes = {key: stage[key] for key in ("first", "last") if isinstance(stage.get(key), dict)}
-        units = {key: _unit_name(change.get("unit", common)) for key, change in changes.items()}
+        units = {key: name_of(change.get("unit", common)) for key, change in changes.items()}
         if common is None and "unit" not in stage and "unit" not in self.data:
             yield Diagnostic(
                 "missing-key", "no 'unit' is named, neither in this stage nor for the whole spec", place.span
             )
-        yield from self._reference(place.at("unit"), "units", partial=True)
-        yield from self._reference(place.at("shortcut"), "shortcuts")
-        yield from self._keys(place, stage.keys() - STAGE_KEYS, [unit for unit in (common, *units.values()) if unit])
-        for key, change in changes.items():
-            yield from self._reference(place.at(key, "unit"), "units", partial=True)
-            yield from self._reference(place.at(key, "shortcut"), "shortcuts")
-            yield from self._keys(place.at(key), change.keys() - CHANGE_KEYS, [unit for unit in [units[key]] if unit])
+        of_stage = [unit for unit in (common, *units.values()) if unit]
+        levels = [(place, stage, STAGE_KEYS, of_stage)]
+        levels += [
+            (place.at(key), changes[key], CHANGE_KEYS, [unit for unit in [units[key]] if unit]) for key in changes
+        ]
+        for where, given, own, used in levels:
+            yield from self._reference(where.at("unit"), "units", around, partial=True)
+            yield from self._branch(where.at("shortcut"), around.passed())
+            if given.get("shortcut") is not None:
+                yield from self._is_parameter(where.at("shortcut"), used, own)
+            for key in given.keys() - own:
+                yield from self._is_parameter(where.at(key), used, own)
+                yield from self._stage_argument(where.at(key), used, around, stage if own is STAGE_KEYS else None)
         yield from self._unit_is_complete(place, stage, common)
-        yield from self._layers(place.at("after"), {"channels"})
 
-    def _keys(self, place: Place, keys: Set[str], units: list[str]) -> Iterator[Diagnostic]:
-        """Keys of a stage that must be parameters of one of its units."""
+    def _is_parameter(self, where: Place, units: list[str], own: Set[str]) -> Iterator[Diagnostic]:
+        """A key of a stage must be a parameter of one of its units."""
         signatures = [signature for unit in units if (signature := self._signature("units", unit))]
-        if not signatures or len(signatures) < len(units):
-            return
+        key = where.path[-1]
         known = frozenset[str]().union(*(signature.parameters for signature in signatures))
-        own = STAGE_KEYS if place.path[-1] not in ("first", "last") else CHANGE_KEYS
-        for key in keys:
-            where = place.at(key)
-            if key not in known:
-                message = f"'{key}' is neither a key of a stage nor a parameter of {' or '.join(sorted(set(units)))}"
-                hint = suggest(str(key), known | own, "keys and parameters")
-                yield Diagnostic("unknown-parameter", message, where.key_span, hint)
-            for signature in signatures:
-                yield from _choices(where, signature)
-            yield from self._expressions(where, {"channels"})
+        if signatures and len(signatures) == len(units) and key not in known:
+            message = f"'{key}' is neither a key of a stage nor a parameter of {' or '.join(sorted(set(units)))}"
+            hint = suggest(str(key), known | own, "keys and parameters")
+            if key in own:
+                message = f"{' or '.join(sorted(set(units)))} has no parameter '{key}'"
+                hint = suggest(str(key), known, "parameters")
+            yield Diagnostic("unknown-parameter", message, where.key_span, hint)
+
+    def _stage_argument(
+        self, where: Place, units: list[str], around: Around, stage: dict[str, Data] | None
+    ) -> Iterator[Diagnostic]:
+        """An argument of the units of a stage, or one for each of them; `stage` is None for those of one unit only."""
+        value = where.document.get(where.path)
+        places = [where]
+        if stage is not None and is_each(value):
+            if not isinstance(value["each"], list):
+                return  # Pydantic tells
+            places = [where.at("each", index) for index in range(len(value["each"]))]
+            if isinstance(stage.get("units"), int) and len(places) != stage["units"]:
+                message = f"one value for each of {stage['units']} units is expected, not {len(places)}"
+                yield Diagnostic("bad-each", message, where.at("each").span)
+        key = str(where.path[-1])
+        signatures = [signature for unit in units if (signature := self._signature("units", unit))]
+        for signature in signatures:
+            for place in places:
+                yield from bad_choice(place, key, signature)
+        roles = frozenset[Role]().union(*(one.roles.get(key, frozenset()) for one in signatures))
+        for place in places:
+            yield from self._argument(place, roles, around)
 
     def _unit_is_complete(self, place: Place, stage: dict[str, Data], unit: str | None) -> Iterator[Diagnostic]:
         signature = self._signature("units", unit) if unit else None
-        given = {*stage, *_arguments(stage.get("unit")), *_arguments(self.data.get("unit"))}
+        given = {*stage, *arguments_of(stage.get("unit")), *arguments_of(self.data.get("unit"))}
         for change in ("first", "last"):
             given |= set(stage[change]) if isinstance(stage.get(change), dict) else set()
         for name in sorted(signature.required - given) if signature else ():
             yield Diagnostic("missing-parameter", f"the unit '{unit}' needs '{name}'", place.span)
 
-    def _reference(
-        self, place: Place, plural: Plural, partial: bool = False, known: Set[str] = frozenset()
-    ) -> Iterator[Diagnostic]:
+    def _reference(self, place: Place, plural: Plural, around: Around, partial: bool = False) -> Iterator[Diagnostic]:
         """A unit or shortcut by name, with arguments or without; `partial`: some may still be given elsewhere."""
         value = place.document.get(place.path)
-        name = _unit_name(value)
+        name = name_of(value)
         signature = self._signature(plural, name) if name else None
         if name is None or signature is None:
             return
-        arguments = _arguments(value)
+        arguments = arguments_of(value)
         for key in arguments:
             where = place.at(name, key)
             if key not in signature.parameters:
                 hint = suggest(str(key), signature.parameters, "parameters")
                 yield Diagnostic("unknown-parameter", f"'{name}' has no parameter '{key}'", where.key_span, hint)
-            yield from _choices(where, signature)
-            yield from self._expressions(where, known | {"channels"})
+            yield from bad_choice(where, str(key), signature)
+            yield from self._argument(where, signature.roles.get(str(key), frozenset()), around)
         for key in () if partial else sorted(signature.required - arguments.keys()):
             yield Diagnostic("missing-parameter", f"'{name}' needs '{key}'", place.key_span)
 
-    def _layers(self, place: Place, known: Set[str]) -> Iterator[Diagnostic]:
+    def _argument(self, place: Place, roles: Set[Role], around: Around) -> Iterator[Diagnostic]:
+        """The value of a parameter that stands for layers, a path or a point, which its template alone can tell."""
+        value = place.document.get(place.path)
+        if isinstance(value, str) and value.startswith("$"):
+            yield from self._expressions(place, around.names)
+        elif is_each(value):
+            yield Diagnostic("bad-each", EACH_ELSEWHERE, place.span)
+        else:
+            if "layers" in roles and value not in (None, NONE):
+                yield from _form(_LAYERS if isinstance(value, list) else _LAYER, place, self.context)
+                yield from (self._layers if isinstance(value, list) else self._layer)(place, around.passed())
+            if "path" in roles:
+                yield from _form(_BRANCH, place, self.context)
+                yield from self._branch(place, around.passed())
+            yield from self._passed_point(place, roles, around)
+
+    def _passed_point(self, place: Place, roles: Set[Role], around: Around) -> Iterator[Diagnostic]:
+        """The name of a point: the template goes on from it, or sets it, or both."""
+        value = place.document.get(place.path)
+        if value == NONE:
+            return
+        if "point" in roles:
+            wrong = list(_form(_NEW_POINT, place, self.context))
+            yield from wrong
+            around.points.names |= set() if wrong else {value}
+        elif "from" in roles:
+            yield from _form(_POINT, place, self.context)
+            yield from _is_point(place, around)
+
+    def _layers(self, place: Place, around: Around) -> Iterator[Diagnostic]:
         layers = place.document.get(place.path)
         for index in range(len(layers) if isinstance(layers, list) else 0):
-            yield from self._layer(place.at(index), known)
+            yield from self._layer(place.at(index), around)
 
-    def _layer(self, place: Place, known: Set[str]) -> Iterator[Diagnostic]:
+    def _layer(self, place: Place, around: Around) -> Iterator[Diagnostic]:
         layer = place.document.get(place.path)
-        if isinstance(layer, dict) and "if" in layer:
-            yield from self._expressions(place.at("if"), known)
-            yield from self._layers(place.at("then"), known)
-            yield from self._layers(place.at("else"), known)
-        elif (name := _unit_name(layer)) in MERGES:
-            for path in _arguments(layer):
-                yield from self._branch(place.at(str(name), path), known)
+        if isinstance(layer, str) and layer.startswith("$"):
+            yield from self._expressions(place, around.names)
+        elif isinstance(layer, dict) and "if" in layer:
+            yield from self._expressions(place.at("if"), around.names)
+            branches = [around.points.choice(), around.points.choice()]
+            for key, branch in zip(("then", "else"), branches, strict=True):
+                yield from self._layers(place.at(key), Around(around.names, branch))
+            around.points.join(*branches)
+        elif isinstance(layer, dict) and "from" in layer:
+            yield from self._from(place, around)
+        elif isinstance(layer, dict) and "point" in layer:
+            yield from self._point(place.at("point"), around)
+        elif (name := name_of(layer)) in MERGES:
+            yield from self._merge(place.at(str(name)), around)
         elif name in OP_NAMES:
-            yield from self._expressions(place.at(str(name)), known)
-            for key in _arguments(layer):
-                yield from self._expressions(place.at(str(name), key), known)
+            yield from self._expressions(place.at(str(name)), around.names)
+            for key in arguments_of(layer):
+                yield from self._expressions(place.at(str(name), key), around.names)
         else:
-            yield from self._reference(place, "units", known=known)
+            yield from self._reference(place, "units", around)
 
-    def _branch(self, place: Place, known: Set[str]) -> Iterator[Diagnostic]:
-        yield from self._layers(place, known)
-        yield from self._expressions(place, known)
-        yield from self._reference(place, "shortcuts", known=known)
+    def _merge(self, place: Place, around: Around) -> Iterator[Diagnostic]:
+        """The paths of a merge: each sees the points from before it."""
+        paths = place.document.get(place.path)
+        branches: list[Named] = []
+        for path in paths if isinstance(paths, dict) else ():
+            branches.append(around.points.branch())
+            yield from self._branch(place.at(path), Around(around.names, branches[-1]))
+        around.points.join(*branches)
+
+    def _branch(self, place: Place, around: Around) -> Iterator[Diagnostic]:
+        branch = place.document.get(place.path)
+        yield from self._layers(place, around)
+        yield from self._expressions(place, around.names)
+        if isinstance(branch, dict) and "from" in branch:
+            yield from self._from(place, around)
+        else:
+            yield from self._reference(place, "shortcuts", around)
+
+    def _from(self, place: Place, around: Around) -> Iterator[Diagnostic]:
+        yield from self._expressions(place.at("from"), around.names)
+        yield from _is_point(place.at("from"), around)
+        yield from self._layers(place.at("layers"), around)
+
+    def _point(self, place: Place, around: Around) -> Iterator[Diagnostic]:
+        name = place.document.get(place.path)
+        yield from self._expressions(place, around.names)
+        if not isinstance(name, str) or name.startswith("$"):
+            return
+        if name in around.points.literal:
+            yield Diagnostic("duplicate-point", f"there is a point '{name}' already", place.span)
+        around.points.literal.add(name)
+        around.points.names.add(name)
 
     def _expressions(self, place: Place, known: Set[str]) -> Iterator[Diagnostic]:
         value = place.document.get(place.path)
@@ -186,66 +302,33 @@ class References:
             hint = suggest(name, known, "names")
             yield Diagnostic("unknown-name", f"there is no '{name}' here", place.span, hint)
 
-    def _outputs(self) -> Iterator[Diagnostic]:
-        outputs, stages = self.data.get("outputs"), self.data.get("stages")
-        count = len(stages) if isinstance(stages, list) else 0
-        known = [*(key for key in ("stem", "head") if self.data.get(key)), *(f"stage{i + 1}" for i in range(count))]
+    def _outputs(self, points: Named) -> Iterator[Diagnostic]:
+        outputs = self.data.get("outputs")
+        known = points.names - {"input"}
         for index, output in enumerate(outputs if isinstance(outputs, list) else ()):
             if isinstance(output, str) and output not in known:
                 place = self.root.at("outputs", index)
-                hint = suggest(output, known, "parts")
+                hint = suggest(output, known, "parts and points" if points.literal else "parts")
                 yield Diagnostic("unknown-output", f"this network has no '{output}'", place.span, hint)
 
 
-def _cycle(place: Place, declared: dict[str, Data]) -> Iterator[Diagnostic]:
-    """Parameters whose defaults need each other."""
-    needs = {key: [name for name in _names(value) if name in declared] for key, value in declared.items()}
-    if len(needs) > TEMPLATE_PARAMETERS:
-        return  # Pydantic tells
-    while free := [key for key, names in needs.items() if not any(name in needs for name in names)]:
-        needs = {key: names for key, names in needs.items() if key not in free}
-    if not needs:
-        return
-    chain = [next(iter(needs))]
-    while chain[-1] not in chain[:-1]:
-        chain.append(next(name for name in needs[chain[-1]] if name in needs))
-    members = chain[chain.index(chain[-1]) :]
-    message = f"the defaults of parameters need each other in a cycle: {' -> '.join(members)}"
-    yield Diagnostic("parameter-cycle", message, place.at(members[0]).key_span)
+def _library_template(plural: Plural, name: str) -> Data:
+    return library.definition(plural, name).place.document.data if name in library.names(plural) else None
 
 
-def _names(value: Data) -> tuple[str, ...]:
-    """The names in the default of a parameter."""
-    default = value.get("default") if isinstance(value, dict) else value
+_LIBRARY = RoleFinder(_library_template)
+
+
+def _form(adapter: TypeAdapter[object], place: Place, context: dict[str, tuple[str, ...]]) -> Iterator[Diagnostic]:
+    """Whether a value is written as what it stands for."""
     try:
-        return parse(default).names if isinstance(default, str) and default.startswith("$") else ()
-    except ExpressionError:
-        return ()
+        adapter.validate_python(place.document.get(place.path), context=context)
+    except ValidationError as error:
+        yield from diagnostics(error, place)
 
 
-def _raw_signature(declared: dict[str, Data]) -> Signature:
-    long = {key: value for key, value in declared.items() if isinstance(value, dict) and "choices" in value}
-    required = {key for key, value in declared.items() if value == "required"}
-    required |= {key for key, value in long.items() if value.get("required") is True}
-    choices = {key: tuple(value["choices"]) for key, value in long.items() if isinstance(value["choices"], list)}
-    return Signature(frozenset(map(str, declared)), frozenset(required), choices)
-
-
-def _choices(place: Place, signature: Signature) -> Iterator[Diagnostic]:
-    key, value = str(place.path[-1]), place.document.get(place.path)
-    choices = signature.choices.get(key)
-    if choices and not is_choice(value, choices) and not (isinstance(value, str) and value.startswith("$")):
-        hint = suggest(str(value), map(str, choices), "choices")
-        yield Diagnostic("bad-choice", f"'{key}' cannot be {shown(value)}", place.span, hint)
-
-
-def _unit_name(value: Data) -> str | None:
-    """The name in `name` or `{name: {...}}`."""
-    if isinstance(value, dict) and len(value) == 1:
-        value = next(iter(value))
-    return value if isinstance(value, str) and not value.startswith("$") else None
-
-
-def _arguments(value: Data) -> dict[str, Data]:
-    inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
-    return inner if isinstance(inner, dict) else {}
+def _is_point(place: Place, around: Around) -> Iterator[Diagnostic]:
+    name, known = place.document.get(place.path), around.points.known()
+    if isinstance(name, str) and name.isidentifier() and name not in known:
+        hint = suggest(name, known, "points") if len(known) <= SUGGESTED else None
+        yield Diagnostic("unknown-point", f"there is no point '{name}' here", place.span, hint)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Annotated, Any, get_args
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from archbuilder.bounds import SIZE
+from archbuilder.bounds import NAME, SIZE
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
 from archbuilder.spec.expressions import Expression, ExpressionError, parse
 
 Check = Callable[[Any], Any]
 """Returns the value as the graph holds it; raises ValueError saying what is expected."""
+_PART = re.compile(r"input|stem|head|stage[0-9]+")
 _INITIALIZERS = get_args(ops.NamedInitializer)
 
 
@@ -31,8 +33,8 @@ def written(value: Any) -> Any:
     return value.text if isinstance(value, Expression) else value
 
 
-def expressible(check: Check, schema: dict[str, Any]) -> Any:
-    """The type of a field that holds what `check` accepts, or an expression for it."""
+def expressible(check: Check, schema: dict[str, Any], code: str = "bad-value") -> Any:
+    """The type of a field that holds what `check` accepts, or an expression for it; `code` is that of its errors."""
 
     def validate(value: object) -> object:
         if isinstance(value, Expression):
@@ -43,7 +45,7 @@ def expressible(check: Check, schema: dict[str, Any]) -> Any:
             return check(value)
         except ValueError as error:
             hint = {"hint": told} if (told := _sizes_hint(value)) else {}
-            raise PydanticCustomError("bad-value", "{message}", {"message": str(error), **hint}) from None
+            raise PydanticCustomError(code, "{message}", {"message": str(error), **hint}) from None
 
     alternatives = {"anyOf": [schema, {"type": "string", "pattern": r"^\$"}]}
     return Annotated[Any, PlainValidator(validate), PlainSerializer(written), WithJsonSchema(alternatives)]
@@ -75,6 +77,8 @@ def shown(value: object) -> str:
             return "a list"
         case dict():
             return "a mapping"
+        case Fraction():
+            return f"{float(value):.3g}" if abs(value) < 100 else f"{float(value):.1f}"
         case _:
             return str(value)
 
@@ -86,18 +90,26 @@ def _is_integer(value: object) -> bool:
 def _positive(value: object) -> int:
     if _is_integer(value) and isinstance(value, int) and 0 < value <= SIZE:
         return value
-    raise ValueError(f"a positive integer up to {SIZE:,} is expected, not {shown(value)}")
+    raise ValueError(_whole(value) or f"a positive integer up to {SIZE:,} is expected, not {shown(value)}")
 
 
 def _count(value: object) -> int:
     if _is_integer(value) and isinstance(value, int) and 0 <= value <= SIZE:
         return value
-    raise ValueError(f"an integer from 0 to {SIZE:,} is expected, not {shown(value)}")
+    raise ValueError(_whole(value) or f"an integer from 0 to {SIZE:,} is expected, not {shown(value)}")
+
+
+def _whole(value: object) -> str | None:
+    """What to do about a number that an expression came to and that is not whole."""
+    if not isinstance(value, Fraction):
+        return None
+    advice = "floor(...), ceil(...) or round(...) makes it one"
+    return f"a positive integer is expected, not {shown(value)}: {advice}"
 
 
 def _number(lowest: float, highest: float, including_highest: bool = True) -> Check:
     def check(value: object) -> float:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        is_number = isinstance(value, int | float | Fraction) and not isinstance(value, bool)
         if is_number and lowest <= value <= highest and (including_highest or value < highest):  # type: ignore[operator]
             return float(value)  # type: ignore[arg-type]
         border = "up to" if including_highest else "and below"
@@ -179,6 +191,20 @@ def _one_of(kind: Any) -> Any:
     return expressible(_word(*known), {"enum": list(known)})
 
 
+def _point_name(value: object) -> str:
+    """The name of a point; raises ValueError where it cannot be one."""
+    if not isinstance(value, str) or not value.isidentifier() or len(value) > NAME:
+        raise ValueError(f"the name of a point is expected, letters, digits and underscores, not {shown(value)}")
+    return value
+
+
+def _new_point_name(value: object) -> str:
+    name = _point_name(value)
+    if _PART.fullmatch(name):
+        raise ValueError(f"'{name}' is the name of a part of the network, which is a point already")
+    return name
+
+
 _SIZE = {"type": "integer", "minimum": 1}
 _AMOUNT = {"type": "integer", "minimum": 0}
 _PAIRS = {"anyOf": [_SIZE, {"type": "array", "items": _SIZE, "minItems": 2, "maxItems": 2}]}
@@ -212,5 +238,8 @@ LearnedValue = _one_of(ops.Learned)
 MethodValue = _one_of(ops.Method)
 PadModeValue = _one_of(ops.PadMode)
 PoolMethodValue = _one_of(ops.PoolMethod)
+InitializerValue = expressible(_initializer, {"anyOf": [{"enum": list(_INITIALIZERS)}, _NORMAL]})
+PointValue = expressible(_point_name, {"type": "string"}, "bad-point")
+NewPointValue = expressible(_new_point_name, {"type": "string"}, "bad-point")
 AnyValue = expressible(lambda value: value, {})
 """An argument of a template: what its parameter may be is known to the template."""

@@ -27,6 +27,16 @@ RECURSION = (
     "stem: [u]\ntemplates: {units: {u: {parameters: {n: 1}, layers: [{if: '${n > 0}', then: "
     "[{u: {n: '${n + 1}'}}, {u: {n: '${n + 1}'}}]}]}}}\n"
 )
+PASSED = (
+    "stem: [u0: {tail: []}]\ntemplates:\n  units:\n"
+    + "".join(
+        f"    u{i}: {{parameters: {{tail: []}}, layers: [{', '.join([f'u{i + 1}: {{tail: $tail}}'] * 10)}]}}\n"
+        for i in range(4)
+    )
+    + f"    u4: {{parameters: {{tail: []}}, layers: [{', '.join(['$tail'] * 20)}]}}\n"
+)
+"""A list that is passed on ten times, and used by each twenty times."""
+PASSED_ON = "stem: [u]\ntemplates: {units: {u: {parameters: {tail: [relu]}, layers: [{u: {tail: [$tail]}}]}}}\n"
 ENDLESS = {
     "templates of nothing": (tenfold(18, "{layers: []}"), "100,000 expansions"),
     "stages of empty units": (f"{EMPTY}stages:\n" + "- {units: 10000}\n" * 3000, "100,000 expansions"),
@@ -46,6 +56,46 @@ ENDLESS = {
     "layers of templates": (tenfold(5, "{layers: [relu]}"), "50,000 layers"),
     "filters": ("stem:\n" + "- conv: {filters: 1000000, kernel: 3}\n" * 2, "10,000,000,000 parameters"),
     "units of dense layers": ("head: [flatten, {dense: {units: 1000000}}, {dense: {units: 1000000}}]\n", "parameters"),
+    "lists of nothing that are passed": (PASSED, "1,000,000 paths"),
+    "lists that are passed": (PASSED.replace("tail: []}", "tail: [relu]}"), "50,000 layers"),
+    "lists passed in lists": (
+        "stem: [v]\ntemplates: {units: {u: {parameters: {tail: []}, layers: [$tail, $tail]}, "
+        "v: {layers: [{u: {tail: [v]}}]}}}\n", "without end: v -> u -> v",
+    ),
+    "lists that are passed on": (PASSED_ON, "without end: u -> u"),
+    "values that differ from unit to unit": (
+        f"unit: {{u: {{a: [{', '.join(['{scale: {factor: $index}}'] * 2500)}]}}}}\nstages: [{{units: 10000}}]\n"
+        "templates: {units: {u: {parameters: {a: []}, layers: [{conv: {filters: '${channels - 3}', kernel: 1}}, $a]}}}\n",
+        "1,000,000 paths",
+    ),
+    "lists within lists that are passed": (
+        f"stem: [{'{u: {a: [' * 14}{']}}' * 14}]\ntemplates: {{units: {{u: {{parameters: {{a: []}}, "
+        f"layers: [{', '.join(['$a'] * 10)}]}}}}}}\n", "1,000,000 paths",
+    ),
+    "templates that pass to each other": (
+        "stem: [u0]\ntemplates: {units: {"
+        + ", ".join(f"u{i}: {{parameters: {{a: [], b: $a}}, layers: [u{i + 1}: {{a: $b}}]}}" for i in range(900))
+        + ", u900: {parameters: {a: []}, layers: [$a]}}}\n", "60 in each other",
+    ),
+    "points that are not there": (
+        f"stem: [{', '.join(f'point: a{i}' for i in range(3000))}, {', '.join(f'from: b{i}' for i in range(3000))}]\n",
+        "and 900 more mistakes",
+    ),
+    "points in paths": (
+        f"stem: [{', '.join(f'point: a{i}' for i in range(3000))}, "
+        f"add: {{{', '.join(f'p{i}: [point: b{i}, from: c]' for i in range(1200))}}}]\n", "and 900 more mistakes",
+    ),
+    "points": (tenfold(5, "{layers: [point: a, from: a]}"), "1,000,000 paths"),
+    "jumps": (
+        f"stem: [v]\ntemplates: {{units: {{v: {{layers: [point: a{', u' * 3000}]}}, "
+        f"u: {{layers: [point: a{', from: a' * 1000}]}}}}}}\n", "1,000,000 paths",
+    ),
+    "fractions": ("stem: [u: {}]\ntemplates: {units: {u: {parameters: {a0: '${1 / 9007199254740881}', "
+                  + ", ".join(f"a{i}: '${{a{i - 1} * a{i - 1}}}'" for i in range(1, 60)) + "}, layers: []}}}\n", "too many digits"),
+    "values for each unit": (
+        f"unit: u\nstages: [{{units: 9000, a: {{each: {[1] * 9000}}}}}]\ntemplates: {{units: {{u: {{parameters: {{a: 1}}, "
+        f"layers: [{', '.join(['if: true, then: []'.join('{}')] * 20)}]}}}}}}\n", "1,000,000 paths",
+    ),
     "padding": ("stem: [{pad: {amount: 1000000}}]\n", "sides of an image are 16,384"),
     "names": (f"stem: [{{add: {{{'a' * 61}: [], b: []}}}}]\n", "at most 60 characters"),
     "parameters": (f"templates: {{units: {{u: {{parameters: {dict.fromkeys((f'a{i}' for i in range(101)), 1)}, "

@@ -19,7 +19,8 @@ PIECES = (
     "{", "}", "[", "]", ":", ": ", "- ", "\n", "\t", "'", '"', "#", "$", "${", "${units}", "&a ", "*a", "!!x ", "0", "-1", "1e999",
     ".nan", ".inf", "~", "<<: *a", "99999999999", "9" * 5_000, "conv", "basic", "none", "stride", "\u2028", "\x00", "é", "%YAML 9\n",
     "---\n", "...\n", "|\n", ">\n", '"\\UFFFFFFFF"', '"\\x1b[31m"', "? ", "2001-01-01", "0x1F", "1_000", "yes", "\ufeff", "extends: ",
-    "repeat: 100000000", "choices: [1, 3]", "{if: 1}", "templates: ", "[" * 70, "{a: " * 70,
+    "repeat: 100000000", "choices: [1, 3]", "{if: 1}", "templates: ",
+    "point: a", "{from: a}", "from: stage1", "{each: [1, 2]}", "$unit", "${0.1 / 3}", "${max(1, 2)}", "keeps: shape", "[" * 70, "{a: " * 70,
 )  # fmt: skip
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("validate",), ("validate", "--json"), ("build", "--summary"), ("build", "--level", "layer"), ("build", "--json"),

@@ -49,10 +49,31 @@ LAYER: st.SearchStrategy[Any] = st.one_of(
     named("local_response_norm", size=st.sampled_from([3, 5])),
     st.sampled_from(["norm", *FUNCTIONS, {"dropout": {"rate": 0.5}}, {"stochastic_depth": {"rate": 0.5}}]),
 )
-UNIT = st.sampled_from([
+PASSED: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from(
+        ["none", "norm", "tanh", [], ["relu"], ["norm", "silu"], {"conv": {"filters": "$channels", "kernel": 1}}]
+    ),
+    st.lists(LAYER, max_size=2),
+    st.sampled_from(
+        [[{"point": "mine"}, "relu", {"concat": {"a": [], "b": {"from": "mine"}}}], {"passing": {"tail": "gelu"}}]
+    ),
+)
+WAY = st.sampled_from(
+    ["identity", "none", "projection", [], ["norm"], {"from": "input"}, {"from": "before", "layers": ["tanh"]}]
+)
+TEMPLATES = {"units": {"passing": {
+    "parameters": {"tail": ["relu"], "way": "identity", "width": "${max(2, floor(channels / 2))}"},
+    "layers": [
+        {"add": {"a": [{"conv": {"filters": "$channels", "kernel": 3}}, "$tail"], "b": "$way"}}, {"point": "here"},
+        {"conv": {"filters": "$width", "kernel": 1}}, {"concat": {"c": [], "d": {"from": "here"}}},
+    ],
+}}}  # fmt: skip
+UNIT = PASSED.flatmap(lambda tail: WAY.map(lambda way: {"passing": {"tail": tail, "way": way}})) | st.sampled_from([
     {"basic": {"filters": 4}}, {"bottleneck": {"filters": 2, "stride": 2, "stride_on": "spatial"}},
     {"preactivated_basic": {"filters": 4, "shortcut": "zero_pad"}},
     {"preactivated_bottleneck": {"filters": 2, "shortcut": "projection_always", "preactivate": False}},
+    {"basic": {"filters": 4, "norm": [], "attention": ["silu"], "shortcut": {"projection": {"norm": []}}}},
+    {"bottleneck": {"filters": 8, "expansion": 0.5, "shortcut": [{"conv": {"filters": 4, "kernel": 1}}]}},
 ])  # fmt: skip
 SAME_SHAPE = st.lists(st.sampled_from(["norm", "relu", {"conv": {"filters": "$channels", "kernel": 3}}]), max_size=3)
 MERGE = st.one_of(
@@ -71,9 +92,12 @@ MERGE = st.one_of(
     st.sampled_from(["average", "max"]).map(
         lambda method: {"multiply": {"features": [], "places": [{"channel_pool": method}, "sigmoid"]}}
     ),
+    SAME_SHAPE.map(lambda path: {"concat": {"a": path, "b": {"from": "before"}}}),
+    st.sampled_from([{"from": "before"}, {"from": "input", "layers": ["norm"]}]),
 )
 SPECS = st.lists(LAYER | UNIT | MERGE, min_size=1, max_size=6).map(
-    lambda layers: {"archbuilder": 1, "name": "random", "input": [9, 8, 3], "stem": layers,
+    lambda layers: {"archbuilder": 1, "name": "random", "input": [9, 8, 3], "templates": TEMPLATES,
+                    "stem": [*layers[:1], {"point": "before"}, *layers[1:]],
                     "head": ["global_average_pool", {"dense": {"units": 3}}, "softmax"]}
 )  # fmt: skip
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))

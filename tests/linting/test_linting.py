@@ -54,6 +54,7 @@ CASES = [
     ("batch_size: 130", "batch_size: 1301", "batch-larger-than-data", "batch_size"),
     ("accumulate: 1", "accumulate: 66", "norm-on-one-image", "accumulate"),
     ("batch_size: 130", "batch_size: 1", "norm-on-one-image", "batch_size"),
+    ("norm, relu]", "norm, point: here, relu]", "unused-point", "point"),
     ("momentum: 0.9", "momentum: 0", "nesterov-without-momentum", "nesterov"),
 ]  # fmt: skip
 

@@ -15,16 +15,24 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.spec import load_text
 from archbuilder.spec.document import dump, parse, walk
 
-SPECS = ("resnet20_v1", "resnet20_v2", "he2015/resnet20")
-TEXTS = {name: archbuilder.load(name).dump() for name in SPECS}
+BUNDLED = ("resnet20_v1", "resnet20_v2", "he2015/resnet20")
+PARTS = Path(__file__).parent.parent / "expansion" / "specs"
+TEXTS = {name: archbuilder.load(name).dump() for name in BUNDLED} | {
+    path.stem: path.read_text(encoding="utf-8") for path in sorted(PARTS.glob("*.yaml"))
+}
+SPECS = tuple(TEXTS)
 TREES: dict[str, Any] = {name: parse(text, name).data for name, text in TEXTS.items()}
 PIECES = (
     "{", "}", "[", "]", ":", "- ", "\n", "\t", "'", '"', "#", "$", "${", "&a", "*a", "!!x", "0", "-1", "1e999", ".nan",
-    "~", "99999999999", "conv", "basic", "none", "stride", "\u2028", "\x00", "é",
+    "~", "99999999999", "conv", "basic", "none", "stride", "point", "from", "each", "$unit",
+    "/", "\u2028", "\x00", "é",
 )  # fmt: skip
 VALUES: st.SearchStrategy[Any] = st.sampled_from([
     None, True, 0, -1, 2**40, 1.5, float("inf"), "", "text", "$channels", "${", "${1//0}", "${filters}", [], {}, [[]],
     {"conv": {}}, {"basic": None}, "basic", "none", {"if": 1}, [1, 2], {"a": "b", "c": "d"}, {1: 2},
+    "$unit", "${0.1 / 3}", "${max(1, 2)}", "${height}", "$tail", {"each": [1, 2, 3]}, {"each": 1}, {"point": "here"}, {"from": "here"},
+    {"from": "input", "layers": ["relu"]}, {"from": "stage1"}, {"point": "$keep"}, ["relu", "norm"], "here", "early", "stage1",
+    {"squeeze": {"activation": ["relu"]}}, {"default": ["relu"], "keeps": "shape"}, [{"basic": {"filters": 8, "norm": []}}],
 ])  # fmt: skip
 RELAXED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -67,7 +75,7 @@ def test_damaged_values(name: str, data: st.DataObject) -> None:
 
 
 @RELAXED
-@given(st.sampled_from(SPECS), st.text(alphabet="abcdefghijklmnopstu.0123456789=[]{}:, -$_", max_size=40))
+@given(st.sampled_from(BUNDLED), st.text(alphabet="abcdefghijklmnopstu.0123456789=[]{}:, -$_", max_size=40))
 def test_any_edit(name: str, edit: str) -> None:
     try:
         archbuilder.expand(archbuilder.load(name, [edit]))

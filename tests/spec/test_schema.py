@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,6 +15,7 @@ from archbuilder.spec.schema import json_schema
 from tests.conftest import GOLDEN
 from tests.zoo import spec_of
 
+PARTS = Path(__file__).parent.parent / "expansion" / "specs"
 VALIDATOR = Draft202012Validator(json_schema())
 
 
@@ -38,9 +40,25 @@ def test_short_forms_are_valid() -> None:
         assert not VALIDATOR.is_valid(data | {"stem": [wrong]})
 
 
+@pytest.mark.parametrize("path", sorted(PARTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_parts_of_the_language_are_valid_as_written_and_resolved(path: Path) -> None:
+    for data in (parse(path.read_text(encoding="utf-8"), path.name).data, archbuilder.load(path).resolved):
+        assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(data)))] == []
+
+
 @pytest.mark.parametrize(
     "name",
-    ["unknown_keys", "missing_keys", "wrong_types", "training", "version", "norm_kinds", "constants", "pad_modes"],
+    [
+        "unknown_keys",
+        "missing_keys",
+        "wrong_types",
+        "training",
+        "version",
+        "points_twice",
+        "norm_kinds",
+        "constants",
+        "pad_modes",
+    ],
 )
 def test_mistakes_are_invalid(name: str) -> None:
     data = parse((GOLDEN / "errors" / f"{name}.yaml").read_text(encoding="utf-8"), name).data
