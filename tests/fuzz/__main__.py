@@ -27,11 +27,13 @@ def main() -> None:
         sys.exit(again(given.kinds[0], given.seed))
     kinds = given.kinds or list(KINDS)
     first = int(time.time()) * 1_000 if given.first is None else given.first
-    outcomes = {kind: fuzz(kind, first, given.seconds / len(kinds)) for kind in kinds}
-    for kind, outcome in outcomes.items():
-        print(f"{kind}: {outcome.cases:,} cases, {len(outcome.findings)} findings")
-    print(*(finding for outcome in outcomes.values() for finding in outcome.findings), sep="\n\n")
-    sys.exit(any(outcome.findings for outcome in outcomes.values()))
+    found = 0
+    for kind in kinds:
+        outcome = fuzz(kind, first, given.seconds / len(kinds))
+        print(f"{kind}: {outcome.cases:,} cases, {len(outcome.findings)} findings", flush=True)
+        print(*outcome.findings, sep="\n\n", flush=True)
+        found += len(outcome.findings)
+    sys.exit(found > 0)
 
 
 def again(kind: str, seed: int) -> int:
