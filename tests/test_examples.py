@@ -9,6 +9,8 @@ import pytest
 
 import archbuilder
 from archbuilder.graph import ops
+from archbuilder.graph.network import Graph
+from tests.conftest import Call
 from tests.grouped import require_grouped_gradients
 
 FOLDER = Path(__file__).parent.parent / "examples"
@@ -32,7 +34,8 @@ def test_examples_are_found() -> None:
 def test_report_and_picture(file: Path, tmp_path: Path) -> None:
     summary = archbuilder.summary(file)
     assert summary.costs.trainable == archbuilder.expand(file).trainable > 0
-    assert summary.stages[-1].output_shape == (10,)
+    if file.parent.name != "maps":
+        assert summary.stages[-1].output_shape == (10,)
     assert "<svg" in archbuilder.draw(file, tmp_path / "x.svg").read_text(encoding="utf-8")
 
 
@@ -91,6 +94,49 @@ def test_degradation_as_it_was_measured() -> None:
     for column in ("training_error", "validation_error"):
         errors = {name: float(row[column]) for name, row in last.items()}
         assert errors["resnet56"] < errors["resnet20"] < errors["plain20"] < errors["plain56"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "outputs", "code", "named"),
+    [
+        # ResNet-34 without its dense layer, less 513 * 1000; then four residual units behind concatenations.
+        ("unet", 24_698_421, [(128, 128, 21)], "classes-differ", ("head/softmax1", "128x128x21")),
+        # ResNet-50 without its dense layer; four 1x1 to 256 with bias, four 3x3 with bias.
+        ("feature_pyramid", 23_508_032 + sum(256 * c + 256 for c in (256, 512, 1024, 2048)) + 4 * (9 * 256 * 256 + 256),
+         [(56, 56, 256), (28, 28, 256), (14, 14, 256), (7, 7, 256)], "many-outputs", ("head/conv2 (7x7x256)", "56x56x256")),
+    ],
+)  # fmt: skip
+def test_networks_of_maps(
+    name: str, parameters: int, outputs: list[tuple[int, ...]], code: str, named: tuple[str, ...], call: Call
+) -> None:
+    file = FOLDER / "maps" / f"{name}.yaml"
+    graph = archbuilder.expand(file)
+    assert (graph.trainable, [graph[output].shape for output in graph.outputs]) == (parameters, outputs)
+    assert call("verify", file).code == 1
+    refused = call("train", file)
+    assert refused.code == 3
+    assert f"error[{code}]" in refused.err
+    assert all(word in refused.err for word in named)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["unet", "feature_pyramid"])
+def test_networks_of_maps_are_saved_and_loaded(name: str, call: Call, tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    file, saved = FOLDER / "maps" / f"{name}.yaml", tmp_path / "x.keras"
+    assert call("build", file, "--set", "input=[64, 64, 3]", "--check", "-o", saved).code == 0
+    model, again = keras.models.load_model(saved), keras.models.load_model(saved)
+    image = np.random.default_rng(0).random((1, 64, 64, 3), np.float32)
+    shapes = [node.shape for node in map(graph_at_64(file).__getitem__, graph_at_64(file).outputs)]
+    for one, other, shape in zip(*map(keras.tree.flatten, (model(image), again(image))), shapes, strict=True):
+        assert one.shape == (1, *shape)
+        np.testing.assert_array_equal(one, other)
+
+
+def graph_at_64(file: Path) -> Graph:
+    return archbuilder.expand(file, "input=[64, 64, 3]")
 
 
 @pytest.mark.keras

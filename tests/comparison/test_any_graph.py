@@ -146,9 +146,9 @@ def said(mine: Graph, theirs: Graph) -> list[str]:
 def test_a_changed_layer_is_named() -> None:
     graph = two_heads()
     assert said(with_op(graph, "head/second/conv1", conv(8, 1)), graph) == [
-        "3 of 31 layers have no counterpart in two_heads, the first is head/second/conv1 (1x1 conv, 8, behind "
-        "stage1/unit3/activation1); 3 of the 31 layers of two_heads have no counterpart here, the first is "
-        "head/second/conv1 (3x3 conv, 8, behind stage1/unit3/activation1)"
+        "3 of 31 layers are computed as none of two_heads is, from head/second/conv1 (1x1 conv, 8, behind "
+        "stage1/unit3/activation1) on; 3 of the 31 layers of two_heads are computed as none here is, from "
+        "head/second/conv1 (3x3 conv, 8, behind stage1/unit3/activation1) on"
     ]
 
 
@@ -156,7 +156,7 @@ def test_another_connection_is_named() -> None:
     graph = exchange()
     changed = rewired(graph, "stage1/unit3/add1", "stage1/unit3/high/activation1", "stage1/unit2/activation1")
     [message] = said(changed, graph)
-    assert "the first is stage1/unit3/add1 (add, behind stage1/unit3/high/activation1 and stage1/unit2" in message
+    assert "from stage1/unit3/add1 (add, behind stage1/unit3/high/activation1 and stage1/unit2" in message
 
 
 def test_other_outputs_are_named() -> None:

@@ -36,7 +36,7 @@ def compare_op_by_op(
 
 
 def _difference(mine: Graph, theirs: Graph) -> tuple[str, str, tuple[str, ...]]:
-    """The layers without a counterpart that is computed alike, or else how what they return is used."""
+    """The layers that the other network does not compute, or else how what they return is used."""
     (here, our_outputs), (there, their_outputs) = trees(mine), trees(theirs)
     ours, others = _without_counterpart(here, there), _without_counterpart(there, here)
     where = tuple(dict.fromkeys(node.section for node in ours))
@@ -58,15 +58,15 @@ def _without_counterpart(mine: Iterable[tuple[Hashable, Node]], theirs: Iterable
 
 
 def _missing(nodes: list[Node], count: int, other: str, owner: str = "") -> str:
-    """`2 of 9 layers have no counterpart in X, the first is stem/conv1 (3x3 conv, 8, behind input)`."""
+    """`2 of 9 layers are computed as none of X is, from stem/conv1 (3x3 conv, 8, behind input) on`."""
     whose = f"of the {counted(count, 'layer')} of {owner}" if owner else f"of {counted(count, 'layer')}"
-    there = f"in {other}" if other else "here"
+    there = f"of {other}" if other else "here"
     if not nodes:
-        return f"all {whose} have a counterpart {there}"
+        return f"all {whose} are computed as one {there} is"
     first = nodes[0]
     words = f"{node_words(first)}, behind {_named(first.inputs)}" if first.inputs else node_words(first)
-    has = "has" if len(nodes) == 1 else "have"
-    return f"{len(nodes):,} {whose} {has} no counterpart {there}, the first is {first.name} ({words})"
+    is_computed = "is computed" if len(nodes) == 1 else "are computed"
+    return f"{len(nodes):,} {whose} {is_computed} as none {there} is, from {first.name} ({words}) on"
 
 
 def _named(names: tuple[str, ...]) -> str:
