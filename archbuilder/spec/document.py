@@ -31,6 +31,8 @@ class Document:
     keys: Mapping[Path, Span] = field(repr=False)
     edits: tuple[str, ...] = ()
     """What `--set` made of it."""
+    before: Document | None = field(default=None, repr=False, compare=False)
+    """As it was before all edits."""
 
     def span(self, path: Path) -> Span | None:
         """The place of a value, or of the nearest value around it."""

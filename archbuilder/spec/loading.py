@@ -245,18 +245,35 @@ def _edited(document: Document, edits: Edits) -> Document:
 
 def _checked(document: Document) -> Spec:
     """Validates form and references alike, so that all mistakes are shown at once and in order."""
+    network, problems = _validated(document)
+    if network is None or problems:
+        raise spec_error(_at_edits(problems, document), document)
+    return Spec(network, document)
+
+
+def _validated(document: Document) -> tuple[Network | None, list[Diagnostic]]:
+    """The network of a document, if that can be made, and all that is wrong with it."""
     root = Place(document)
     if not isinstance(document.data, dict):
-        raise SpecError([Diagnostic("bad-value", "a spec is a mapping of keys to values", root.span)])
+        return None, [Diagnostic("bad-value", "a spec is a mapping of keys to values", root.span)]
     references = References(root)
     problems = list(islice(references.check(), 1000))
     try:
-        network = Network.model_validate(document.data, context=references.context)
+        return Network.model_validate(document.data, context=references.context), problems
     except ValidationError as error:
-        problems += diagnostics(error, root)
-    if problems:
-        raise spec_error(problems, document)
-    return Spec(network, document)
+        return None, problems + diagnostics(error, root)
+
+
+def _at_edits(problems: Iterable[Diagnostic], document: Document) -> list[Diagnostic]:
+    """The problems, of which those that the document did not have before its edits are shown at these."""
+    if document.before is None:
+        return list(problems)
+    known, edits = set(_validated(document.before)[1]), edit_span(*document.edits)
+    return [one if one in known or _is_edit(one.span) else replace(one, span=edits) for one in problems]
+
+
+def _is_edit(span: Span | None) -> bool:
+    return span is not None and span.file == edit_span().file
 
 
 def spec_error(problems: Iterable[Diagnostic], document: Document) -> SpecError:

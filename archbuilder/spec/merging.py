@@ -53,7 +53,7 @@ def edited(document: Document, edit: str, is_choice: IsChoice) -> Document:
     keys = dict(spans)
     base = _without_other_kinds(document, path, is_choice)
     return Document(_replaced(base.data, path, value), _cut(base.values, path) | spans, _cut(base.keys, path) | keys,
-                    (*document.edits, edit))  # fmt: skip
+                    (*document.edits, edit), document.before or document)  # fmt: skip
 
 
 def edit_span(*edits: str) -> Span:

@@ -276,7 +276,9 @@ class Network(Model):
     @classmethod
     def hint_for_key(cls, key: str) -> str | None:
         """Where a key of the recipe belongs that stands here."""
-        return f"it lives under `training`: training.{key}" if key in Training.model_fields else None
+        if key in Training.model_fields:
+            return f"it lives under `training`: training.{key}"
+        return Training.hint_for_key(key)
 
     @field_validator("input", mode="before")
     @classmethod

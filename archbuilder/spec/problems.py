@@ -30,6 +30,18 @@ _LENGTHS = {
 }
 
 
+_FORMS = {
+    "stop": "{epochs: 200}", "data": "{source: cifar10}", "augment": "[{flip: horizontal}, {pad_crop: {pad: 4}}]",
+    "testing": "[{resize: {shorter_side: 256}}, centre_crop]", "stem": "[{conv: {filters: 16, kernel: 3}}, norm, relu]",
+    "head": "[global_average_pool, {dense: {units: 10}}, softmax]", "stages": "[{units: 3, filters: 16}]",
+    "defaults": "{conv: {bias: false}}", "training": "{data: {source: cifar10}, stop: {epochs: 200}, ...}",
+    "templates": "{units: {mine: {layers: [relu]}}}", "outputs": "[head]", "after": "[max_pool: {size: 2, stride: 2}]",
+    "conv": "{bias: false}", "norm": "{epsilon: 0.001}", "layers": "[norm, relu]", "parameters": "{filters: required}",
+    "keep": "{last: 2}", "weight_decay": "{coupled: 1e-4}",
+}  # fmt: skip
+"""The right form of a mapping or list, by its key."""
+
+
 def diagnostics(error: ValidationError, root: Place) -> list[Diagnostic]:
     """One diagnostic for each problem; `root` is the place of the data that was validated."""
     found = [_diagnostic(problem, root) for problem in error.errors(include_url=False)]
@@ -49,7 +61,16 @@ def _diagnostic(problem: ErrorDetails, root: Place) -> Diagnostic:
     if kind in ("unknown-key", "bad-name"):
         return Diagnostic(kind, context["message"], place.key_span, hint)
     code = kind if "-" in kind else "bad-value"
-    return Diagnostic(code, message_of(problem), place.span, hint or _literal_hint(problem))
+    return Diagnostic(
+        code, message_of(problem), place.span, hint or _literal_hint(problem) or _form_hint(problem, place)
+    )
+
+
+def _form_hint(problem: ErrorDetails, place: Place) -> str | None:
+    """An example where a mapping or a list is expected."""
+    key = next((part for part in reversed(place.path) if isinstance(part, str)), "")
+    is_form = problem["type"] in ("dict_type", "model_type", "model_attributes_type", "tuple_type", "list_type")
+    return f"such as {key}: {_FORMS[key]}" if is_form and key in _FORMS and place.path[-1:] == (key,) else None
 
 
 def message_of(problem: ErrorDetails) -> str:

@@ -45,8 +45,27 @@ class Keep(Model):
     every_epochs: Positive = Field(1, description="How many epochs lie between two checkpoints.")
 
 
+NAMES_ELSEWHERE = {
+    "lr": "learning_rate", "rate": "learning_rate", "schedule": "learning_rate", "scheduler": "learning_rate",
+    "lr_schedule": "learning_rate", "epochs": "stop.epochs", "max_epochs": "stop.epochs",
+    "iterations": "stop.iterations", "max_steps": "stop.iterations", "batch": "batch_size", "optim": "optimizer",
+    "dataset": "data", "source": "data.source", "split": "data.validation", "validation": "data.validation",
+    "momentum": "optimizer.sgd.momentum", "wd": "weight_decay", "decay": "weight_decay", "augmentation": "augment",
+    "augmentations": "augment", "transforms": "augment", "normalize": "normalise", "normalization": "normalise",
+    "ema": "moving_average", "amp": "precision", "dtype": "precision", "patience": "early_stopping",
+    "label_smoothing": "loss.cross_entropy.label_smoothing",
+}  # fmt: skip
+"""What other tools call the settings of a recipe, and where they stand here."""
+
+
 class Training(Model):
     """The recipe by which a network is trained."""
+
+    @classmethod
+    def hint_for_key(cls, key: str) -> str | None:
+        """Where something stands that other tools call so."""
+        name = NAMES_ELSEWHERE.get(key.lower())
+        return f"it is called training.{name}" if name else None
 
     data: Data = Field(description="The data set, and what of it is for validation.")
     normalise: AnyNormalisation = Field(
