@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickletools
+import warnings
 from io import BytesIO
 from typing import Any
 
@@ -22,10 +23,9 @@ def names_in(content: BytesIO) -> frozenset[str]:
     """
     look = _Look()
     try:
-        for count, (code, argument, _) in enumerate(pickletools.genops(content), 1):
-            if count > MAX_OPCODES:
-                raise BadFileError(f"its pickle has more than {MAX_OPCODES:,} instructions")
-            look.at(count, code.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what stands in a text, which Python would quote as it is
+            look.through(content)
     except BadFileError:
         raise
     except Exception as error:  # whatever a broken pickle makes the reader of opcodes raise
@@ -41,7 +41,13 @@ class _Look:
         self.texts: list[str] = []
         self.memo: dict[int, str | None] = {}
 
-    def at(self, count: int, code: str, argument: Any) -> None:
+    def through(self, content: BytesIO) -> None:
+        for count, (code, argument, _) in enumerate(pickletools.genops(content), 1):
+            if count > MAX_OPCODES:
+                raise BadFileError(f"its pickle has more than {MAX_OPCODES:,} instructions")
+            self._at(count, code.name, argument)
+
+    def _at(self, count: int, code: str, argument: Any) -> None:
         if code == "FRAME":
             return
         if code in _TEXTS:

@@ -190,6 +190,11 @@ REMEMBERED = text("posix") + b"q\x00" + text("system") + b"\x94"  # as the first
 HARMLESS = text("collections") + text("OrderedDict")
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_python_would_warn_of_is_not_quoted() -> None:
+    assert names_in(BytesIO(b"S'\\\x00'\n.")) == frozenset()
+
+
 @pytest.mark.parametrize("asked", [b"h\x00h\x01", b"j\x00\x00\x00\x00h\x01", b"g0\ng1\n"])
 def test_names_that_a_pickle_remembers_are_told(asked: bytes) -> None:
     """Those that stand last in the file need not be those that it asks for."""
