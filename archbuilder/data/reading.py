@@ -48,7 +48,8 @@ def notes_of_depth(deep: int, images: int) -> list[str]:
     if not deep:
         return []
     part = f"{deep:,} of {counted(images, 'image')}"
-    return [f"{part} have 16 bits a channel, which are divided by 257: white is 65,535, whatever the image holds"]
+    have = "has" if deep == 1 else "have"
+    return [f"{part} {have} 16 bits a channel, which are divided by 257: white is 65,535, whatever the image holds"]
 
 
 def read_all(read: Callable[[Item], int], items: Iterable[Item]) -> Tally:

@@ -249,7 +249,7 @@ def test_images_of_16_bits_are_told(call: Call, trained: Run, pictures: Sequence
     code, out, err = call("predict", trained.folder, pictures[0], tmp_path / "deep.png")
     assert (code, len(out.splitlines())) == (0, 2)
     assert err == (
-        "note: 1 of 2 images have 16 bits a channel, which are divided by 257: white is 65,535, whatever the image "
+        "note: 1 of 2 images has 16 bits a channel, which are divided by 257: white is 65,535, whatever the image "
         "holds\n"
     )
 
