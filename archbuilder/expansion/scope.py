@@ -16,7 +16,7 @@ from archbuilder.spec.document import Document, Place
 from archbuilder.spec.expressions import Expression, ExpressionError
 from archbuilder.spec.library import Definition
 from archbuilder.spec.network import ShortcutTemplate, is_choice, is_long_form
-from archbuilder.spec.values import shown
+from archbuilder.spec.values import shown, word
 
 NOWHERE = Node("", ops.Input(()), (), (), (), 0)
 """What follows a layer that cannot be made: nothing is known of its shape, and no mistake may follow from that."""
@@ -234,7 +234,7 @@ class Scope:
             self.step(1 + len(parameter.choices))
             if parameter.choices and value is not UNKNOWN and not is_choice(value, parameter.choices):
                 span = origins[key].entry_span if key in origins else None
-                hint = suggest(str(value), map(str, parameter.choices), "choices")
+                hint = suggest(word(value), map(word, parameter.choices), "choices")
                 raise self.problem("bad-choice", f"'{key}' cannot be {shown(value)}", hint, span=span)
         for key in SIDES:
             if key not in definition.template.parameters:

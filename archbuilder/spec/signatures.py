@@ -12,7 +12,7 @@ from archbuilder.spec.expressions import ExpressionError, parse
 from archbuilder.spec.library import Definition
 from archbuilder.spec.network import is_choice, is_long_form
 from archbuilder.spec.roles import Roles, default_of
-from archbuilder.spec.values import shown
+from archbuilder.spec.values import shown, word
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def bad_choice(place: Place, key: str, signature: Signature) -> Iterator[Diagnos
     value = place.document.get(place.path)
     choices = signature.choices.get(key)
     if choices and not is_choice(value, choices) and not (isinstance(value, str) and value.startswith("$")):
-        hint = suggest(str(value), map(str, choices), "choices")
+        hint = suggest(word(value), map(word, choices), "choices")
         yield Diagnostic("bad-choice", f"'{key}' cannot be {shown(value)}", place.span, hint)
 
 

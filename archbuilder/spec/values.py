@@ -83,6 +83,11 @@ def shown(value: object) -> str:
             return str(value)
 
 
+def word(value: object) -> str:
+    """A text, a number or a truth value as it stands in YAML."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
