@@ -158,7 +158,7 @@ class LeakyRelu(Op):
 
     op: ClassVar = ops.LeakyRelu
     kind: Literal["leaky_relu"] = "leaky_relu"
-    slope: FactorValue = Field(0.01, description="What negative values are multiplied by.")
+    slope: WeightValue = Field(0.01, description="What negative values are multiplied by.")
 
 
 class Prelu(Op):
