@@ -64,23 +64,22 @@ class Merge(Model):
         return {self.kind: paths}
 
 
-def _without_kind(schema: JsonSchemaValue) -> None:
-    schema["properties"].pop("kind", None)
+class Keyed(Model):
+    """A layer that is known by a key such as `if`, so that its kind is never written."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core_schema)
+        handler.resolve_ref_schema(reference)["properties"].pop("kind", None)
+        return reference
 
 
-class Conditional(Model):
+class Conditional(Keyed):
     """Layers that are there if an expression is true, and others if not."""
 
     kind: Literal["conditional"] = "conditional"
     condition: FlagValue = Field(alias="if")
     then: Layers
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        reference = handler(core_schema)
-        _without_kind(handler.resolve_ref_schema(reference))
-        return reference
-
     otherwise: Layers = Field((), alias="else")
 
     @model_serializer
@@ -133,35 +132,23 @@ class Passed(Model):
         return self.layers.text
 
 
-class From(Model):
+class From(Keyed):
     """Layers that go on from a point that has a name."""
 
     kind: Literal["continued"] = "continued"
     point: PointValue = Field(alias="from", description="A part of the network, or the name of a point.")
     layers: Layers = Field((), description="The layers that follow it.")
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        reference = handler(core_schema)
-        _without_kind(handler.resolve_ref_schema(reference))
-        return reference
-
     @model_serializer
     def _as_written(self) -> dict[str, Any]:
         return {"from": written(self.point), **({"layers": self.layers} if self.layers else {})}
 
 
-class Point(Model):
+class Point(Keyed):
     """A name for what has been computed so far."""
 
     kind: Literal["point"] = "point"
     name: NewPointValue = Field(alias="point", description="The name.")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        reference = handler(core_schema)
-        _without_kind(handler.resolve_ref_schema(reference))
-        return reference
 
     @model_serializer
     def _as_written(self) -> dict[str, Any]:
