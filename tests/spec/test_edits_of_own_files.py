@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from archbuilder.errors import SpecError
 from archbuilder.spec import load
+from tests.conftest import GOLDEN
 
 OWN = """\
 archbuilder: 1
@@ -42,3 +44,15 @@ def test_what_was_wrong_before_keeps_its_place(tmp_path: Path) -> None:
     assert [one.span and (one.span.file, one.span.line) for one in caught.value.diagnostics] == [
         ("--set", 1), (str(path), 7),
     ]  # fmt: skip
+
+
+WITHIN = {"conv": "defaults.conv"} | {key: f"training.{key}" for key in ("data", "stop", "augment", "testing", "keep")}
+"""Where the keys stand whose right form a golden message shows, if not at the top."""
+
+
+def test_the_right_forms_that_are_shown_are_right() -> None:
+    shown = (GOLDEN / "errors" / "wrong_forms.txt").read_text(encoding="utf-8")
+    forms = re.findall(r"hint: such as (\w+): (.+)", shown)
+    assert len(forms) > 8
+    for key, form in forms:
+        load("quickstart", f"{WITHIN.get(key, key)}={form}")
