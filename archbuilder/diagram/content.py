@@ -211,18 +211,18 @@ def is_major(element: Node | Parallel) -> bool:
     """Whether it has a line of its own; what is minor is told beside a convolution."""
     if isinstance(element, Parallel):
         return True
-    match element.op:
-        case ops.Elementwise() | ops.LocalResponseNorm() | ops.Flatten() | ops.Pad() | ops.ShuffleChannels():
+    op = element.op
+    if isinstance(op, ops.Elementwise):
+        return False
+    if isinstance(op, ops.Weighted | ops.Pooling | ops.Merge):
+        return True
+    match op:
+        case ops.LocalResponseNorm() | ops.Flatten() | ops.Pad() | ops.ShuffleChannels():
             return False
-        case (
-            ops.Input() | ops.Conv() | ops.ConvTranspose() | ops.ChannelConv() | ops.MaxPool() | ops.AveragePool()
-            | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.ChannelPool() | ops.Dense() | ops.Subsample()
-            | ops.Upsample() | ops.PadChannels() | ops.SliceChannels() | ops.Add() | ops.Multiply() | ops.Concat()
-            | ops.Gate()
-        ):  # fmt: skip
+        case ops.Input() | ops.Subsample() | ops.Upsample() | ops.PadChannels() | ops.SliceChannels():
             return True
         case _:
-            assert_never(element.op)
+            assert_never(op)
 
 
 def _row_kind(row: Row, previous: Kind) -> Kind:

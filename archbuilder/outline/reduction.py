@@ -78,15 +78,17 @@ def _reduced_vector(before: list[Item], arriving: Shape) -> list[Item]:
 
 
 def _does_nothing(op: Op, arriving: Shape) -> bool:
+    if isinstance(op, ops.Scale):
+        return op.factor == 1 and op.learned == "none"
+    if isinstance(op, ops.Weighted | ops.Pooling | ops.Merge):
+        return False
     match op:
-        case (
-            ops.Dropout(rate=0) | ops.StochasticDepth(rate=0) | ops.Scale(factor=1, learned="none")
-            | ops.Subsample(stride=(1, 1)) | ops.Upsample(factor=(1, 1)) | ops.LeakyRelu(slope=1)
-            | ops.ShuffleChannels(groups=1)
-        ):  # fmt: skip
+        case ops.Subsample(stride=(1, 1)) | ops.Upsample(factor=(1, 1)) | ops.LeakyRelu(slope=1):
             return True
+        case ops.Dropout() | ops.StochasticDepth():
+            return op.rate == 0
         case ops.ShuffleChannels():
-            return op.groups == arriving[-1]
+            return op.groups in (1, arriving[-1])
         case ops.SliceChannels():
             return op.output_shape(arriving) == arriving
         case ops.Pad():
@@ -94,10 +96,8 @@ def _does_nothing(op: Op, arriving: Shape) -> bool:
         case ops.PadChannels():
             return op.channels == arriving[-1]
         case (
-            ops.Elementwise() | ops.Input() | ops.Conv() | ops.ConvTranspose() | ops.ChannelConv() | ops.MaxPool()
-            | ops.AveragePool() | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.ChannelPool() | ops.Flatten()
-            | ops.Dense() | ops.Subsample() | ops.Upsample() | ops.LocalResponseNorm() | ops.Add() | ops.Multiply()
-            | ops.Concat() | ops.Gate()
+            ops.Elementwise() | ops.Input() | ops.Flatten() | ops.Subsample() | ops.Upsample()
+            | ops.LocalResponseNorm()
         ):  # fmt: skip
             return False
         case _:

@@ -41,8 +41,8 @@ def described(op: Op, other: Op) -> tuple[str, ...]:
         case ops.Dropout() | ops.StochasticDepth():
             return ("rate",)
         case (
-            ops.Input() | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.LocalResponseNorm() | ops.Add()
-            | ops.Multiply() | ops.Concat() | ops.Gate()
+            ops.Elementwise() | ops.Input() | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.LocalResponseNorm()
+            | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()
         ):  # fmt: skip
             return ()  # each setting is told by itself
         case _:
@@ -61,7 +61,7 @@ def _of_weighted(op: ops.Weighted) -> tuple[str, ...]:
             return ("units",)
         case ops.Scale():
             return ("factor",)
-        case ops.Norm() | ops.Prelu():
+        case ops.Elementwise():
             return ()
         case _:
             assert_never(op)
