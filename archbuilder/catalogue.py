@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-
-from pydantic import TypeAdapter
+from functools import cache
 
 from archbuilder.aliases import Json
-from archbuilder.disk_cache import Form, kept
+from archbuilder.disk_cache import rows, shipped
 from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import aligned, wrapped
 from archbuilder.graph.analysis import depth
 from archbuilder.spec import bundled, load
 from archbuilder.spec.network import Figure
 
-KEPT = "catalogue.json"
+KEPT = "catalogue.kept"
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,12 @@ class Entry:
 
 @cache
 def catalogue() -> tuple[Entry, ...]:
-    """All bundled specs, in order; what they came to is kept for as long as they and the package stay the same."""
-    entries = TypeAdapter(tuple[Entry, ...])
-    form = Form(partial(entries.dump_json, exclude_none=True), entries.validate_json)
-    return kept(KEPT, lambda: tuple(_entry(name) for name in bundled()), form)
+    """All bundled specs, in order, with what they come to, which ships with the package."""
+    return shipped(KEPT, make_catalogue, rows(Entry))
+
+
+def make_catalogue() -> tuple[Entry, ...]:
+    return tuple(_entry(name) for name in bundled())
 
 
 def _entry(name: str) -> Entry:

@@ -1,12 +1,15 @@
-"""The cache of the catalogue changes nothing but time."""
+"""What ships and what is kept changes nothing but time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archbuilder import catalogue, disk_cache
+from archbuilder.comparison import sketch
 from tests.conftest import Call
 
 KEY = b"key"
@@ -41,17 +44,36 @@ def test_what_cannot_be_written_is_not_kept(folder: Path) -> None:
     assert disk_cache.read("x", KEY) is None
 
 
-def test_the_catalogue_is_the_same_made_kept_and_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = catalogue.catalogue.__wrapped__()
-    with monkeypatch.context() as patch:
-        patch.setattr(catalogue, "bundled", lambda: pytest.fail("it was kept"))
-        assert catalogue.catalogue.__wrapped__() == made
-    kept = folder / catalogue.KEPT
-    key = disk_cache.package_key()
-    disk_cache.write(catalogue.KEPT, key, b'[{"name": 1}]')
-    assert catalogue.catalogue.__wrapped__() == made
-    kept.unlink()
-    assert catalogue.catalogue.__wrapped__() == made
+@pytest.mark.parametrize(
+    ("name", "make", "form"),
+    [(catalogue.KEPT, catalogue.make_catalogue, disk_cache.rows(catalogue.Entry)),
+     (sketch.KEPT, sketch.make_sketches, disk_cache.rows(sketch.Sketch))],
+)  # fmt: skip
+def test_what_ships_is_what_the_code_gives(
+    name: str, make: Callable[[], Any], form: disk_cache.Form[Any], request: pytest.FixtureRequest
+) -> None:
+    made = make()
+    if request.config.getoption("--update-golden"):
+        disk_cache.ship(name, form.dump(made))
+    shipped = disk_cache.shipped(
+        name, lambda: pytest.fail("another library, or other specs; see --update-golden"), form
+    )
+    assert shipped == made, "see --update-golden"
+
+
+def test_what_ships_for_other_specs_is_kept_as_it_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = disk_cache.rows(sketch.Sketch)
+    monkeypatch.setattr(disk_cache, "yaml_key", lambda: KEY)
+    made = sketch.bundled_sketches()[:2]
+    assert made[0].name == "plain20_v1"
+    assert [path.name for path in folder.iterdir()] == [sketch.KEPT]
+    assert disk_cache.shipped("few", lambda: made, form) == made
+    assert disk_cache.shipped("few", lambda: pytest.fail("it was kept"), form) == made
+    for damage in (b'[{"name": 1}]', b"no JSON"):
+        disk_cache.write("few", disk_cache.package_key(), damage)
+        assert disk_cache.shipped("few", lambda: made[1:], form) == made[1:]
+    (folder / "few").unlink()
+    assert disk_cache.shipped("few", lambda: made, form) == made
 
 
 def test_the_key_follows_the_files_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,12 +82,19 @@ def test_the_key_follows_the_files_of_the_package(tmp_path: Path, monkeypatch: p
     (package / "specs" / "a.yaml").write_text("a")
     (package / "code.py").write_text("1")
     monkeypatch.setattr(disk_cache, "files", lambda _: package)
-    keys = {disk_cache.package_key()}
-    (package / "specs" / "a.yaml").write_text("b")
-    keys.add(disk_cache.package_key())
+
+    def keys() -> tuple[bytes, bytes]:
+        return disk_cache.package_key(), disk_cache.yaml_key()
+
+    first = keys()
+    (package / "specs").rename(package.parent / "specs")
+    assert keys() == first, "a checkout"
+    (package.parent / "specs" / "a.yaml").write_text("b")
+    second = keys()
     (package / "code.py").write_text("2")
-    keys.add(disk_cache.package_key())
-    assert len(keys) == 3
+    third = keys()
+    assert len({first[0], second[0], third[0]}) == 3
+    assert first[1] != second[1] == third[1]
 
 
 @pytest.mark.parametrize("options", [(), ("--level", "stage"), ("--json",)])

@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from archbuilder.disk_cache import Form, kept
+from archbuilder.disk_cache import rows, shipped
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
@@ -17,7 +15,7 @@ from archbuilder.graph.ops import Shape
 from archbuilder.graph.words import node_words
 from archbuilder.spec import bundled, load
 
-KEPT = "sketches.json"
+KEPT = "sketches.kept"
 Kind = tuple[str, int]
 """A layer in a few words without its width, and the channels that it returns."""
 
@@ -75,7 +73,9 @@ def _without_width(node: Node) -> str:
 
 
 def bundled_sketches() -> tuple[Sketch, ...]:
-    """Those of all bundled networks, kept for as long as these and the package stay the same."""
-    sketches = TypeAdapter(tuple[Sketch, ...])
-    form = Form(sketches.dump_json, sketches.validate_json)
-    return kept(KEPT, lambda: tuple(sketch(replace(expand(load(name)), name=name)) for name in bundled()), form)
+    """Those of all bundled networks, which ship with the package."""
+    return shipped(KEPT, make_sketches, rows(Sketch))
+
+
+def make_sketches() -> tuple[Sketch, ...]:
+    return tuple(sketch(replace(expand(load(name)), name=name)) for name in bundled())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from archbuilder import bounds
+from archbuilder.disk_cache import specs_folder
 from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
 from archbuilder.spec import library
 from archbuilder.spec.choices import is_choice, is_one_thing
@@ -101,7 +101,7 @@ def read(spec: str | Path) -> Document:
 @cache
 def bundled() -> tuple[str, ...]:
     """The names of the specs that ship with archbuilder, top level first."""
-    root = _bundle()
+    root = specs_folder()
     names = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
     return tuple(sorted(names, key=lambda name: (name.count("/"), _natural(name))))
 
@@ -111,13 +111,6 @@ def _natural(name: str) -> list[tuple[int, str]]:
     digits = "".join(c if c.isdigit() else " " for c in name).split()
     words = "".join(" " if c.isdigit() else c for c in name).split()
     return [(0, word) for word in words] + [(int(digit), "") for digit in digits]
-
-
-def _bundle() -> Path:
-    """The folder of bundled specs: inside an installed package, beside it in a checkout."""
-    package = Path(str(files("archbuilder")))
-    inside = package / "specs"
-    return inside if inside.is_dir() else package.parent / "specs"
 
 
 def locate(spec: str | Path) -> Path:
@@ -157,7 +150,7 @@ def _letters(name: str) -> str:
 
 
 def _bundled_path(name: str) -> Path | None:
-    return _bundle() / f"{name}.yaml" if name in bundled() else None
+    return specs_folder() / f"{name}.yaml" if name in bundled() else None
 
 
 def text_of(path: Path) -> str:
@@ -286,7 +279,7 @@ def spec_error(problems: Iterable[Diagnostic], document: Document) -> SpecError:
 
 
 def _is_installed(span: Span | None) -> bool:
-    return span is not None and Path(span.file).is_relative_to(_bundle())
+    return span is not None and Path(span.file).is_relative_to(specs_folder())
 
 
 def sorted_by_place(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
