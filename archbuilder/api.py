@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from archbuilder.aliases import Level
+    from archbuilder.costs.numbers import Numbers
     from archbuilder.costs.summary import Summary
     from archbuilder.graph.network import Graph
     from archbuilder.training.run.folder import Run
@@ -55,6 +56,13 @@ def summary(spec: SpecLike, edits: Edits = ()) -> Summary:
     from archbuilder.costs.summary import summarise
 
     return summarise(expand(spec, edits))
+
+
+def numbers(spec: SpecLike, edits: Edits = ()) -> Numbers:
+    """What the network of a spec is: the receptive fields of its parts, and the ways through it."""
+    from archbuilder.costs import numbers as costs
+
+    return costs.numbers(expand(spec, edits))
 
 
 def draw(spec: SpecLike, path: str | Path, edits: Edits = (), *, level: Level = "stage") -> Path:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 )
 @click.option("--level", type=click.Choice(["stage", "unit", "layer"]), default="unit", show_default=True,
               help="How fine the summary is.")  # fmt: skip
+@click.option(
+    "--numbers", is_flag=True, help="Print receptive fields and the ways through the network in place of its costs."
+)
 @json_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="MODEL.keras", help="Save the Keras model.")
 @weights_option
@@ -43,6 +46,7 @@ def command(
     spec: str,
     summary: bool,
     level: Level,
+    numbers: bool,
     as_json: bool,
     output: Path | None,
     weights: Path | None,
@@ -51,23 +55,32 @@ def command(
 ) -> None:
     """Compile SPEC to a Keras model, or print what it costs.
 
-    The summary does not load TensorFlow. The keys of --json are documented in docs/summary.md. With --weights, each
-    tensor of the file has to find its place, or nothing is written: see docs/weights.md.
+    Summary and numbers do not load TensorFlow. The keys of --json are in docs/summary.md and docs/numbers.md. With
+    --weights, each tensor of the file has to find its place, or nothing is written: see docs/weights.md.
 
     \b
     Examples:
       archbuilder build resnet56_v2 --summary
       archbuilder build resnet20_v1 --level layer
+      archbuilder build he2015/resnet152 --numbers
       archbuilder build my_network.yaml --check -o my_network.keras
       archbuilder build torchvision/resnet18 --weights resnet18-f37072fd.pth -o resnet18.keras
     """
     if output and output.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
+    if numbers and (summary or output or check or weights):
+        raise UsageError("--numbers stands alone, or with --json and --set")
     is_bundled = not spec.endswith((".yaml", ".yml"))
     if is_bundled and not (output or check or weights or edits):
         from archbuilder.disk_cache import kept_text
 
-        say(kept_text(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
+        if numbers:
+            say(kept_text(f"{spec} numbers {as_json}", lambda: _numbers(_expanded(spec, ()), as_json)))
+        else:
+            say(kept_text(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
+        return
+    if numbers:
+        say(_numbers(_expanded(spec, edits), as_json))
         return
     graph = _expanded(spec, edits)
     found = _read_weights(weights, graph, as_json)
@@ -94,6 +107,13 @@ def _summary(graph: Graph, level: Level, as_json: bool) -> str:
 
     costs = summarise(graph)
     return json_text(costs.to_json()) if as_json else render(costs, level)
+
+
+def _numbers(graph: Graph, as_json: bool) -> str:
+    from archbuilder.costs.numbers import numbers, render
+
+    found = numbers(graph)
+    return json_text(found.to_json()) if as_json else render(found)
 
 
 def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | None:

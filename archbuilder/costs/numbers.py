@@ -1,0 +1,112 @@
+"""What a network is, in numbers beside its costs: what its values see of the image, and the ways through it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archbuilder.aliases import Json
+from archbuilder.costs.conventions import Count, conventions
+from archbuilder.formatting import aligned
+from archbuilder.graph import analysis
+from archbuilder.graph.network import Graph
+from archbuilder.graph.paths import Paths, paths
+from archbuilder.graph.receptive_field import ReceptiveField, last_map, receptive_fields
+
+BARS = "▁▂▃▄▅▆▇█"
+MOST_BARS = 60
+NOTES = (
+    "field: the pixels that one value behind the part depends on; stride: from one value to the next.",
+    "ways: each enters a merge by one path; lengths are in residual paths, or in layers where there are none.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The receptive fields of a network, its stages, units and layers, and its ways from input to output."""
+
+    name: str
+    last_map: str
+    """The last layer with several positions: its receptive field is that of the network."""
+    fields: dict[str, ReceptiveField]
+    """Of each layer, by its name."""
+    ends: dict[str, str]
+    """The last layer of each stage and unit, by its name."""
+    stages: tuple[str, ...]
+    paths: Paths
+    counts: tuple[Count, ...]
+    """What one image costs, as different tools count it."""
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        return self.fields[self.last_map]
+
+    def field_of(self, part: str) -> ReceptiveField:
+        """That of a stage, a unit or a layer; raises KeyError where there is none of that name."""
+        return self.fields[self.ends.get(part, part)]
+
+    def to_json(self) -> Json:
+        return {
+            "name": self.name,
+            "receptive_field": {"layer": self.last_map, **self.receptive_field.to_json()},
+            "paths": self.paths.to_json(),
+            "counts": {count.tool: count.number for count in self.counts},
+            "parts": [{"name": part, **self.field_of(part).to_json()} for part in self.ends],
+            "layers": [{"name": name, **field.to_json()} for name, field in self.fields.items()],
+        }
+
+
+def numbers(graph: Graph) -> Numbers:
+    """The numbers of a network."""
+    sections = analysis.stages(graph)
+    ends = {part.name: part.nodes[-1].name for stage in sections for part in (*analysis.units(stage), stage)}
+    stages = tuple(stage.name for stage in sections)
+    last, fields = last_map(graph).name, receptive_fields(graph)
+    return Numbers(graph.name, last, fields, ends, stages, paths(graph), conventions(graph))
+
+
+def render(found: Numbers) -> str:
+    """The numbers as text: a line for each stage, and the ways as a small curve."""
+    rows = [("", "field", "smallest", "stride", "padding"), *(_row(part, found) for part in found.stages)]
+    field = _pair(found.receptive_field.size)
+    lines = [f"{found.name}: receptive field {field}, that of {found.last_map}", "", *aligned(rows, range(1, 5))]
+    return "\n".join([*lines, "", *_ways(found.paths), "", *_counts(found.counts), "", *NOTES])
+
+
+def _row(part: str, found: Numbers) -> tuple[str, ...]:
+    field = found.field_of(part)
+    size = f"{_pair(field.size)} of the whole image" if field.stride == (None, None) else _pair(field.size)
+    beside = ", also the whole image" if field.whole_image and field.stride != (None, None) else ""
+    return part, f"{size}{beside}", _pair(field.smallest), _pair(field.stride), _pair(field.padding)
+
+
+def _pair(pair: Sequence[object]) -> str:
+    """`32` where height and width are alike, else `32x16`; nothing where there is no such number."""
+    shown = ["" if one is None else str(one) for one in pair]
+    return shown[0] if shown[0] == shown[1] else "x".join(one or "-" for one in shown)
+
+
+def _ways(found: Paths) -> list[str]:
+    lengths, word = found.by_units, "residual paths"
+    if not lengths or len(lengths) < 2:
+        lengths, word = found.by_layers, "layers"
+    count = f"{found.count:,}" if found.count < 10**9 else f"about 2^{found.count.bit_length() - 1}"
+    title = f"{count} way{'' if found.count == 1 else 's'} from input to output"
+    if not lengths:
+        return [title]
+    shortest = next(length for length, ways in enumerate(lengths) if ways)
+    mean = sum(length * ways for length, ways in enumerate(lengths)) / found.count
+    span = f"{shortest} to {len(lengths) - 1} {word}, {mean:.1f} on average"
+    return [f"{title}: {span}", curve(lengths[shortest:])]
+
+
+def _counts(counts: Sequence[Count]) -> list[str]:
+    return aligned([(count.tool, f"{count.number:,}", count.what) for count in counts], (1,))
+
+
+def curve(counts: Sequence[int]) -> str:
+    """Counts as bars of one character each; neighbours share one where there are more than fit."""
+    step = -(-len(counts) // MOST_BARS)
+    sums = [sum(counts[start : start + step]) for start in range(0, len(counts), step)]
+    most = max(sums)
+    return "".join(BARS[one * (len(BARS) - 1) // most] if one else " " for one in sums)
