@@ -9,12 +9,18 @@ if TYPE_CHECKING:
     from archbuilder.api import build, draw, expand, numbers, summary, train, train_seeds
     from archbuilder.errors import ArchbuilderError, DivergedError, MissingError, SpecError, UsageError
     from archbuilder.spec import Spec, bundled, load, load_text
+
+    __version__: str
 else:
 
     def __getattr__(name: str) -> object:
         """A public name, from the lightest module that has it; it is looked for once."""
         from importlib import import_module
 
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return globals().setdefault(name, version("archbuilder"))
         if name in __all__:
             for home in ("archbuilder.errors", "archbuilder.spec", "archbuilder.api"):
                 found = getattr(import_module(home), name, None)

@@ -50,7 +50,7 @@ model.summary()
 
 Times = list[float]
 SUMMARY = ("build", "resnet56_v2", "--summary")
-LIGHT = (("--help",), SUMMARY, ("list",))
+LIGHT = (("--help",), SUMMARY, ("build", "he2015/resnet152", "--numbers"), ("list",))
 
 
 @dataclass(frozen=True)

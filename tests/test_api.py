@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -138,3 +139,7 @@ def test_values_of_edits(value: object, there: str) -> None:
 def test_a_mistake_in_an_edit_is_shown_in_the_edit() -> None:
     with pytest.raises(archbuilder.SpecError, match=r"stages\.0\.units"):
         archbuilder.load("resnet20_v1", {"stages.0.units": "many"})
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert archbuilder.__version__ == version("archbuilder")
