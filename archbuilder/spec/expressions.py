@@ -60,6 +60,12 @@ class Expression:
         """The names whose value it may be, as it is: `a` and `b` of `a if c else b`."""
         return tuple(dict.fromkeys(leaf.id for leaf in _leaves(self.tree) if isinstance(leaf, ast.Name)))
 
+    @property
+    def texts(self) -> set[str]:
+        """The texts in it: `a` of `'a' if flag else 'b'`, and `b`."""
+        constants = (node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
+        return {value for value in constants if isinstance(value, str)}
+
     def source(self, names: Mapping[str, Value]) -> str | None:
         """The name whose value it is, as it is; None where the value is made in the expression."""
         tree = self.tree

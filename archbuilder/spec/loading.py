@@ -18,6 +18,8 @@ from archbuilder.spec import library
 from archbuilder.spec.choices import is_choice, is_one_thing
 from archbuilder.spec.document import Document, Place, dump, parse, walk
 from archbuilder.spec.edits import Edits, as_texts
+from archbuilder.spec.expressions import ExpressionError
+from archbuilder.spec.expressions import parse as parse_expression
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edit_span, edited, merged
 from archbuilder.spec.network import Network, Template
@@ -321,6 +323,15 @@ def _used_templates(spec: Spec) -> dict[Plural, set[str]]:
 
 
 def _words(data: Any) -> set[str]:
-    """The keys and texts in some data."""
+    """The keys and texts in some data, and the texts in its expressions."""
     values = [value for _, value in walk(data)]
-    return {v for v in values if isinstance(v, str)} | {key for v in values if isinstance(v, dict) for key in v}
+    texts = {v for v in values if isinstance(v, str)}
+    within = set[str]().union(*(_texts_within(text) for text in texts if text.startswith("$")))
+    return texts | within | {key for v in values if isinstance(v, dict) for key in v}
+
+
+def _texts_within(text: str) -> set[str]:
+    try:
+        return parse_expression(text).texts
+    except ExpressionError:
+        return set()  # a summary, say

@@ -232,3 +232,19 @@ def test_messages_say_where_the_layers_stand() -> None:
     assert problem.message.startswith("stage 2, unit 1: ")
     assert problem.span is not None
     assert problem.span.line == 4
+
+
+def test_a_template_that_only_an_expression_names_is_in_the_resolved_spec() -> None:
+    text = (
+        HEAD
+        + """
+templates:
+  units:
+    u: {layers: [add: {three: [conv: {filters: 3, kernel: 3}], same: "${'normed' if height > 1 else 'none'}"}]}
+  shortcuts:
+    normed: {when: always, layers: [norm]}
+stem: [u]
+"""
+    )
+    spec = archbuilder.load_text(text)
+    assert archbuilder.expand(archbuilder.load_text(spec.dump())) == archbuilder.expand(spec)
