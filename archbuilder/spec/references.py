@@ -19,9 +19,9 @@ from archbuilder.spec.layers import EACH_ELSEWHERE, MERGES, NONE, Branch, Layer,
 from archbuilder.spec.library import Plural
 from archbuilder.spec.network import Stage, UnitChanges, is_each, is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
-from archbuilder.spec.problems import diagnostics
+from archbuilder.spec.problems import diagnostics, form_hint
 from archbuilder.spec.roles import PLURALS, Role, RoleFinder, arguments_of, default_of, name_of
-from archbuilder.spec.signatures import Signature, bad_choice, cycle, raw_signature, signature_of
+from archbuilder.spec.signatures import Signature, bad_choice, cycle, example, raw_signature, signature_of
 from archbuilder.spec.values import NewPointValue, PointValue
 
 STAGE_KEYS = frozenset(Stage.model_fields)
@@ -121,9 +121,8 @@ class References:
         changes = {key: stage[key] for key in ("first", "last") if isinstance(stage.get(key), dict)}
         units = {key: name_of(change.get("unit", common)) for key, change in changes.items()}
         if common is None and "unit" not in stage and "unit" not in self.data:
-            yield Diagnostic(
-                "missing-key", "no 'unit' is named, neither in this stage nor for the whole spec", place.span
-            )
+            message = f"'{place.at('unit').dotted}' is missing, and the whole spec names no 'unit' either"
+            yield Diagnostic("missing-key", message, place.span, form_hint(place.at("unit")))
         of_stage = [unit for unit in (common, *units.values()) if unit]
         levels = [(place, stage, STAGE_KEYS, of_stage)]
         levels += [
@@ -176,11 +175,14 @@ class References:
 
     def _unit_is_complete(self, place: Place, stage: dict[str, Data], unit: str | None) -> Iterator[Diagnostic]:
         signature = self._signature("units", unit) if unit else None
+        if signature is None:
+            return
         given = {*stage, *arguments_of(stage.get("unit")), *arguments_of(self.data.get("unit"))}
         for change in ("first", "last"):
             given |= set(stage[change]) if isinstance(stage.get(change), dict) else set()
-        for name in sorted(signature.required - given) if signature else ():
-            yield Diagnostic("missing-parameter", f"the unit '{unit}' needs '{name}'", place.span)
+        for name in sorted(signature.required - given):
+            message = f"'{place.at(name).dotted}' is missing, which the unit '{unit}' needs"
+            yield Diagnostic("missing-parameter", message, place.span, example(place.at(name), signature))
 
     def _reference(self, place: Place, plural: Plural, around: Around, partial: bool = False) -> Iterator[Diagnostic]:
         """A unit or shortcut by name, with arguments or without; `partial`: some may still be given elsewhere."""
@@ -198,7 +200,9 @@ class References:
             yield from bad_choice(where, str(key), signature)
             yield from self._argument(where, signature.roles.get(str(key), frozenset()), around)
         for key in () if partial else sorted(signature.required - arguments.keys()):
-            yield Diagnostic("missing-parameter", f"'{name}' needs '{key}'", place.key_span)
+            where = place.at(name, key)
+            message = f"'{where.dotted}' is missing, which '{name}' needs"
+            yield Diagnostic("missing-parameter", message, place.key_span, example(where, signature))
 
     def _argument(self, place: Place, roles: Set[Role], around: Around) -> Iterator[Diagnostic]:
         """The value of a parameter that stands for layers, a path or a point, which its template alone can tell."""
