@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 from archbuilder.spec.document import Path
 from archbuilder.spec.network import LONG_FORM
@@ -26,18 +26,20 @@ def is_one_thing(path: Path, keys: Set[object]) -> bool:
 def is_choice(path: Path, keys: Set[object]) -> bool:
     """Whether a mapping names one of several kinds: of a recipe, or of the layers that stand for an argument.
 
-    Below a unit, a shortcut and the parameters of a template, names and their settings take turns.
+    Below a unit, a shortcut and the parameters of a template, names and their settings take turns, but for lists.
     """
     match path:
         case ("unit" | "shortcut", *inner):
-            return len(inner) % 2 == 0
+            return _is_before_name(inner)
         case ("stages", int(), "first" | "last", _, *inner) | ("stages", int(), _, *inner):
-            return len(inner) % 2 == 0 and path[2:] not in (("first",), ("last",))
+            return _is_before_name(inner) and path[2:] not in (("first",), ("last",))
         case ("templates", _, _, "parameters", _):
             return not keys <= LONG_FORM
-        case ("templates", _, _, "parameters", _, "default", *inner):
-            return len(inner) % 2 == 0
-        case ("templates", _, _, "parameters", _, _, *inner):
-            return len(inner) % 2 == 1
+        case ("templates", _, _, "parameters", _, "default", *inner) | ("templates", _, _, "parameters", _, *inner):
+            return _is_before_name(inner)
         case _:
             return path in CHOICES
+
+
+def _is_before_name(inner: Sequence[object]) -> bool:
+    return len(inner) % 2 == 0 and not any(isinstance(part, int) for part in inner)

@@ -75,6 +75,11 @@ class Place:
         return Place(self.document, self.path + parts)
 
     @property
+    def dotted(self) -> str:
+        """The path as it is written in an edit: `stages.0.units`."""
+        return ".".join(map(str, self.path))
+
+    @property
     def span(self) -> Span | None:
         return self.document.span(self.path)
 

@@ -22,6 +22,8 @@ _BOUNDS = {
     "less_than": ("lt", "it must be less than"), "less_than_equal": ("le", "it must be at most"),
 }  # fmt: skip
 
+_BRACKETS = {"dict_type": "{", "model_type": "{", "model_attributes_type": "{", "tuple_type": "[", "list_type": "["}
+"""What the right form begins with where a mapping or a list is something else."""
 _LENGTHS = {
     "too_long": "at most {max_length} of them are expected",
     "too_short": "at least {min_length} of them are expected",
@@ -38,8 +40,15 @@ _FORMS = {
     "templates": "{units: {mine: {layers: [relu]}}}", "outputs": "[head]", "after": "[max_pool: {size: 2, stride: 2}]",
     "conv": "{bias: false}", "norm": "{epsilon: 0.001}", "layers": "[norm, relu]", "parameters": "{filters: required}",
     "keep": "{last: 2}", "weight_decay": "{coupled: 1e-4}",
+    "archbuilder": "1", "name": "mine", "input": "[32, 32, 3]", "optimizer": "{sgd: {momentum: 0.9}}",
+    "learning_rate": "{constant: {rate: 0.1}}", "error": "6.5", "dataset": "CIFAR-10", "unit": "basic", "units": "10",
+    "filters": "16", "kernel": "3", "size": "2", "stride": "2", "method": "max", "rate": "0.1", "factor": "2",
+    "amount": "1", "channels": "64", "slice_channels.stop": "16", "groups": "2", "then": "[relu]",
+    "source": "cifar10", "tfds.name": "cifar10", "initial": "0.1", "drops": "{100: 0.01, 150: 0.001}",
+    "points": "{0: 0.1, 100: 0.001}", "peak": "0.1", "mean": "[0.5, 0.5, 0.5]", "deviation": "[0.25, 0.25, 0.25]",
+    "training_error": "0.8",
 }  # fmt: skip
-"""The right form of a mapping or list, by its key."""
+"""A right form of what stands under a key; where a key means several things, by the key around it, too."""
 
 
 def diagnostics(error: ValidationError, root: Place) -> list[Diagnostic]:
@@ -52,8 +61,8 @@ def _diagnostic(problem: ErrorDetails, root: Place) -> Diagnostic:
     kind, context = problem["type"], problem.get("ctx", {})
     place = locate(root, problem["loc"])
     if kind == "missing":
-        key = str(problem["loc"][-1])
-        return Diagnostic("missing-key", f"'{key}' is missing here", place.key_span)
+        missing = _missing(place, str(problem["loc"][-1]))
+        return Diagnostic("missing-key", f"'{missing.dotted}' is missing", place.key_span, form_hint(missing))
     hint = context.get("hint")
     if "at" in context and isinstance(place.document.get(place.path), dict):
         place = place.at(context["at"])
@@ -61,16 +70,21 @@ def _diagnostic(problem: ErrorDetails, root: Place) -> Diagnostic:
     if kind in ("unknown-key", "bad-name"):
         return Diagnostic(kind, context["message"], place.key_span, hint)
     code = kind if "-" in kind else "bad-value"
-    return Diagnostic(
-        code, message_of(problem), place.span, hint or _literal_hint(problem) or _form_hint(problem, place)
-    )
+    hint = hint or _literal_hint(problem) or (form_hint(place, _BRACKETS[kind]) if kind in _BRACKETS else None)
+    return Diagnostic(code, message_of(problem), place.span, hint)
 
 
-def _form_hint(problem: ErrorDetails, place: Place) -> str | None:
-    """An example where a mapping or a list is expected."""
-    key = next((part for part in reversed(place.path) if isinstance(part, str)), "")
-    is_form = problem["type"] in ("dict_type", "model_type", "model_attributes_type", "tuple_type", "list_type")
-    return f"such as {key}: {_FORMS[key]}" if is_form and key in _FORMS and place.path[-1:] == (key,) else None
+def _missing(place: Place, key: str) -> Place:
+    """The place of a key that is not there; the name of a layer may stand bare where its settings are to stand."""
+    bare = place.document.get(place.path)
+    return place.at(bare, key) if isinstance(bare, str) else place.at(key)
+
+
+def form_hint(place: Place, begins: str = "") -> str | None:
+    """An example of what may stand at a place, if there is one that begins so."""
+    around, key = ("", "", *place.path)[-2:]
+    form = _FORMS.get(f"{around}.{key}") or _FORMS.get(str(key), "")
+    return f"such as {key}: {form}" if form and form.startswith(begins) else None
 
 
 def message_of(problem: ErrorDetails) -> str:

@@ -19,9 +19,10 @@ from archbuilder.spec.layers import EACH_ELSEWHERE, MERGES, NONE, Branch, Layer,
 from archbuilder.spec.library import Plural
 from archbuilder.spec.network import Stage, UnitChanges, is_each, is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
-from archbuilder.spec.problems import diagnostics
+from archbuilder.spec.problems import diagnostics, form_hint
 from archbuilder.spec.roles import PLURALS, Role, RoleFinder, arguments_of, default_of, name_of
-from archbuilder.spec.signatures import Signature, bad_choice, cycle, raw_signature, signature_of
+from archbuilder.spec.signatures import Signature, bad_choice, cycle, example, raw_signature, signature_of
+from archbuilder.spec.stage_units import StageUnit, stage_units
 from archbuilder.spec.values import NewPointValue, PointValue
 
 STAGE_KEYS = frozenset(Stage.model_fields)
@@ -117,38 +118,45 @@ class References:
         stage = place.document.get(place.path)
         if not isinstance(stage, dict):
             return
-        common = name_of(stage.get("unit", self.data.get("unit")))
-        changes = {key: stage[key] for key in ("first", "last") if isinstance(stage.get(key), dict)}
-        units = {key: name_of(change.get("unit", common)) for key, change in changes.items()}
-        if common is None and "unit" not in stage and "unit" not in self.data:
-            yield Diagnostic(
-                "missing-key", "no 'unit' is named, neither in this stage nor for the whole spec", place.span
-            )
-        of_stage = [unit for unit in (common, *units.values()) if unit]
-        levels = [(place, stage, STAGE_KEYS, of_stage)]
-        levels += [
-            (place.at(key), changes[key], CHANGE_KEYS, [unit for unit in [units[key]] if unit]) for key in changes
-        ]
-        for where, given, own, used in levels:
-            yield from self._reference(where.at("unit"), "units", around, partial=True)
-            yield from self._branch(where.at("shortcut"), around.passed())
-            if given.get("shortcut") is not None:
-                yield from self._is_parameter(where.at("shortcut"), used, own)
-            for key in given.keys() - own:
-                yield from self._is_parameter(where.at(key), used, own)
-                yield from self._stage_argument(where.at(key), used, around, stage if own is STAGE_KEYS else None)
-        yield from self._unit_is_complete(place, stage, common)
+        units = stage_units(stage, self.data)
+        if "unit" not in stage and "unit" not in self.data:
+            message = f"'{place.at('unit').dotted}' is missing, and the whole spec names no 'unit' either"
+            yield Diagnostic("missing-key", message, place.span, form_hint(place.at("unit")))
+        yield from self._stage_level(place, STAGE_KEYS, units, around, stage)
+        for change in ("first", "last"):
+            changed = [unit for unit in units if change in unit.changes]
+            if changed:
+                yield from self._stage_level(place.at(change), CHANGE_KEYS, changed, around)
+        yield from self._units_are_complete(place, units)
 
-    def _is_parameter(self, where: Place, units: list[str], own: Set[str]) -> Iterator[Diagnostic]:
-        """A key of a stage must be a parameter of one of its units."""
-        signatures = [signature for unit in units if (signature := self._signature("units", unit))]
+    def _stage_level(
+        self, where: Place, own: Set[str], units: list[StageUnit], around: Around, stage: dict[str, Data] | None = None
+    ) -> Iterator[Diagnostic]:
+        """What a stage says, or its `first` or `last`, to these units; keys that are not its own are arguments."""
+        given = where.document.get(where.path)
+        yield from self._reference(where.at("unit"), "units", around, partial=True)
+        yield from self._branch(where.at("shortcut"), around.passed())
+        if given.get("shortcut") is not None:
+            yield from self._is_parameter(where.at("shortcut"), units, own)
+        for key in given.keys() - own:
+            reached = units[:1] if key == "stride" and not is_each(given[key]) else units
+            yield from self._is_parameter(where.at(key), reached, own)
+            names = sorted({unit.name for unit in reached if unit.name})
+            yield from self._stage_argument(where.at(key), names, around, stage)
+
+    def _is_parameter(self, where: Place, units: list[StageUnit], own: Set[str]) -> Iterator[Diagnostic]:
+        """A key of a stage must be a parameter of one of the units that it is for."""
+        names = sorted({unit.name or "" for unit in units})
+        signatures = [signature for name in names if (signature := self._signature("units", name))]
         key = where.path[-1]
         known = frozenset[str]().union(*(signature.parameters for signature in signatures))
-        if signatures and len(signatures) == len(units) and key not in known:
-            message = f"'{key}' is neither a key of a stage nor a parameter of {' or '.join(sorted(set(units)))}"
+        if len(signatures) == len(names) and key not in known:
+            message = f"'{key}' is neither a key of a stage nor a parameter of {' or '.join(names)}"
             hint = suggest(str(key), known | own, "keys and parameters")
-            if key in own:
-                message = f"{' or '.join(sorted(set(units)))} has no parameter '{key}'"
+            if key in own or key == "stride":
+                is_each_one = key != "stride" or is_each(where.document.get(where.path))
+                first_only = "" if is_each_one else ", which is for the first unit only"
+                message = f"{' or '.join(names)} has no parameter '{key}'{first_only}"
                 hint = suggest(str(key), known, "parameters")
             yield Diagnostic("unknown-parameter", message, where.key_span, hint)
 
@@ -174,13 +182,17 @@ class References:
         for place in places:
             yield from self._argument(place, roles, around)
 
-    def _unit_is_complete(self, place: Place, stage: dict[str, Data], unit: str | None) -> Iterator[Diagnostic]:
-        signature = self._signature("units", unit) if unit else None
-        given = {*stage, *arguments_of(stage.get("unit")), *arguments_of(self.data.get("unit"))}
-        for change in ("first", "last"):
-            given |= set(stage[change]) if isinstance(stage.get(change), dict) else set()
-        for name in sorted(signature.required - given) if signature else ():
-            yield Diagnostic("missing-parameter", f"the unit '{unit}' needs '{name}'", place.span)
+    def _units_are_complete(self, stage: Place, units: list[StageUnit]) -> Iterator[Diagnostic]:
+        found: dict[Diagnostic, None] = {}
+        for unit in units:
+            signature, place = self._signature("units", unit.name or ""), stage.at(*unit.named)
+            if signature is None:
+                continue
+            for name in sorted(signature.required - unit.given):
+                message = f"'{place.at(name).dotted}' is missing, which the unit '{unit.name}' needs"
+                hint = example(place.at(name), signature)
+                found[Diagnostic("missing-parameter", message, place.span, hint)] = None
+        yield from found
 
     def _reference(self, place: Place, plural: Plural, around: Around, partial: bool = False) -> Iterator[Diagnostic]:
         """A unit or shortcut by name, with arguments or without; `partial`: some may still be given elsewhere."""
@@ -198,7 +210,9 @@ class References:
             yield from bad_choice(where, str(key), signature)
             yield from self._argument(where, signature.roles.get(str(key), frozenset()), around)
         for key in () if partial else sorted(signature.required - arguments.keys()):
-            yield Diagnostic("missing-parameter", f"'{name}' needs '{key}'", place.key_span)
+            where = place.at(name, key)
+            message = f"'{where.dotted}' is missing, which '{name}' needs"
+            yield Diagnostic("missing-parameter", message, place.key_span, example(where, signature))
 
     def _argument(self, place: Place, roles: Set[Role], around: Around) -> Iterator[Diagnostic]:
         """The value of a parameter that stands for layers, a path or a point, which its template alone can tell."""

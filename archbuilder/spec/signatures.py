@@ -11,6 +11,7 @@ from archbuilder.spec.document import Data, Place
 from archbuilder.spec.expressions import ExpressionError, parse
 from archbuilder.spec.library import Definition
 from archbuilder.spec.network import is_choice, is_long_form
+from archbuilder.spec.problems import form_hint
 from archbuilder.spec.roles import Roles, default_of
 from archbuilder.spec.values import shown, word
 
@@ -48,6 +49,13 @@ def bad_choice(place: Place, key: str, signature: Signature) -> Iterator[Diagnos
     if choices and not is_choice(value, choices) and not (isinstance(value, str) and value.startswith("$")):
         hint = suggest(word(value), map(word, choices), "choices")
         yield Diagnostic("bad-choice", f"'{key}' cannot be {shown(value)}", place.span, hint)
+
+
+def example(place: Place, signature: Signature) -> str | None:
+    """An example of a parameter that is not given at its place."""
+    *_, key = place.path
+    choices = signature.choices.get(str(key))
+    return f"such as {key}: {word(choices[0])}" if choices else form_hint(place)
 
 
 def cycle(place: Place, declared: dict[str, Data]) -> Iterator[Diagnostic]:

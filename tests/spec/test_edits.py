@@ -52,6 +52,24 @@ def test_it_is_shown_with_what_is_right(edit: str) -> None:
         assert (diagnostic.span.file, diagnostic.span.text) == ("--set", edit)
 
 
+@pytest.mark.parametrize(
+    ("before", "edit"),
+    [
+        ("stages.0.after=[conv: {filters: 8, kernel: 3}]", "stages.0.after.0.conv.bias=true"),
+        ("shortcut=[max_pool: {size: 1, stride: 1}]", "shortcut.0.max_pool.padding=valid"),
+        ("stages.0.first={shortcut: [conv: {filters: 16, kernel: 1}]}", "stages.0.first.shortcut.0.conv.bias=true"),
+        ("stem=[conv: {filters: 16, kernel: 3}]", "stem.0.conv.bias=true"),
+    ],
+)
+def test_the_other_settings_of_a_layer_stay(before: str, edit: str) -> None:
+    path, _, value = edit.rpartition(".")
+    settings = archbuilder.load("resnet20_v1", [before, edit]).document.get(
+        tuple(int(part) if part.isdigit() else part for part in path.split("."))
+    )
+    assert len(settings) == 3
+    assert value.partition("=")[0] in settings
+
+
 def test_several_edits_are_shown_together() -> None:
     with pytest.raises(SpecError) as caught:
         archbuilder.expand(archbuilder.load("resnet20_v1", ["shortcut=identity", "stages.0.units=2"]))
