@@ -97,7 +97,21 @@ TABLE = {
     "torchvision/resnet101": Published(44_549_160, 44_654_504, "7.801 G", 101, TORCHVISION),
     "torchvision/resnet152": Published(60_192_808, 60_344_232, "11.514 G", 152, TORCHVISION),
     "torchvision/resnext50_32x4d": Published(25_028_904, 25_097_128, "4.230 G", 50, TORCHVISION),
+    "torchvision/resnext101_32x8d": Published(88_791_336, 88_994_216, "16.414 G", 101, TORCHVISION),
     "torchvision/wide_resnet50_2": Published(68_883_240, 68_951_464, "11.398 G", 50, TORCHVISION),
+    "torchvision/densenet121": Published(7_978_856, 8_062_504, "2.834 G", 121, TORCHVISION),
+    "torchvision/densenet169": Published(14_149_480, 14_307_880, "3.360 G", 169, TORCHVISION),
+    "torchvision/densenet201": Published(20_013_928, 20_242_984, "4.291 G", 201, TORCHVISION),
+    "torchvision/mobilenet_v2": Published(3_504_872, 3_538_984, "0.301 G", 53, TORCHVISION),
+    "torchvision/mobilenet_v3_large": Published(5_483_032, 5_507_432, "0.217 G", 48, TORCHVISION),
+    "torchvision/mobilenet_v3_small": Published(2_542_856, 2_554_968, "0.057 G", 36, TORCHVISION),
+    "torchvision/efficientnet_b0": Published(5_288_548, 5_330_564, "0.386 G", 50, TORCHVISION),
+    "torchvision/convnext_tiny": Published(28_589_128, 28_589_128, "4.456 G", 59, TORCHVISION),
+    "torchvision/convnext_small": Published(50_223_688, 50_223_688, "8.684 G", 113, TORCHVISION),
+    "torchvision/convnext_base": Published(88_591_464, 88_591_464, "15.355 G", 113, TORCHVISION),
+    "torchvision/regnet_y_400mf": Published(4_344_144, 4_371_296, "0.402 G", 50, TORCHVISION),
+    "torchvision/shufflenet_v2_x1_0": Published(2_278_604, 2_294_784, "0.145 G", 51, TORCHVISION),
+    "torchvision/googlenet": Published(6_624_904, 6_639_464, "1.498 G", 22, TORCHVISION),
     "keras_applications/resnet50": Published(25_583_592, 25_636_712, None, 50, KERAS),
     "keras_applications/resnet101": Published(44_601_832, 44_707_176, None, 101, KERAS),
     "keras_applications/resnet152": Published(60_268_520, 60_419_944, None, 152, KERAS),
@@ -109,6 +123,9 @@ TABLE = {
     "related/alexnet": Published(60_965_224, 60_965_224, "724.4 M", 8, "Krizhevsky et al. 2012; Caffe's AlexNet"),
     "related/alexnet_torchvision": Published(61_100_840, 61_100_840, "0.714 G", 8, TORCHVISION),
     "related/se_resnet50": Published(28_088_024, 28_141_144, None, 50, "Hu et al. 2018, arXiv:1709.01507, table 2"),
+    "related/resnet50_gn": Published(
+        25_557_032, 25_557_032, "4.089 G", 50, "torchvision's ResNet-50, whose norms keep no statistics"
+    ),
     "related/densenet_bc100": Published(769_162, 793_150, "287.9 M", 100, "Huang et al. 2017, arXiv:1608.06993"),
     # Its name counts the three projections, but not the dense layer: 28 convolutions.
     "related/wide_resnet28_10": Published(36_479_194, 36_497_146, "5.2 G", 26, "szagoruyko/wide-residual-networks"),
@@ -117,7 +134,10 @@ ROUGHLY = {
     "he2015/resnet20": "0.27 M", "he2015/resnet32": "0.46 M", "he2015/resnet44": "0.66 M", "he2015/resnet56": "0.85 M",
     "he2015/resnet110": "1.7 M", "he2015/resnet1202": "19.4 M", "he2016/resnet110": "1.7 M", "he2016/resnet164": "1.7 M",
     "related/highway19": "2.3 M", "related/wide_resnet28_10": "36.5 M", "related/densenet_bc100": "0.8 M",
-    "torchvision/resnext50_32x4d": "25.0 M",
+    "torchvision/resnext50_32x4d": "25.0 M", "torchvision/mobilenet_v2": "3.5 M", "torchvision/mobilenet_v3_large": "5.5 M",
+    "torchvision/mobilenet_v3_small": "2.5 M", "torchvision/efficientnet_b0": "5.3 M", "torchvision/convnext_tiny": "29 M",
+    "torchvision/convnext_small": "50 M", "torchvision/convnext_base": "89 M", "torchvision/regnet_y_400mf": "4.3 M",
+    "torchvision/shufflenet_v2_x1_0": "2.3 M",
 }  # fmt: skip
 """Trainable parameters as the papers print them."""
 for _depth in (20, 32, 44, 56, 110):

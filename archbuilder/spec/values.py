@@ -22,10 +22,11 @@ _INITIALIZERS = get_args(ops.NamedInitializer)
 
 
 def written(value: Any) -> Any:
-    """A value as it is written in YAML: an expression as its text, two equal sizes as one."""
+    """A value as it is written in YAML: an expression as its text, two equal sizes as one, unless each is a pair."""
     if isinstance(value, tuple):
         values = [written(item) for item in value]
-        return values[0] if len(values) == 2 and values[0] == values[1] else values
+        alike = len(values) == 2 and values[0] == values[1] and not isinstance(values[0], list)
+        return values[0] if alike else values
     if isinstance(value, ops.Normal):
         return {"normal": value.deviation}
     if isinstance(value, ops.Constant):

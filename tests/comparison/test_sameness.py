@@ -20,7 +20,8 @@ from tests.comparison.networks import ORDERS, network, ordered
 PUBLISHED = (
     "resnet20_v2", "he2015/resnet20", "he2015/resnet50", "he2016/resnet110_exclusive_gating",
     "keras_applications/resnet50v2", "related/densenet_bc100", "related/highway19", "torchvision/resnext50_32x4d",
-    "related/alexnet", "related/vgg16", "related/se_resnet50",
+    "related/alexnet", "related/vgg16", "related/se_resnet50", "torchvision/mobilenet_v3_small", "torchvision/shufflenet_v2_x1_0",
+    "torchvision/googlenet", "torchvision/regnet_y_400mf",
 )  # fmt: skip
 WRITTEN_OTHERWISE = {
     "an average over the whole image": (

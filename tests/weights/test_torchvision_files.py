@@ -14,7 +14,6 @@ keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.skipif(
     not (find_spec("torch") and find_spec("torchvision")), reason="needs torch and torchvision"
 )
-SPECS = Path(__file__).parent.parent / "expansion" / "specs"
 TOLERANCE = 1e-5
 SAVE = """
 import sys
@@ -47,6 +46,6 @@ def test_the_function_is_that_of_torchvision(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "said.npz") as said:
         images, logits = said["images"], said["logits"]
-    model = archbuilder.build(SPECS / f"{name}.yaml", weights=tmp_path / "weights.pth")
+    model = archbuilder.build(f"torchvision/{name}", weights=tmp_path / "weights.pth")
     ours = np.asarray(keras.Model(model.inputs[0], model.layers[-1].input)(images))
     assert np.abs(ours - logits).max() / np.abs(logits).max() < TOLERANCE
