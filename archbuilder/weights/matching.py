@@ -16,7 +16,7 @@ from archbuilder.graph.ops import Shape, show
 from archbuilder.weights.choices import Choices
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import on_shortcut, orders
-from archbuilder.weights.placing import Open, Pairs, Placing, in_order_of
+from archbuilder.weights.placing import Open, Pairs, Placing
 from archbuilder.weights.signatures import Signature, as_wanted, fitted, kind, of_layer, of_node
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 
@@ -81,8 +81,7 @@ class _Case:
         if self._missing():
             return self._unfitting()
         placing = Placing(self.graph, self.nodes, self.layers, self.wanted)
-        placing.order = in_order_of(self.layers)
-        placed = placing.place([self._by_scheme, self._by_order], self.choices.assume_order)
+        placed = placing.place([self._by_scheme, self._by_order], self.source.ordered)
         if self.choices.assume_order and (placed.why or placed.open):
             return self._assumed()
         if placed.why or placed.open:

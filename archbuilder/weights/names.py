@@ -14,6 +14,8 @@ _DEPTH, _LONGEST, _WORDS = 24, 300, 16
 _TOKEN = re.compile(r"\d+x\d+|(?:conv|norm|pool|bn)[123]d|\d+|[A-Za-z]+|[^\dA-Za-z]+")
 """Sizes such as `3x3`, and kinds such as `conv2d`, are no numbers."""
 _WORD = re.compile(r"(?:conv|norm|pool|bn)[123]d|[A-Za-z]+")
+_AUTOMATIC = re.compile(r"((depthwise_)?conv2d|batch_normalization)(_\d+)?")
+"""What Keras calls layers without a name, kind by kind, so that equal numbers mean nothing."""
 _RUN = re.compile(r"(?:conv|norm|pool|bn)[123]d|[A-Za-z]+(?:_[A-Za-z]+)*")
 
 
@@ -166,7 +168,7 @@ def _by_rest(names: Sequence[str], signatures: Sequence[Signature]) -> dict[str,
     """The modules by what is left of their names without one word."""
     groups: defaultdict[str, set[int]] = defaultdict(set)
     for index, name in enumerate(names):
-        if len(name) <= _LONGEST and signatures[index].kind in ("kernel", "norm"):
+        if len(name) <= _LONGEST and not _AUTOMATIC.fullmatch(name) and signatures[index].kind in ("kernel", "norm"):
             parent, separator, last = name.rpartition(".")
             spans = [match.span() for match in (*_WORD.finditer(last), *_RUN.finditer(last))][-_WORDS:]
             for rest in {last, *(last[:start] + last[stop:] for start, stop in spans)}:
