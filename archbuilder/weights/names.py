@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from archbuilder.weights.signatures import Signature
 
@@ -90,7 +91,9 @@ def _stems(parts: Sequence[str]) -> dict[str, tuple[str, tuple[int, ...]]]:
         for token in found:
             if len(token) == 1 and token.isalpha():
                 letters[_cut(found, letters=True)].add(token)
-    counted = {stem for stem, some in letters.items() if "".join(sorted(some)) == "abcdefghijklmnop"[: len(some)] != "a"}
+    counted = {
+        stem for stem, some in letters.items() if "".join(sorted(some)) == "abcdefghijklmnop"[: len(some)] != "a"
+    }
     result = {}
     for part, found in tokens.items():
         with_letters = _cut(found, letters=True) in counted
@@ -184,7 +187,7 @@ def _listed(names: Sequence[str], signatures: Sequence[Signature]) -> Iterator[t
             lists[parent].append((int(last), index))
     for members in lists.values():
         members.sort()
-        for (_, one), (_, other) in zip(members, members[1:], strict=False):
+        for (_, one), (_, other) in pairwise(members):
             kernel, norm = signatures[one], signatures[other]
             if (kernel.kind, norm.kind) == ("kernel", "norm") and kernel.leaving == norm.leaving:
                 yield one, other

@@ -52,7 +52,9 @@ Witness = Callable[[Sequence[Open]], "Pairs | None"]
 class Placing:
     """The search in one file; narrows the nodes of each module until one is left."""
 
-    def __init__(self, graph: Graph, nodes: Sequence[Node], layers: Sequence[Layer], wanted: Sequence[Signature]) -> None:
+    def __init__(
+        self, graph: Graph, nodes: Sequence[Node], layers: Sequence[Layer], wanted: Sequence[Signature]
+    ) -> None:
         self.graph, self.nodes = graph, nodes
         by_name = {layer.name: layer for layer in layers}
         root, names = tree(list(by_name))
@@ -61,7 +63,7 @@ class Placing:
         of_signature: defaultdict[Signature, int] = defaultdict(int)
         for place, signature in enumerate(wanted):
             of_signature[signature] |= 1 << place
-        self.domains = [of_signature[signature] if signature in of_signature else 0 for signature in signatures]
+        self.domains = [of_signature.get(signature, 0) for signature in signatures]
         kernels = frozenset(index for index, one in enumerate(signatures) if one.kind == "kernel")
         self.walks = Walks(partial(following, root), Flow.of(graph, nodes), pairs(names, signatures), kernels)
         places = {name: index for index, name in enumerate(names)}
@@ -69,15 +71,15 @@ class Placing:
         """The modules in the order of the file."""
         self.places = {node.name: place for place, node in enumerate(nodes)}
 
-    def place(self, witnesses: Sequence[Witness], ordered: bool) -> Placed:
+    def place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
         try:
-            return self._place(witnesses, ordered)
+            return self._place(witnesses, ordered, assume_order)
         except TooManyWaysError:
             if self._is_alone():
                 return Placed(self._found())
             return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
 
-    def _place(self, witnesses: Sequence[Witness], ordered: bool) -> Placed:
+    def _place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
         if not self._narrow(self.domains):
             return Placed({}, (), "the names of its layers say another order than the network has")
         self._agree()
@@ -88,6 +90,8 @@ class Placing:
             if said is not None:
                 self._restrict({layer.name: self.places[name] for name, layer in said.items()})
         self._settle()
+        for index in self.sequence if assume_order else ():
+            self._take_first(index)
         return Placed(self._found(), tuple(self._open()))
 
     def _is_alone(self) -> bool:
@@ -190,6 +194,13 @@ class Placing:
             if not self._narrow(chosen):
                 return
 
+    def _take_first(self, index: int) -> None:
+        """Gives a module the first of the nodes that are open to it."""
+        if self.domains[index].bit_count() > 1:
+            chosen = list(self.domains)
+            chosen[index] &= -chosen[index]
+            self._narrow(chosen)
+
     def _symmetric(self) -> int | None:
         waiting = [index for index, domain in enumerate(self.domains) if domain.bit_count() > 1]
         marks = {
@@ -228,4 +239,3 @@ def _role(node: Node) -> str:
 def _words(name: str) -> frozenset[str]:
     words = {word for part in path(name) for word in _WORDS.findall(part.lower())}
     return frozenset(words | ({"shortcut"} if words & _SHORTCUTS else set()))
-

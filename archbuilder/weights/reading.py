@@ -15,7 +15,7 @@ _PICKLES = (b"\x80", b"(", b"c", b"}")
 
 
 def read(path: Path) -> WeightFile:
-    """The layers of a file of weights, told by its content; raises MissingError, or ArchbuilderError for no such file."""
+    """The layers of a file of weights, told by its content; raises MissingError, or ArchbuilderError for another."""
     if not path.exists():
         raise MissingError(f"there is no file {path}")
     source = _read(path)

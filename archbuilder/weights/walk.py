@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Add, Merge
 
-EFFORT = 400_000
+EFFORT = 150_000
 """The steps that all walks through one file may take, of long networks fewer."""
 Open = tuple[tuple[int, int], ...]
 State = tuple[int, int, Open]

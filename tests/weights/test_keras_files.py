@@ -73,7 +73,7 @@ def test_every_format_of_keras_applications(name: str, tmp_path: Path) -> None:
     graph = archbuilder.expand(f"keras_applications/{name}", [f"input=[{SIDE}, {SIDE}, 3]"])
     found = [transfer(path, graph) for path in files]
     assert [one.match.how for one in found] == list(files.values())
-    assert found[-1].match.doubts == ()
+    assert found[-1].match.open == ()
     for one in found[1:]:
         assert one.arrays().keys() == found[0].arrays().keys()
         for node, arrays in one.arrays().items():
