@@ -41,8 +41,8 @@ def build(
 ) -> keras.Model:
     """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights.
 
-    `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit, or where
-    it leaves something open and `choices` (such as `Choices(assume_order=True)`) do not decide it.
+    `weights` is a file of weights, of ours or of other people's. Raises ArchbuilderError where it does not fit, or leaves
+    something open that `choices`, such as `Choices(assume_order=True)`, do not decide.
     """
     from archbuilder.weights.transfer import transfer
 
@@ -87,7 +87,8 @@ def train(
     """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
 
     `epochs` takes the place of the spec's own length, `weights` is a file to begin with (`choices` as for `build`),
-    `freeze` names parts that keep their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
+    `freeze` names parts that keep their weights. Raises UsageError and MissingError where data or folder do
+    not fit, and DivergedError.
     """
     loaded = _loaded(spec, edits)
     load_tensorflow()
