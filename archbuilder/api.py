@@ -41,8 +41,8 @@ def build(
 ) -> keras.Model:
     """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights.
 
-    `weights` is a file of weights, of ours or of other people's. Raises ArchbuilderError where it does not fit, or leaves
-    something open that `choices`, such as `Choices(assume_order=True)`, do not decide.
+    `weights` is a file of weights, of ours or of other people's. Raises ArchbuilderError where it does not fit, or
+    leaves something open that `choices`, such as `Choices(assume_order=True)`, do not decide.
     """
     from archbuilder.weights.transfer import transfer
 
