@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, load
 from archbuilder.spec.edits import Edits
+from archbuilder.weights.choices import DEFAULT, Choices
 
 if TYPE_CHECKING:
     import keras
@@ -32,11 +33,17 @@ def expand(spec: SpecLike, edits: Edits = ()) -> Graph:
 
 
 def build(
-    spec: SpecLike, edits: Edits = (), *, seed: int | None = None, weights: str | Path | None = None
+    spec: SpecLike,
+    edits: Edits = (),
+    *,
+    seed: int | None = None,
+    weights: str | Path | None = None,
+    choices: Choices = DEFAULT,
 ) -> keras.Model:
     """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights.
 
-    `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit.
+    `weights` is a file of weights, of ours or of other people's. Raises ArchbuilderError where it does not fit, or
+    leaves something open that `choices`, such as `Choices(assume_order=True)`, do not decide.
     """
     from archbuilder.weights.transfer import transfer
 
@@ -44,7 +51,7 @@ def build(
     load_tensorflow()
     from archbuilder.keras_model.build import build_model
 
-    found = None if weights is None else transfer(Path(weights), graph)
+    found = None if weights is None else transfer(Path(weights), graph, choices)
     model = build_model(graph, seed)
     if found is not None:
         found.apply(model)
@@ -82,19 +89,21 @@ def train(
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
+    choices: Choices = DEFAULT,
     freeze: str | Sequence[str] = (),
 ) -> Run:
     """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
 
-    `epochs` takes the place of the spec's own length, `weights` is a file to begin with, `freeze` names parts that keep
-    their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
+    `epochs` takes the place of the spec's own length, `weights` is a file to begin with (`choices` as for `build`),
+    `freeze` names parts that keep their weights. Raises UsageError and MissingError where data or folder do
+    not fit, and DivergedError.
     """
     loaded = _loaded(spec, edits)
     load_tensorflow()
     from archbuilder.training import loop
     from archbuilder.training.start import Start
 
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), _parts(freeze))
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
     return loop.train(loaded, start)
 
 
@@ -107,6 +116,7 @@ def train_seeds(
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
+    choices: Choices = DEFAULT,
     freeze: str | Sequence[str] = (),
 ) -> Sweep:
     """Trains the network of a spec once for each seed, silently; `summary` of what it returns is what they come to.
@@ -118,7 +128,7 @@ def train_seeds(
     from archbuilder.training import sweep
     from archbuilder.training.start import Start
 
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), _parts(freeze))
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
     return sweep.train_seeds(loaded, seeds, start)
 
 
