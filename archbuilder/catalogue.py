@@ -54,47 +54,6 @@ def _entry(name: str) -> Entry:
     return Entry(name, network.summary, network.source, depth(graph), *counts, network.published)
 
 
-GROUPS = {
-    "": "Keras' CIFAR-10 example, and archbuilder's own",
-    "he2015": "He et al. 2015, Deep residual learning for image recognition",
-    "he2016": "He et al. 2016, Identity mappings in deep residual networks",
-    "torchvision": "As in torchvision",
-    "keras_applications": "As in keras.applications",
-    "related": "Relatives",
-}
-"""The folders of bundled specs, and what stands in each."""
-
-
-def markdown(entries: Sequence[Entry]) -> str:
-    """All networks as tables in Markdown, a section for each folder: the content of docs/networks.md."""
-    parts = [
-        "# Networks\n\nWritten by `archbuilder list --markdown`; the tests fail where it differs from the code. "
-        "Counts are trainable and total parameters; multiply-adds are those of convolutions and dense layers, for one "
-        "image. The errors are the published ones, in percent, with the data and how it was measured: over all test "
-        "images, the likeliest class alone counting (top-1), or the five likeliest (top-5).\n"
-    ]
-    for folder, heading in GROUPS.items():
-        parts.append(f"## {heading}\n")
-        headings = "spec | depth | trainable | total | multiply-adds | error | top-5 | measured | what it is | source"
-        parts.append(f"| {headings} |")
-        parts.append("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- | --- |")
-        parts += [_markdown_row(entry) for entry in entries if entry.name.rpartition("/")[0] == folder]
-        parts.append("")
-    return "\n".join(parts)
-
-
-def _markdown_row(entry: Entry) -> str:
-    figures = ("<br>".join(column) for column in _figures(entry))
-    return f"| `{entry.name}` | {' | '.join((*_counts(entry), *figures))} | {entry.summary} | {entry.source} |"
-
-
-def _figures(entry: Entry) -> tuple[list[str], list[str], list[str]]:
-    """The published errors, those of the five likeliest classes, and how they were measured."""
-    errors = [figure.value for figure in entry.published]
-    top5 = [f"{figure.top5_error:.2f}" for figure in entry.published if figure.top5_error is not None]
-    return errors, top5, [figure.conditions for figure in entry.published]
-
-
 HEADINGS = ("spec", "depth", "trainable", "total", "multiply-adds", "error %", "summary")
 NUMBERS = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 4, 5), (0, 1, 2, 4))
 """The columns before the summary: all, and fewer for narrow terminals."""
@@ -128,7 +87,7 @@ def _ruled(lines: list[str], head: int = 1) -> str:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
-    return entry.name, *_counts(entry), "\n".join(_figures(entry)[0]), entry.summary
+    return entry.name, *_counts(entry), "\n".join(figure.value for figure in entry.published), entry.summary
 
 
 def _counts(entry: Entry) -> tuple[str, ...]:

@@ -241,6 +241,11 @@ class Figure(Model):
         return f"{self.error:.2f}" + (f" ± {self.deviation:.2f}" if self.deviation is not None else "")
 
     @property
+    def values(self) -> str:
+        """`23.87 / 7.14`: the error, and behind a stroke the top-5 error where one was published."""
+        return self.value + (f" / {self.top5_error:.2f}" if self.top5_error is not None else "")
+
+    @property
     def conditions(self) -> str:
         """`CIFAR-10, mean of 5 runs`"""
         return ", ".join(part for part in (self.dataset, self.how, self.source) if part)
