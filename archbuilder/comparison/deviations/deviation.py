@@ -108,7 +108,7 @@ def dressed(block: Block, like: Block) -> Block:
                 return replace(start, bias=conv.bias, padding=padding)
             case ops.Norm() if norm:
                 return replace(
-                    op, momentum=norm.momentum, epsilon=norm.epsilon, over=norm.over, groups=norm.groups
+                    op, momentum=norm.momentum, epsilon=norm.epsilon, over=norm.over, groups=norm.groups, scale=norm.scale
                 )  # fmt: skip
             case ops.Activation() if function and op.function not in GATES:
                 return function
