@@ -135,14 +135,14 @@ TABLE = {
     ),
     "related/unet_resnet34": Published(
         OF_RESNET34 + OF_UNET + OF_CLASSES,
-        OF_RESNET34 + 17_024 + OF_UNET + 2 * 2 * (256 + 128 + 64 + 32 + 16) + OF_CLASSES,
+        OF_RESNET34 + (21_814_696 - 21_797_672) + OF_UNET + 2 * 2 * (256 + 128 + 64 + 32 + 16) + OF_CLASSES,
         None,
         44,
         "Ronneberger et al. 2015, arXiv:1505.04597, and table 1 of ResNet-34",
     ),
     "related/fpn_resnet50": Published(
         OF_RESNET50 + OF_PYRAMID,
-        OF_RESNET50 + 53_120 + OF_PYRAMID,
+        OF_RESNET50 + (25_610_152 - 25_557_032) + OF_PYRAMID,
         None,
         51,
         "Lin et al. 2017, arXiv:1612.03144, section 3",

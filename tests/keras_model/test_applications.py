@@ -108,7 +108,8 @@ def in_inception(name: str) -> str:
 
 @cache
 def numbered_in_inception() -> dict[str, str]:
-    graph, names = graph_of("keras_applications/inception_resnet_v2"), {}
+    graph = graph_of("keras_applications/inception_resnet_v2")
+    names: dict[str, str] = {}
     for layer, kind in (("conv1", "conv2d"), ("norm1", "batch_normalization")):
         ours = [node.name for node in graph.nodes if re.search(rf"convolution\d/{layer}$", node.name)]
         names |= {name: f"{kind}_{number}" if number else kind for number, name in enumerate(ours)}
