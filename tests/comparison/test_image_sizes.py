@@ -28,38 +28,28 @@ NAMED = (
     ("keras_applications/resnet50v2", (300, 200)), ("related/alexnet_torchvision", (256, 256)),
 )  # fmt: skip
 """One of each kind: their heads are a global average, an average of a fixed size, or begin with all that arrives."""
-MOBILENET_V2 = """
+SQUEEZENET = """
 archbuilder: 1
-name: mobilenet_v2
+name: squeezenet
 input: [224, 224, 3]
-defaults: {conv: {padding: symmetric}}
+defaults: {conv: {bias: true}}
 templates:
   units:
-    inverted_residual:
-      parameters: {filters: required, expansion: 6, stride: 1, shortcut: identity}
+    fire:
+      parameters: {filters: required}
       layers:
-        - add:
-            residual:
-              - if: "${expansion > 1}"
-                then: [conv: {filters: "${channels * expansion}", kernel: 1}, norm, relu6]
-              - conv: {filters: $channels, kernel: 3, stride: $stride, groups: $channels}
-              - norm
-              - relu6
-              - conv: {filters: $filters, kernel: 1}
-              - norm
-            shortcut: "${shortcut if stride == 1 and channels == filters else 'none'}"
-stem: [conv: {filters: 32, kernel: 3, stride: 2}, norm, relu6]
-unit: inverted_residual
-shortcut: identity
+        - conv: {filters: "${filters // 8}", kernel: 1}
+        - relu
+        - concat:
+            narrow: [conv: {filters: "${filters // 2}", kernel: 1}, relu]
+            wide: [conv: {filters: "${filters // 2}", kernel: 3}, relu]
+stem: [conv: {filters: 96, kernel: 7, stride: 2}, relu, max_pool: {size: 3, stride: 2}]
+unit: fire
 stages:
-  - {units: 1, filters: 16, expansion: 1}
-  - {units: 2, filters: 24, stride: 2}
-  - {units: 3, filters: 32, stride: 2}
-  - {units: 4, filters: 64, stride: 2}
-  - {units: 3, filters: 96}
-  - {units: 3, filters: 160, stride: 2}
-  - {units: 1, filters: 320}
-head: [conv: {filters: 1280, kernel: 1}, norm, relu6, global_average_pool, dense: {units: 1000}, softmax]
+  - {units: 3, filters: {each: [128, 128, 256]}, after: [max_pool: {size: 3, stride: 2}]}
+  - {units: 4, filters: {each: [256, 384, 384, 512]}, after: [max_pool: {size: 3, stride: 2}]}
+  - {units: 1, filters: 512}
+head: [dropout: {rate: 0.5}, conv: {filters: 1000, kernel: 1}, relu, global_average_pool, softmax]
 """
 LENET = """
 archbuilder: 1
@@ -136,7 +126,7 @@ def test_size_and_another_deviation() -> None:
     assert [deviation.code for deviation in found.deviations] == ["input", "conv-bias"]
 
 
-@pytest.mark.parametrize("text", [MOBILENET_V2, LENET], ids=["mobilenet_v2", "lenet"])
+@pytest.mark.parametrize("text", [SQUEEZENET, LENET], ids=["squeezenet", "lenet"])
 def test_strange_networks_are_near_none(text: str) -> None:
     found = nearest_bundled(expand(load_text(text, "mine")))
     assert isinstance(found, NoneNear)
@@ -159,8 +149,8 @@ def test_a_network_of_other_widths_or_lengths_is_near(edits: list[str]) -> None:
 
 
 def test_near_none_on_the_command_line(call: Call, tmp_path: Path) -> None:
-    path = tmp_path / "mobilenet_v2.yaml"
-    path.write_text(MOBILENET_V2)
+    path = tmp_path / "squeezenet.yaml"
+    path.write_text(SQUEEZENET)
     done, data = call("verify", str(path)), call("verify", str(path), "--json")
     assert (done.code, data.code) == (1, 1)
     assert "none is near" in done.out
