@@ -261,7 +261,7 @@ class ChannelConv(_Base):
 
 @dataclass(frozen=True, slots=True)
 class Norm(Elementwise):
-    """Takes off a mean, divides by a deviation, and learns a scale and a shift for each channel.
+    """Takes off a mean, divides by a deviation, and learns a scale, if it has one, and a shift for each channel.
 
     Mean and variance are those of each channel over the batch (arXiv:1502.03167), of the channels at each place
     (arXiv:1607.06450), or of each image over a group of channels (arXiv:1803.08494), or over each channel.
@@ -276,6 +276,8 @@ class Norm(Elementwise):
     over: NormKind = "batch"
     groups: int = 1
     """The groups of a norm over groups; 1 for all others."""
+    scale: bool = True
+    """Whether it learns a scale; Inception's do not."""
     frozen: bool = False
     """Whether the moving statistics stay as they are while training, and take the place of the batch's."""
 
@@ -286,7 +288,8 @@ class Norm(Elementwise):
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         shape = (inputs[0][-1],)
-        learned = (Weight("gamma", "scale", shape), Weight("beta", "shift", shape))
+        scale = (Weight("gamma", "scale", shape),) if self.scale else ()
+        learned = (*scale, Weight("beta", "shift", shape))
         if not self.is_over_batch:
             return learned
         moving = (Weight("moving_mean", "moving_mean", shape), Weight("moving_variance", "moving_variance", shape))

@@ -120,17 +120,18 @@ class _Layers:
         }  # fmt: skip
 
     def _norm(self, op: ops.Norm) -> layers.Layer:
-        scale = "zeros" if op.zero_scale else "ones"
+        settings = {
+            "epsilon": op.epsilon, "scale": op.scale, "gamma_initializer": "zeros" if op.zero_scale else "ones",
+            "name": self.name,
+        }  # fmt: skip
         match op.over:
             case "batch":
-                return layers.BatchNormalization(
-                    momentum=op.momentum, epsilon=op.epsilon, gamma_initializer=scale, name=self.name
-                )
+                return layers.BatchNormalization(momentum=op.momentum, **settings)
             case "layer":
-                return layers.LayerNormalization(epsilon=op.epsilon, gamma_initializer=scale, name=self.name)
+                return layers.LayerNormalization(**settings)
             case "group" | "instance":
                 groups = op.groups if op.over == "group" else self.node.shape[-1]
-                return layers.GroupNormalization(groups, epsilon=op.epsilon, gamma_initializer=scale, name=self.name)
+                return layers.GroupNormalization(groups, **settings)
             case _:
                 assert_never(op.over)
 

@@ -53,7 +53,8 @@ class NormDefaults(Model):
     groups: PositiveValue = Field(32, description="The groups of channels, over group.")
     momentum: ShareValue = Field(0.9, description="The share of the old moving statistics that is kept, over batch.")
     epsilon: WeightValue = Field(1e-5, description="Added to the variance.")
-    zero_scale: FlagValue = Field(False, description="Whether the scale (gamma) starts at zero.")
+    scale: FlagValue = Field(True, description="Whether a scale (gamma) is learned for each channel.")
+    zero_scale: FlagValue = Field(False, description="Whether the scale starts at zero.")
 
 
 class DenseDefaults(Model):
@@ -140,7 +141,8 @@ class Norm(NormDefaults, Op):
     def fields(self) -> dict[str, Any]:
         """Without what its kind does not have: equal norms are equal ops, whatever the defaults say of others."""
         unused = {} if self.over == "batch" else {"momentum": 0.0}
-        return super().fields() | unused | ({} if self.over == "group" else {"groups": 1})
+        unscaled = {"zero_scale": False} if self.scale is False else {}
+        return super().fields() | unused | unscaled | ({} if self.over == "group" else {"groups": 1})
 
 
 class Activation(Op):

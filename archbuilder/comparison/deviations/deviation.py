@@ -107,9 +107,8 @@ def dressed(block: Block, like: Block) -> Block:
                 start = replace(op, initializer=conv.initializer, initial_bias=conv.initial_bias, l2=conv.l2)
                 return replace(start, bias=conv.bias, padding=padding)
             case ops.Norm() if norm:
-                return replace(
-                    op, momentum=norm.momentum, epsilon=norm.epsilon, over=norm.over, groups=norm.groups
-                )  # fmt: skip
+                statistics = replace(op, momentum=norm.momentum, epsilon=norm.epsilon, over=norm.over)
+                return replace(statistics, groups=norm.groups, scale=norm.scale)
             case ops.Activation() if function and op.function not in GATES:
                 return function
             case _:

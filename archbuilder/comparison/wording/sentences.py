@@ -16,6 +16,7 @@ PADDINGS = {
     "symmetric": "symmetric (as PyTorch and Caffe do it)",
     "valid": "none",
 }
+_PLURALS = {"bias": "biases", "scale": "scales"}
 
 
 def described(op: Op, other: Op) -> tuple[str, ...]:
@@ -115,9 +116,9 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
     """`convolutions have biases, those of he2015/resnet56 do not`."""
     other, do = about.of(name), "do" if about.plural else "does"
     match names:
-        case ("bias",) if mine in ("yes", "no"):
-            biases = ("biases", "no biases") if about.plural else ("a bias", "no bias")
-            pair = (biases[0], f"{do} not") if mine == "yes" else (biases[1], do)
+        case ("bias" | "scale" as what,) if mine in ("yes", "no"):
+            some, none = (_PLURALS[what], f"no {_PLURALS[what]}") if about.plural else (f"a {what}", f"no {what}")
+            pair = (some, f"{do} not") if mine == "yes" else (none, do)
             return f"{about.text} {about.have} {pair[0]}, {other} {pair[1]}"
         case ("zero_scale",):
             at = {"yes": "zero", "no": "one"}

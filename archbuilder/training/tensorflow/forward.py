@@ -205,14 +205,14 @@ class _Pass:
         """The kernel and bias of one convolution that does what a convolution and its norm do."""
         weights = self.parameters[norm.name]
         assert isinstance(norm.op, ops.Norm)
-        factor = weights["gamma"] * tf.math.rsqrt(weights["moving_variance"] + norm.op.epsilon)
+        factor = _scale(weights) * tf.math.rsqrt(weights["moving_variance"] + norm.op.epsilon)
         mean = weights["moving_mean"] if bias is None else weights["moving_mean"] - bias
         return kernel * factor, weights["beta"] - mean * factor
 
     def _norm(self, node: Node, op: ops.Norm, tensor: Tensor) -> Tensor:
         if not op.is_over_batch:
             weights = self.parameters[node.name]
-            return normalised(op, tensor, weights["gamma"], weights["beta"])
+            return normalised(op, tensor, _scale(weights), weights["beta"])
         of_batch = self.uses_batch_statistics(node)
         if node.name in self.convolutions and not of_batch:
             return tensor
@@ -222,7 +222,7 @@ class _Pass:
         mean, variance = (empty, empty) if of_batch else (weights[name] for name in MOVING)
         images = tf.reshape(tensor, (-1, 1, 1, node.shape[0])) if len(node.shape) == 1 else tensor
         normed, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=images, scale=weights["gamma"], offset=weights["beta"], mean=mean, variance=variance, epsilon=op.epsilon,
+            x=images, scale=_scale(weights), offset=weights["beta"], mean=mean, variance=variance, epsilon=op.epsilon,
             is_training=of_batch,
         )  # fmt: skip
         if of_batch:
@@ -237,7 +237,7 @@ class _Pass:
         mean, square = tf.unstack(over_replicas(moments))
         variance = tf.maximum(square - tf.square(mean), 0)
         self._note(node, mean, variance)
-        factor = weights["gamma"] * tf.math.rsqrt(variance + op.epsilon)
+        factor = _scale(weights) * tf.math.rsqrt(variance + op.epsilon)
         return tf.cast(values * factor + (weights["beta"] - mean * factor), tensor.dtype)
 
     def _note(self, node: Node, mean: Tensor, variance: Tensor) -> None:
@@ -286,6 +286,11 @@ def _weights(node: Node, layers: Mapping[str, keras.Layer]) -> dict[str, Variabl
         return {}
     layer = layers[layer_name(node.name)]
     return {weight.name: getattr(layer, weight.name).value for weight in node.weights}
+
+
+def _scale(weights: Mapping[str, Any]) -> Any:
+    """The scale of a norm: ones where it learns none."""
+    return weights["gamma"] if "gamma" in weights else tf.ones_like(weights["beta"])
 
 
 def _numbers(node: Node) -> dict[str, float]:
