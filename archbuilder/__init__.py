@@ -34,6 +34,6 @@ else:
 
 
 __all__ = [
-    "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build", "bundled",
-    "draw", "expand", "load", "load_text", "numbers", "summary", "train", "train_seeds",
+    "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
+    "bundled", "draw", "expand", "load", "load_text", "numbers", "summary", "train", "train_seeds",
 ]  # fmt: skip
