@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archbuilder.errors import SpecError
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, load
 from archbuilder.spec.edits import Edits
@@ -145,4 +146,9 @@ def _loaded(spec: SpecLike, edits: Edits) -> Spec:
         if edits:
             raise TypeError("edits apply to a spec that is loaded here, not to one that was loaded before")
         return spec
-    return load(spec, edits)
+    try:
+        return load(spec, edits)
+    except SpecError as error:
+        from archbuilder.expansion.expansion import with_others
+
+        raise with_others(error) from None

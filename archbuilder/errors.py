@@ -135,9 +135,9 @@ def listed(words: Sequence[str]) -> str:
     return ", ".join(words) if len(words) <= LISTED else f"{', '.join(words[:10])} and {len(words) - 10:,} more"
 
 
-def nearest(wrong: str, words: Iterable[str], count: int = 1) -> list[str]:
+def nearest(wrong: str, words: Iterable[str], count: int = 1, likeness: float = 0.6) -> list[str]:
     """The words that one may have meant, the nearest first; capital letters do not count."""
     lowered = {word.lower(): word for word in islice(words, 1000) if len(word) <= 100}
     if len(wrong) > 100:
         return []
-    return [lowered[word] for word in get_close_matches(wrong.lower(), lowered, n=count, cutoff=0.6)]
+    return [lowered[word] for word in get_close_matches(wrong.lower(), lowered, n=count, cutoff=likeness)]

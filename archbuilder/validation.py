@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from archbuilder.aliases import Json
 from archbuilder.errors import ArchbuilderError, Diagnostic, SpecError
-from archbuilder.expansion.expansion import expand
+from archbuilder.expansion.expansion import expand, with_others
 from archbuilder.spec import load
 
 
@@ -32,8 +32,9 @@ def validate(spec: str) -> Verdict:
     """Loads and expands a spec, and says what came of it."""
     try:
         expand(load(spec))
-    except SpecError as error:
+    except SpecError as known:
+        error = with_others(known)
         return Verdict(spec, error.exit_code, str(error), error.diagnostics)
-    except ArchbuilderError as error:
-        return Verdict(spec, error.exit_code, f"error: {error}")
+    except ArchbuilderError as other:
+        return Verdict(spec, other.exit_code, f"error: {other}")
     return Verdict(spec, 0, f"{spec}: valid")

@@ -144,4 +144,8 @@ def _message(error: ArchbuilderError) -> str:
     """Diagnostics bring their own form, and to be stopped is no error; every other message begins with `error:`."""
     from archbuilder.errors import SpecError
 
-    return str(error) if isinstance(error, SpecError | StoppedError) else f"error: {error}"
+    if isinstance(error, SpecError):
+        from archbuilder.expansion.expansion import with_others
+
+        return str(with_others(error))
+    return str(error) if isinstance(error, StoppedError) else f"error: {error}"

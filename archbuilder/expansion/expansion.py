@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from archbuilder import bounds
-from archbuilder.errors import Diagnostic, Span, suggest
+from archbuilder.errors import Diagnostic, Span, SpecError, suggest
 from archbuilder.expansion.namer import Namer
 from archbuilder.expansion.op_maker import OpMaker
 from archbuilder.expansion.passed_values import PassedValues
@@ -36,7 +36,7 @@ from archbuilder.spec.layers import (
     Point,
     Use,
 )  # fmt: skip
-from archbuilder.spec.loading import Spec, spec_error
+from archbuilder.spec.loading import Spec, UnloadedError, sorted_by_place, spec_error
 from archbuilder.spec.network import Each, Network, ShortcutTemplate, Stage, UnitChanges
 from archbuilder.spec.op_layers import Op
 from archbuilder.spec.problems import message_of
@@ -68,6 +68,18 @@ def expand(spec: Spec) -> Graph:
     return Graph(spec.name, nodes, outputs, left_out)
 
 
+def with_others(error: SpecError) -> SpecError:
+    """The error of a spec that could not be loaded, with the mistakes that only an expansion finds."""
+    rest = error.rest() if isinstance(error, UnloadedError) else None
+    if rest is None:
+        return error
+    try:
+        expand(rest)
+    except SpecError as others:
+        return SpecError(sorted_by_place(dict.fromkeys((*error.diagnostics, *others.diagnostics))))
+    return error
+
+
 class _Expansion:
     def __init__(self, spec: Spec) -> None:
         self.spec, self.network = spec, spec.network
@@ -91,17 +103,17 @@ class _Expansion:
     def run(self) -> tuple[str, ...]:
         """Expands all parts; returns the names of the outputs."""
         root = Scope(Frame(self.spec.document, self.work, self.points), "", self.spec.place)
-        current = self._append("input", ops.Input(self.network.input), (), root.at("input"))
+        current = self._known(self._append("input", ops.Input(self.network.input), (), root.at("input")), "input")
         self.points.set("input", current)
-        current = self._part("stem", self.network.stem, current, root.at("stem"))
+        current = self._known(self._part("stem", self.network.stem, current, root.at("stem")), "stem")
         before, count = 0, sum(stage.units for stage in self.network.stages)
         for index, stage in enumerate(self.network.stages):
             scope = root.at("stages", index).named(f"stage{index + 1}")
             numbers = {"units": stage.units, "stage": index + 1, "count": count}
-            current = self._stage(stage, current, scope, numbers, before)
+            current = self._stage_or_nowhere(stage, current, scope, numbers, before)
             self.points.set(scope.name, current)
             before += stage.units
-        current = self._part("head", self.network.head, current, root.at("head"))
+        current = self._part("head", self.network.head, self._known(current, "stages"), root.at("head"))
         return self._outputs(root.at("outputs")) or (current.name,)
 
     def _outputs(self, scope: Scope) -> tuple[str, ...]:
@@ -111,6 +123,23 @@ class _Expansion:
         current = self._layers(layers, current, scope.named(name))
         self.points.set(name, current)
         return current
+
+    def _known(self, node: Node, *path: str | int | float) -> Node:
+        """A node, unless nothing is known of what stands at this path."""
+        return NOWHERE if path in self.spec.unknown else node
+
+    def _stage_or_nowhere(
+        self, stage: Stage, current: Node, scope: Scope, numbers: Mapping[str, int], before: int
+    ) -> Node:
+        """A stage; of one that nothing is known of, only what is given to its units can be wrong."""
+        if (path := scope.place.path) not in self.spec.unknown:
+            return self._stage(stage, current, scope, numbers, before)
+        problems = dict(self.problems)
+        if (*path, "unit") not in self.spec.unknown:
+            self._stage(stage, NOWHERE, scope, numbers, before)
+        found = {key: one for key, one in self.problems.items() if one.code == "bad-value"}
+        self.problems = problems | found
+        return NOWHERE
 
     def _stage(self, stage: Stage, current: Node, scope: Scope, numbers: Mapping[str, int], before: int) -> Node:
         """The units one after the other; those that the same shape and the same parameters reach are expanded once.
@@ -203,7 +232,10 @@ class _Expansion:
     def _layers(self, layers: Layers, current: Node, scope: Scope) -> Node:
         for index, layer in enumerate(layers):
             scope.step()
-            current = self._tried(self._layer, layer, current, scope.at(index))
+            here = scope.at(index)
+            current = self._tried(self._layer, layer, current, here)
+            if self.spec.unknown and here.is_own:
+                current = self._known(current, *here.place.path)
         return current
 
     def _layer(self, layer: Layer, current: Node, scope: Scope) -> Node:
@@ -293,7 +325,7 @@ class _Expansion:
     def _found(self, name: str, points: Points, scope: Scope, span: Span | None = None) -> Node:
         if (node := points.find(name)) is not None:
             return node
-        if self.problems:  # it may be named where layers could not be made
+        if self.problems or self.spec.unknown:  # it may be named where layers could not be made
             return NOWHERE
         hint = suggest(name, points.names(), "points")
         raise scope.problem("unknown-point", f"there is no point '{name}' here", hint, span=span)

@@ -17,6 +17,7 @@ from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed
 from archbuilder.spec import library
 from archbuilder.spec.choices import is_choice, is_one_thing
 from archbuilder.spec.document import Document, Place, dump, parse, walk
+from archbuilder.spec.document import Path as Parts
 from archbuilder.spec.edits import Edits, as_texts
 from archbuilder.spec.expressions import ExpressionError
 from archbuilder.spec.expressions import parse as parse_expression
@@ -25,6 +26,7 @@ from archbuilder.spec.merging import edit_span, edited, merged
 from archbuilder.spec.network import Network, Template
 from archbuilder.spec.problems import diagnostics
 from archbuilder.spec.references import References
+from archbuilder.spec.salvage import FOLLOWING, salvaged
 from archbuilder.spec.training import Training
 
 SUFFIXES = (".yaml", ".yml")
@@ -36,6 +38,8 @@ class Spec:
 
     network: Network
     document: Document
+    unknown: frozenset[Parts] = frozenset()
+    """Where a mistake was made harmless, so that nothing is known of what comes of it (`salvage.py`)."""
 
     @property
     def name(self) -> str:
@@ -74,6 +78,23 @@ class Spec:
             for plural in ("units", "shortcuts")
         }
         return {key: value for key, value in data.items() if value not in ([], {}, "") or key == "shortcut"}
+
+
+class UnloadedError(SpecError):
+    """The mistakes for which a spec cannot be loaded; what is left without them may have more."""
+
+    def __init__(self, shown: Iterable[Diagnostic], document: Document, problems: list[Diagnostic]) -> None:
+        super().__init__(shown)
+        self._document, self._problems = document, problems
+
+    def rest(self) -> Spec | None:
+        """The spec with these mistakes made harmless, to be expanded for others; None where nothing can be told."""
+        salvage = salvaged(self._document, self._problems, References(Place(self._document)).context["units"])
+        if salvage is None:
+            return None
+        network, problems = _validated(salvage.left)
+        follows = all(one.code in FOLLOWING for one in problems)
+        return Spec(network, salvage.left, frozenset(salvage.unknown)) if network and follows else None
 
 
 def load(spec: str | Path, edits: Edits = ()) -> Spec:
@@ -242,7 +263,8 @@ def _checked(document: Document) -> Spec:
     """Validates form and references alike, so that all mistakes are shown at once and in order."""
     network, problems = _validated(document)
     if network is None or problems:
-        raise spec_error(_at_edits(problems, document), document)
+        shown = spec_error(_at_edits(problems, document), document).diagnostics
+        raise UnloadedError(shown, document, problems)
     return Spec(network, document)
 
 

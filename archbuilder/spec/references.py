@@ -86,8 +86,8 @@ class References:
     def _read_signature(self, plural: Plural, name: str) -> Signature | None:
         own = self._own(plural)
         if isinstance(own, dict) and name in own:
-            declared = own[name].get("parameters") if isinstance(own[name], dict) else None
-            return raw_signature(declared if isinstance(declared, dict) else {}, self.roles.of(plural, name))
+            declared = own[name].get("parameters", {}) if isinstance(own[name], dict) else None
+            return raw_signature(declared, self.roles.of(plural, name)) if isinstance(declared, dict) else None
         if name not in library.names(plural):
             return None
         return signature_of(library.definition(plural, name), _LIBRARY.of(plural, name))
@@ -146,19 +146,30 @@ class References:
 
     def _is_parameter(self, where: Place, units: list[StageUnit], own: Set[str]) -> Iterator[Diagnostic]:
         """A key of a stage must be a parameter of one of the units that it is for."""
-        names = sorted({unit.name or "" for unit in units})
-        signatures = [signature for name in names if (signature := self._signature("units", name))]
-        key = where.path[-1]
-        known = frozenset[str]().union(*(signature.parameters for signature in signatures))
-        if len(signatures) == len(names) and key not in known:
-            message = f"'{key}' is neither a key of a stage nor a parameter of {' or '.join(names)}"
+        key, used = where.path[-1], sorted({unit.name or "" for unit in units})
+        parameters = [self._parameters(name) for name in used]
+        known = frozenset[str]().union(*(one for one in parameters if one is not None))
+        if None not in parameters and key not in known:
+            names = " or ".join(name if name in self.context["units"] else "any unit" for name in used)
+            message = f"'{key}' is neither a key of a stage nor a parameter of {names}"
             hint = suggest(str(key), known | own, "keys and parameters")
             if key in own or key == "stride":
                 is_each_one = key != "stride" or is_each(where.document.get(where.path))
                 first_only = "" if is_each_one else ", which is for the first unit only"
-                message = f"{' or '.join(names)} has no parameter '{key}'{first_only}"
+                message = f"{names} has no parameter '{key}'{first_only}"
                 hint = suggest(str(key), known, "parameters")
             yield Diagnostic("unknown-parameter", message, where.key_span, hint)
+
+    def _parameters(self, unit: str) -> Set[str] | None:
+        """Those of a unit, or of all units where none is called so; None where they are not known."""
+        if unit and unit not in self.context["units"]:
+            return self._of_all_units()
+        signature = self._signature("units", unit)
+        return signature.parameters if signature else None
+
+    def _of_all_units(self) -> Set[str]:
+        signatures = [self._signature("units", name) for name in self.context["units"]]
+        return frozenset[str]().union(*(signature.parameters for signature in signatures if signature))
 
     def _stage_argument(
         self, where: Place, units: list[str], around: Around, stage: dict[str, Data] | None
@@ -199,6 +210,12 @@ class References:
         value = place.document.get(place.path)
         name = name_of(value)
         signature = self._signature(plural, name) if name else None
+        if name is not None and partial and name not in self.context["units"]:
+            known = self._of_all_units()
+            for key in arguments_of(value).keys() - known:
+                hint = suggest(str(key), known, "parameters")
+                message = f"no unit has a parameter '{key}'"
+                yield Diagnostic("unknown-parameter", message, place.at(name, key).key_span, hint)
         if name is None or signature is None:
             return
         arguments = arguments_of(value)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import archbuilder
 from archbuilder.errors import SpecError
-from archbuilder.expansion.expansion import expand
+from archbuilder.expansion.expansion import expand, with_others
 from archbuilder.spec import load_text
 from archbuilder.spec.document import dump, parse, walk
 
@@ -41,7 +41,7 @@ def try_it(text: str) -> None:
     try:
         expand(load_text(text, "damaged.yaml"))
     except SpecError as error:
-        for diagnostic in error.diagnostics:
+        for diagnostic in with_others(error).diagnostics:
             assert diagnostic.message
             assert "Traceback" not in str(diagnostic)
             assert diagnostic.code in ("too-large", "bad-character") or diagnostic.span is not None
