@@ -74,7 +74,7 @@ def in_densenet(name: str) -> str:
         return "bn"
     if name in NAMES:
         return NAMES[name]
-    if found := re.fullmatch(r"stage(\d+)/transition1/(conv|norm)1", name):
+    if found := re.fullmatch(r"stage(\d+)/dense_transition1/(conv|norm)1", name):
         return f"pool{int(found[1]) + 1}_{'conv' if found[2] == 'conv' else 'bn'}"
     stage, unit, _, kind, number = place(name)
     return (
