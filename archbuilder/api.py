@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, load
 from archbuilder.spec.edits import Edits
+from archbuilder.weights.choices import Choices
 
 if TYPE_CHECKING:
     import keras
@@ -31,11 +32,17 @@ def expand(spec: SpecLike, edits: Edits = ()) -> Graph:
 
 
 def build(
-    spec: SpecLike, edits: Edits = (), *, seed: int | None = None, weights: str | Path | None = None
+    spec: SpecLike,
+    edits: Edits = (),
+    *,
+    seed: int | None = None,
+    weights: str | Path | None = None,
+    choices: Choices = Choices(),  # noqa: B008
 ) -> keras.Model:
     """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights.
 
-    `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit.
+    `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit, or where
+    it leaves something open that `choices` do not decide, such as `Choices(assume_order=True)`.
     """
     from archbuilder.weights.transfer import transfer
 
@@ -43,7 +50,7 @@ def build(
     load_tensorflow()
     from archbuilder.keras_model.build import build_model
 
-    found = None if weights is None else transfer(Path(weights), graph)
+    found = None if weights is None else transfer(Path(weights), graph, choices)
     model = build_model(graph, seed)
     if found is not None:
         found.apply(model)
@@ -74,11 +81,12 @@ def train(
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
+    choices: Choices = Choices(),  # noqa: B008
     freeze: str | Sequence[str] = (),
 ) -> Run:
     """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
 
-    `epochs` takes the place of the spec's own length, `weights` is a file to begin with, `freeze` names parts that keep
+    `epochs` takes the place of the spec's own length, `weights` is a file to begin with (`choices` as for `build`), `freeze` names parts that keep
     their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
     """
     loaded = _loaded(spec, edits)
@@ -86,7 +94,7 @@ def train(
     from archbuilder.training import loop
     from archbuilder.training.start import Start
 
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), _parts(freeze))
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
     return loop.train(loaded, start)
 
 
@@ -99,6 +107,7 @@ def train_seeds(
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
+    choices: Choices = Choices(),  # noqa: B008
     freeze: str | Sequence[str] = (),
 ) -> Sweep:
     """Trains the network of a spec once for each seed, silently; `summary` of what it returns is what they come to.
@@ -110,7 +119,7 @@ def train_seeds(
     from archbuilder.training import sweep
     from archbuilder.training.start import Start
 
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), _parts(freeze))
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
     return sweep.train_seeds(loaded, seeds, start)
 
 

@@ -14,7 +14,7 @@ from archbuilder.cli.options import (
     json_text,
     print_notes,
     spec_argument,
-    weights_option,
+    weights_options,
     without_collection,
 )
 from archbuilder.cli.printing import report, say
@@ -24,6 +24,7 @@ from archbuilder.machine.loading import load_tensorflow
 if TYPE_CHECKING:
     from archbuilder.aliases import Level
     from archbuilder.graph.network import Graph
+    from archbuilder.weights.choices import Choices
     from archbuilder.weights.transfer import Transfer
 
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
               help="How fine the summary is.")  # fmt: skip
 @json_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="MODEL.keras", help="Save the Keras model.")
-@weights_option
+@weights_options
 @click.option("--check", is_flag=True, help="Compile with Keras and compare every layer's shape and parameters.")
 @edits_option
 def command(
@@ -46,6 +47,7 @@ def command(
     as_json: bool,
     output: Path | None,
     weights: Path | None,
+    choices: Choices,
     check: bool,
     edits: tuple[str, ...],
 ) -> None:
@@ -60,6 +62,7 @@ def command(
       archbuilder build resnet20_v1 --level layer
       archbuilder build my_network.yaml --check -o my_network.keras
       archbuilder build torchvision/resnet18 --weights resnet18-f37072fd.pth -o resnet18.keras
+      archbuilder build gray.yaml --weights resnet18-f37072fd.pth --adapt-stem
     """
     if output and output.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
@@ -70,7 +73,7 @@ def command(
         say(kept_text(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
         return
     graph = _expanded(spec, edits)
-    found = _read_weights(weights, graph, as_json)
+    found = _read_weights(weights, choices, graph, as_json)
     if summary or as_json or not (output or check or found):
         say(_summary(graph, level, as_json))
     if check or output:
@@ -96,12 +99,12 @@ def _summary(graph: Graph, level: Level, as_json: bool) -> str:
     return json_text(costs.to_json()) if as_json else render(costs, level)
 
 
-def _read_weights(path: Path | None, graph: Graph, as_json: bool) -> Transfer | None:
+def _read_weights(path: Path | None, choices: Choices, graph: Graph, as_json: bool) -> Transfer | None:
     if path is None:
         return None
     from archbuilder.weights.transfer import transfer
 
-    found = transfer(path, graph)
+    found = transfer(path, graph, choices)
     for note in found.notes:
         say(note, err=as_json)
     return found

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from archbuilder.cli.options import SpecType, edits_option, weights_option
+from archbuilder.cli.options import SpecType, edits_option, weights_options
 from archbuilder.errors import UsageError
 from archbuilder.machine.loading import load_tensorflow
+from archbuilder.weights.choices import Choices
 
 
 class SeedsType(click.ParamType[int | tuple[int, ...]]):
@@ -32,7 +33,7 @@ class SeedsType(click.ParamType[int | tuple[int, ...]]):
     help="The folder of the run, new or empty.  [default: runs/<name>-<time>]",
 )  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Stop after N epochs instead of as the spec says.")
-@weights_option
+@weights_options
 @click.option("--freeze", metavar="PARTS", help="Keep the weights of these parts, such as stem,stage1 or stage2/unit1.")
 @edits_option
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
@@ -50,6 +51,7 @@ def command(
     out: Path | None,
     epochs: int | None,
     weights: Path | None,
+    choices: Choices,
     freeze: str | None,
     edits: tuple[str, ...],
     resume: Path | None,
@@ -104,7 +106,7 @@ def command(
 
     reporter = reporter_for(as_json, quiet)
     parts = [part.strip() for part in freeze.split(",")] if freeze else []
-    start = Start(data, out, epochs, weights, parts)
+    start = Start(data, out, epochs, weights, choices, parts)
     if resume is not None and sweep.is_sweep(resume):
         if loaded is not None:
             raise UsageError(f"there are several runs in {resume}: leave SPEC out")

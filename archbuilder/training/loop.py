@@ -55,7 +55,7 @@ def train(
         spec = of_epochs(spec, start.epochs, reporter)
     setup = prepare(spec, start.data, frozen=start.freeze)
     _tell_of_setup(setup, reporter)
-    found = None if start.weights is None else transfer(start.weights, setup.graph)
+    found = None if start.weights is None else transfer(start.weights, setup.graph, start.choices)
     normaliser = setup.feed.fit_normaliser()
     facts = {**setup.facts(), "replicas": distribution.replicas, "weights": found.facts() if found else None}
     with distribution.together(), Need.of(setup, distribution.replicas).told():

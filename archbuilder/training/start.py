@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from archbuilder.weights.choices import Choices
 
 
 @dataclass(frozen=True)
@@ -19,5 +21,7 @@ class Start:
     """The length of the run in place of the spec's own."""
     weights: Path | None = None
     """A file of weights to begin with."""
+    choices: Choices = field(default_factory=Choices)
+    """What to do where the file leaves it open."""
     freeze: Sequence[str] = ()
     """The parts of the network that keep their weights."""

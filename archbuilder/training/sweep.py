@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -23,6 +23,7 @@ from archbuilder.training.run.checkpoint import link_in_run, write_json
 from archbuilder.training.run.folder import PLAN, SPEC, Run, new_folder, require_empty
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.cluster import require_alone
+from archbuilder.weights.choices import Choices
 
 SUMMARY = "summary.json"
 MAX_SEEDS = 1000
@@ -36,6 +37,7 @@ class Plan(records.Record):
     seeds: Annotated[tuple[records.Count, ...], Field(min_length=1, max_length=MAX_SEEDS)]
     data: str | None
     weights: str | None
+    choices: records.WeightChoices = records.WeightChoices()
     freeze: tuple[str, ...]
 
 
@@ -137,7 +139,7 @@ def train_seeds(
         spec = loop.of_epochs(spec, start.epochs, reporter)
     plan = Plan(
         spec=spec.dump(), seeds=chosen, data=_absolute(start.data), weights=_absolute(start.weights),
-        freeze=tuple(start.freeze),
+        choices=records.WeightChoices.model_validate(asdict(start.choices)), freeze=tuple(start.freeze),
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / PLAN, plan.model_dump())
@@ -182,7 +184,8 @@ def _run(sweep: Sweep, seed: int, data: Path | None, reporter: Reporter) -> Run:
         run = Run.open(folder)
         return run if run.result is not None else loop.resume(folder, data=data, reporter=reporter)
     spec = load_text(plan.spec, str(sweep.folder / PLAN), [f"training.seed={seed}"])
-    start = Start(data or _path(plan.data), folder, weights=_path(plan.weights), freeze=plan.freeze)
+    choices = Choices(**plan.choices.model_dump())
+    start = Start(data or _path(plan.data), folder, None, _path(plan.weights), choices, plan.freeze)
     return loop.train(spec, start, reporter=reporter)
 
 

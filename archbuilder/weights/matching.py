@@ -2,94 +2,284 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import combinations
-from typing import TypeVar, assert_never
+from typing import TypeVar
+
+import numpy as np
 
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
+from archbuilder.weights.choices import Choices
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import on_shortcut, orders
-from archbuilder.weights.weight_file import Kind, Layer, WeightFile
+from archbuilder.weights.placing import Open, Pairs, Placing, in_order_of
+from archbuilder.weights.signatures import Signature, as_wanted, fitted, kind, of_layer, of_node
+from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 
-Pairs = dict[str, Layer]
-"""The layer of each node, by the node's name."""
 Item = TypeVar("Item")
+_LONGEST_ALIGNMENT = 10**6
+_NAMED = 4
+"""The number of modules that a sentence names."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """The outcome: complete where there are no problems."""
+    """The outcome: complete where there are no problems and nothing is open."""
 
     pairs: Pairs
     how: str
     problems: tuple[str, ...]
     """The tensors that are left over or do not fit, a line each."""
     fresh: tuple[str, ...] = ()
-    """Why the last dense layer keeps its own initial weights, in one sentence; empty where it does not."""
-    doubts: tuple[str, ...] = ()
-    """Pairs that the file leaves in doubt."""
+    """Why the last layer keeps its own initial weights, in one sentence; empty where it does not."""
+    notes: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    """The layers of the file that fit several places, in which the network computes something else."""
+    hint: str = ""
 
 
-def match(graph: Graph, source: WeightFile) -> Match:
-    """Matches by our own names, else by those of known schemes, else by the order of layers of a kind and shapes."""
+def match(graph: Graph, source: WeightFile, choices: Choices = Choices()) -> Match:  # noqa: B008
+    """Matches by our own names, else by the tree of the file's names, the shapes and the flow of the graph."""
     named = _by_own_names(graph, source)
-    if named:
+    if 2 * len(named) > len(source.layers):
         return _judged(graph, source, named, "by name")
-    known = scheme(layer.name for layer in source.layers)
-    placed = _judged(graph, source, _by_place(graph, source), f"by the names of {known}") if known else None
-    if placed and not placed.problems:
-        return placed
-    ordered = _by_order(graph, source)
-    return ordered if placed is None or not ordered.problems else placed
+    nodes = [node for node in graph.nodes if node.weights]
+    return _Case(graph, nodes, replace(source, layers=as_wanted(source.layers, nodes)), choices).match()
 
 
 def _by_own_names(graph: Graph, source: WeightFile) -> Pairs:
-    nodes = {node.name.replace("/", "."): node.name for node in _weighted(graph)}
+    nodes = {node.name.replace("/", "."): node.name for node in graph.nodes if node.weights}
     layers = {layer.name.replace("/", "."): layer for layer in source.layers}
     return {nodes[name]: layer for name, layer in layers.items() if name in nodes}
 
 
+class _Case:
+    """One foreign file and one graph."""
+
+    def __init__(self, graph: Graph, nodes: list[Node], source: WeightFile, choices: Choices) -> None:
+        self.graph, self.nodes, self.source, self.choices = graph, nodes, source, choices
+        self.layers = list(source.layers)
+        self.signatures = {id(layer): of_layer(layer) for layer in self.layers}
+        self.wanted = [of_node(node) for node in nodes]
+        self.fresh: tuple[str, ...] = ()
+        self.notes: list[str] = []
+        self.classes: int | None = None
+        """Those of the file's own head, which is left out; None where the head is matched, or there is none."""
+        self.has_head = bool(nodes) and isinstance(nodes[-1].op, ops.Dense | ops.Conv)
+        self.how = "by the names of its layers"
+
+    def match(self) -> Match:
+        """Stem, head, names, and what is left over, in this order."""
+        stem = self._stem()
+        if stem:
+            return stem
+        self._head()
+        if self._missing():
+            return self._unfitting()
+        placing = Placing(self.graph, self.nodes, self.layers, self.wanted)
+        placing.order = in_order_of(self.layers)
+        placed = placing.place([self._by_scheme, self._by_order], self.choices.assume_order)
+        if self.choices.assume_order and (placed.why or placed.open):
+            return self._assumed()
+        if placed.why or placed.open:
+            return Match({}, self.how, (), open=tuple(map(str, placed.open)) or (placed.why,))
+        return self._with_rest(placed.pairs)
+
+    def _missing(self) -> Counter[Signature]:
+        return Counter(self.wanted) - Counter(self.signatures[id(layer)] for layer in self.layers)
+
+    def _surplus(self) -> Counter[Signature]:
+        return Counter(self.signatures[id(layer)] for layer in self.layers) - Counter(self.wanted)
+
+    def _stem(self) -> Match | None:
+        """Takes a first convolution of another number of channels where that is asked for."""
+        missing, surplus = self._missing(), self._surplus()
+        for place, node in enumerate(self.nodes):
+            wanted = self.wanted[place]
+            if not _sees_image(self.graph, node) or wanted not in missing:
+                continue
+            others = [one for one in surplus if one.arriving and one.with_arriving(wanted.arriving) == wanted]
+            if len(others) != 1:
+                continue
+            ours, theirs = wanted.arriving, others[0].arriving
+            said = f"the file's first convolution takes {_channels(theirs)}, {node.name} takes {_channels(ours)}"
+            if not self.choices.adapt_stem:
+                return Match({}, self.how, (said,), hint="--adapt-stem makes it fit: " + _rule(ours, theirs))
+            self.notes.append(f"{said}: {_rule(ours, theirs)}")
+            self.wanted[place] = others[0]
+        return None
+
+    def _head(self) -> None:
+        """Leaves the last node fresh where the file has another number of classes, or none at all."""
+        if not self.has_head or self.wanted[-1] not in (missing := self._missing()) or missing.total() != 1:
+            return
+        last, wanted, surplus = self.nodes[-1], self.wanted[-1], self._surplus()
+        others = [one for one in surplus if one.kind == "kernel" and one.with_leaving(wanted.leaving) == wanted]
+        heads = [layer for layer in self.layers if self.signatures[id(layer)] in others]
+        if len(heads) > 1:
+            heads = [layer for layer in heads if layer.name.count(".") == min(one.name.count(".") for one in heads)]
+        if len(heads) == 1:
+            self.classes = self.signatures[id(heads[0])].leaving
+            why = f"the file has {self.classes:,} classes instead of {wanted.leaving:,}"
+            self.layers = [layer for layer in self.layers if layer is not heads[0]]
+        elif any(layer.kind == "dense" and self.signatures[id(layer)] in surplus for layer in self.layers):
+            return
+        else:
+            why = "the file has no classes"
+        self.fresh = (f"{why}: {last.name} is left fresh",)
+        self.nodes, self.wanted = self.nodes[:-1], self.wanted[:-1]
+
+    def _unfitting(self) -> Match:
+        known = scheme(layer.name for layer in self.source.layers)
+        if known:
+            pairs = _by_place(self.graph, self.source)
+            return _judged(self.graph, self.source, pairs, f"by the names of {known}")
+        return _judged(self.graph, self.source, _in_order(self.nodes, self.layers), "by order and shapes")
+
+    def _by_scheme(self, open_: Sequence[Open]) -> Pairs | None:
+        """What a known scheme says of the names, where it fits everything."""
+        known = scheme(layer.name for layer in self.layers)
+        pairs = _by_place(self.graph, replace(self.source, layers=tuple(self.layers))) if known else {}
+        if not self._fits(pairs):
+            return None
+        self.how = f"by the names of {known}"
+        return pairs
+
+    def _by_order(self, open_: Sequence[Open]) -> Pairs | None:
+        """What an order says that the file keeps: which path of a unit comes first, where shapes of other units tell."""
+        if not self.source.ordered or not all(map(_is_shortcut_or_residual, open_)):
+            return None
+        of_kind: list[Pairs] = []
+        for order in orders(self.graph):
+            nodes = {node.name for node in self.nodes}
+            pairs = _in_order([node for node in order if node.name in nodes], self.layers)
+            if self._fits(pairs) and not any(_same(pairs, one) for one in of_kind):
+                of_kind.append(pairs)
+        if len(of_kind) != 1:
+            return None
+        self.how = "by names, order and shapes"
+        return of_kind[0]
+
+    def _fits(self, pairs: Pairs) -> bool:
+        return all(
+            node.name in pairs and of_layer(pairs[node.name]) == wanted
+            for node, wanted in zip(self.nodes, self.wanted, strict=True)
+        )
+
+    def _assumed(self) -> Match:
+        """The layers of each signature in the file's order, onto the nodes in the network's."""
+        waiting: defaultdict[Signature, list[Layer]] = defaultdict(list)
+        for layer in self.layers:
+            waiting[self.signatures[id(layer)]].append(layer)
+        pairs = {node.name: waiting[one].pop(0) for node, one in zip(self.nodes, self.wanted, strict=True)}
+        self.how = "by order, as was asked for"
+        return self._with_rest(pairs)
+
+    def _with_rest(self, pairs: Pairs) -> Match:
+        used = {id(layer) for layer in pairs.values()}
+        rest = [layer for layer in self.layers if id(layer) not in used]
+        if rest and not self._may_remain(pairs, rest):
+            lines = [f"left over in the file: {tensor}" for layer in rest for tensor in layer.tensors.values()]
+            return Match({}, self.how, tuple(lines))
+        if rest:
+            names = ", ".join(layer.name for layer in rest[:_NAMED])
+            more = f" and {len(rest) - _NAMED:,} more" if len(rest) > _NAMED else ""
+            self.notes.append(f"left over in the file: {names}{more}")
+        wanted = {node.name: one for node, one in zip(self.nodes, self.wanted, strict=True)}
+        adapted = {name: _adapted(self.graph[name], layer, wanted[name]) for name, layer in pairs.items()}
+        return Match(adapted, self.how, (), self.fresh, tuple(self.notes))
+
+    def _may_remain(self, pairs: Pairs, rest: Sequence[Layer]) -> bool:
+        """Whether what is left over is what comes after the network, or classifies beside its own head."""
+        last = self.nodes[-1].name if self.nodes else ""
+        classes = self.signatures[id(pairs[last])].leaving if not self.fresh and self._classifies(last) else None
+        groups = _grouped(rest, lambda layer: _unmatched(layer.name, pairs))
+        kernels = {
+            key: [self.signatures[id(one)].leaving for one in some if self.signatures[id(one)].kind == "kernel"]
+            for key, some in groups.items()
+        }
+        if classes is None and self.classes is None:
+            return all(kernels.values())
+        return all((classes or self.classes) in leaving for leaving in kernels.values())
+
+    def _classifies(self, last: str) -> bool:
+        return bool(last) and isinstance(self.graph[last].op, ops.Dense)
+
+
+def _unmatched(name: str, pairs: Pairs) -> str:
+    """The longest-reaching prefix of a name that no layer with a place has."""
+    taken = {layer.name for layer in pairs.values()}
+    parts = name.split(".")
+    for length in range(1, len(parts)):
+        prefix = ".".join(parts[:length])
+        if not any(one.startswith(prefix + ".") for one in taken):
+            return prefix
+    return name
+
+
+def _is_shortcut_or_residual(one: Open) -> bool:
+    return sum(on_shortcut(node.name) for node in one.nodes) == 1 and len(one.nodes) == 2
+
+
+def _same(one: Pairs, other: Pairs) -> bool:
+    return all(other[name] is layer for name, layer in one.items())
+
+
+def _sees_image(graph: Graph, node: Node) -> bool:
+    """Whether a convolution takes in the channels of the image themselves."""
+    while node.inputs:
+        before = graph[node.inputs[0]]
+        if len(node.inputs) > 1 or (before.weights and node.inputs):
+            return False
+        node = before
+    return True
+
+
+def _channels(count: int) -> str:
+    return f"{count} channel" + "s" * (count != 1)
+
+
+def _rule(ours: int, theirs: int) -> str:
+    if ours == 1:
+        return f"the sum of the {theirs}"
+    return f"the {theirs} are repeated and scaled by {theirs}/{ours}" if theirs != 1 else f"repeated and divided by {ours}"
+
+
+def _adapted(node: Node, layer: Layer, theirs: Signature) -> Layer:
+    """A first convolution for another number of channels: their sum for one, else repeated and scaled."""
+    if of_layer(layer) == of_node(node) or theirs == of_node(node):
+        return layer
+    kernel, count = layer.tensors["kernel"], of_node(node).arriving
+    array = kernel.array
+    if count == 1:
+        array = array.sum(axis=2, keepdims=True)
+    else:
+        array = array[:, :, np.arange(count) % theirs.arriving] * np.float32(theirs.arriving / count)
+    changed: StoredTensor = replace(kernel, array=array)
+    return replace(layer, tensors={**layer.tensors, "kernel": changed})
+
+
 def _by_place(graph: Graph, source: WeightFile) -> Pairs:
     """Pairs place by place and kind by kind; then what has a name of its own, in order."""
+    nodes = [node for node in graph.nodes if node.weights]
     theirs = _grouped(source.layers, lambda layer: (position(layer.name), layer.kind))
-    ours = _grouped(_weighted(graph), lambda node: (_position(node), kind(node)))
+    ours = _grouped(nodes, lambda node: (_position(node), kind(node)))
     pairs: Pairs = {}
-    for key, nodes in ours.items():
+    for key, group in ours.items():
         layers = sorted(theirs[key], key=lambda layer: rank(layer.name)) if key in theirs else []
-        pairs |= _aligned(nodes, layers)
+        pairs |= _aligned(group, layers)
     strangers = [layer for layer in source.layers if position(layer.name) is None]
-    return pairs | _in_order([node for node in _weighted(graph) if node.name not in pairs], strangers)
+    return pairs | _in_order([node for node in nodes if node.name not in pairs], strangers)
 
 
 def _position(node: Node) -> Position:
     parts = node.name.split("/")
     section = "/".join(parts[:2]) if parts[0].startswith("stage") and len(parts) > 2 else parts[0]
     return Position(section, on_shortcut(node.name))
-
-
-def _by_order(graph: Graph, source: WeightFile) -> Match:
-    """Matches by the first possible order that fits; says where another fits as well and means something else."""
-    tried = [_in_order(order, source.layers) for order in orders(graph)]
-    if source.channels_first:
-        tried = [*tried[2:], *tried[:2]]
-    matches = [_judged(graph, source, pairs, "by order and shapes") for pairs in tried]
-    fitting = [one for one in matches if not one.problems]
-    if not fitting:
-        return min(matches, key=lambda one: len(one.problems))
-    doubts = (line for one, other in combinations(fitting, 2) for line in _differing(one.pairs, other.pairs))
-    best = fitting[0]
-    return Match(best.pairs, best.how, (), best.fresh, tuple(dict.fromkeys(doubts)))
-
-
-def _differing(one: Pairs, other: Pairs) -> Iterator[str]:
-    for name, layer in one.items():
-        if other[name] is not layer:
-            yield f"{name}: {layer.name} or {other[name].name}"
 
 
 def _in_order(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
@@ -102,8 +292,8 @@ def _in_order(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
 
 def _aligned(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
     """Pairs one by one where there are as many; else the longest runs of the same shapes, and what lies between."""
-    if len(nodes) == len(layers):
-        return {node.name: layer for node, layer in zip(nodes, layers, strict=True)}
+    if len(nodes) == len(layers) or len(nodes) * len(layers) > _LONGEST_ALIGNMENT:
+        return {node.name: layer for node, layer in zip(nodes, layers, strict=False)}
     matcher = SequenceMatcher(None, [_shapes(node) for node in nodes], [layer.shapes() for layer in layers], False)
     pairs: Pairs = {}
     for _, start, stop, first, last in matcher.get_opcodes():
@@ -113,7 +303,7 @@ def _aligned(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
 
 def _judged(graph: Graph, source: WeightFile, pairs: Pairs, how: str) -> Match:
     """Lists the tensors on both sides that have no partner of their shape, but lets the number of classes differ."""
-    nodes = _weighted(graph)
+    nodes = [node for node in graph.nodes if node.weights]
     fresh = _fresh_head(nodes[-1], pairs, source) if nodes else ()
     if fresh:
         nodes = nodes[:-1]
@@ -144,20 +334,6 @@ def _of_units(shapes: Iterable[tuple[str, Shape]], units: int) -> frozenset[tupl
     return frozenset((part, (*shape[:-1], units)) for part, shape in shapes)
 
 
-def fitted(node: Node, layer: Layer) -> Layer:
-    """The layer by the names and the shapes of the node's weights, where its own say nothing: it is of no known kind.
-
-    Learned scales and slopes are called and shaped in many ways, such as `(C,)`, `(C, 1, 1)` or `(1, 1, C)`.
-    """
-    tensors = list(layer.tensors.values())
-    sizes = [tensor.array.size for tensor in tensors]
-    if layer.kind != "other" or kind(node) != "other" or sizes != [weight.size for weight in node.weights]:
-        return layer
-    pairs = zip(node.weights, tensors, strict=True)
-    shaped = {one.name: replace(other, array=other.array.reshape(one.shape)) for one, other in pairs}
-    return replace(layer, tensors=shaped)
-
-
 def _misfits(node: Node, layer: Layer | None) -> Iterator[str]:
     tensors = dict(fitted(node, layer).tensors) if layer else {}
     for weight in node.weights:
@@ -170,22 +346,8 @@ def _misfits(node: Node, layer: Layer | None) -> Iterator[str]:
         yield f"left over in the file: {tensor}"
 
 
-def kind(node: Node) -> Kind:
-    match node.op.family:
-        case "conv" | "dense" | "norm" as family:
-            return family
-        case "activation" | "pool" | "merge" | "other":
-            return "other"
-        case family:
-            assert_never(family)
-
-
 def _shapes(node: Node) -> frozenset[tuple[str, Shape]]:
     return frozenset((weight.name, weight.shape) for weight in node.weights)
-
-
-def _weighted(graph: Graph) -> tuple[Node, ...]:
-    return tuple(node for node in graph.nodes if node.weights)
 
 
 def _grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> dict[Hashable, list[Item]]:

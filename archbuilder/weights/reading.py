@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.weights.weight_file import WeightFile
+from archbuilder.bounded_files import BadFileError, open_archive, regular_file
+from archbuilder.errors import ArchbuilderError, MissingError
+from archbuilder.weights.weight_file import RATIO, WeightFile, unreadable
 
-SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras", ".pth", ".pt", ".safetensors")
+KINDS = ".weights.h5, .keras, .h5, .safetensors, .npz, or a file of PyTorch"
+_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+_PICKLES = (b"\x80", b"(", b"c", b"}")
+"""What the pickles of PyTorch before 1.6 begin with."""
 
 
 def read(path: Path) -> WeightFile:
-    """The layers of a file of weights; raises MissingError, UsageError, or ArchbuilderError where it is damaged."""
+    """The layers of a file of weights, told by its content; raises MissingError, or ArchbuilderError for no such file."""
     if not path.exists():
         raise MissingError(f"there is no file {path}")
     source = _read(path)
@@ -21,22 +25,47 @@ def read(path: Path) -> WeightFile:
 
 
 def _read(path: Path) -> WeightFile:
-    match path.suffix:
-        case ".h5" | ".hdf5":
-            from archbuilder.weights.hdf5 import read_hdf5
+    begin = _begin(path)
+    if begin.startswith(_HDF5):
+        from archbuilder.weights.hdf5 import read_hdf5
 
-            return read_hdf5(path)
-        case ".keras":
-            from archbuilder.weights.hdf5 import read_archive
+        return read_hdf5(path)
+    if begin.startswith(_ZIP):
+        return _read_archive(path)
+    if begin[8:9] == b"{":
+        from archbuilder.weights.safetensors import read_safetensors
 
-            return read_archive(path)
-        case ".safetensors":
-            from archbuilder.weights.safetensors import read_safetensors
+        return read_safetensors(path)
+    if begin.startswith(_PICKLES):
+        from archbuilder.weights.torch_file import read_torch
 
-            return read_safetensors(path)
-        case ".pth" | ".pt":
-            from archbuilder.weights.torch_file import read_torch
+        return read_torch(path)
+    raise unreadable(path, "weights", f"it is no {KINDS}")
 
-            return read_torch(path)
-        case _:
-            raise UsageError(f"weights are read from files that end in {', '.join(SUFFIXES)}, not from {path}")
+
+def _begin(path: Path) -> bytes:
+    try:
+        with regular_file(path) as file:
+            return file.read(16)
+    except BadFileError as error:
+        raise unreadable(path, "weights", error) from error
+
+
+def _read_archive(path: Path) -> WeightFile:
+    """A zip archive is what its members say."""
+    try:
+        with open_archive(path, ratio=RATIO) as archive:
+            members = archive.members
+    except BadFileError as error:
+        raise unreadable(path, "an archive of weights", error) from error
+    if any(name.endswith("data.pkl") for name in members):
+        from archbuilder.weights.torch_file import read_torch
+
+        return read_torch(path)
+    if members and all(name.endswith(".npy") for name in members):
+        from archbuilder.weights.npz_file import read_npz
+
+        return read_npz(path)
+    from archbuilder.weights.hdf5 import read_archive
+
+    return read_archive(path)

@@ -43,7 +43,7 @@ def read_safetensors(path: Path) -> WeightFile:
     except BadFileError as error:
         raise unreadable(path, "safetensors", error) from error
     found, channels_first = layers(arrays)
-    return WeightFile(path.name, found, channels_first)
+    return WeightFile(path.name, found, channels_first, ordered=False)
 
 
 def _arrays(path: Path) -> dict[str, Array]:

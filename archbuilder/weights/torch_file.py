@@ -1,11 +1,11 @@
-"""`.pth` and `.pt`, read by PyTorch's own restricted reader, which makes tensors and nothing else."""
+"""Files of PyTorch, read by PyTorch's own restricted reader, which makes tensors and nothing else."""
 
 from __future__ import annotations
 
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,8 +20,8 @@ from archbuilder.weights.weight_file import RATIO, Budget, WeightFile
 
 _SAFE_SINCE = (2, 6)
 """The first PyTorch whose `weights_only` cannot be got round (CVE-2025-32434)."""
-_NESTS = ("state_dict", "model_state_dict", "model")
-"""The keys under which training scripts put the weights in their checkpoints."""
+_NESTING = 5
+"""How deep mappings of weights may stand in a checkpoint, under whatever keys."""
 _PICKLE = "data.pkl"
 _LONGEST_PICKLE = 2**22
 """The largest bundled network, with the state of an optimizer, needs a tenth of it."""
@@ -97,14 +97,29 @@ def _torch(path: Path) -> Any:
 
 
 def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, Array]:
-    for nest in _NESTS:
-        if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
-            content = content[nest]
+    """The weights of a checkpoint; where it holds several mappings of them, with the keys that lead to each."""
     if not isinstance(content, Mapping):
         raise ArchbuilderError(f"{budget.file} holds no mapping of names to tensors")
+    found = dict(_mappings(torch, content, "", _NESTING))
     arrays = {}
-    for name, value in content.items():
-        if isinstance(value, torch.Tensor) and value.is_floating_point():
-            budget.take(str(name), tuple(value.shape), value.element_size())
-            arrays[str(name)] = value.detach().float().numpy()
+    for keys, weights in found.items():
+        for name, value in weights.items():
+            budget.take(name, tuple(value.shape), value.element_size())
+            arrays[f"{keys}{name}" if len(found) > 1 else name] = value.detach().float().numpy()
     return arrays
+
+
+def _mappings(torch: Any, content: Mapping[Any, Any], keys: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each mapping of names to floating point tensors; the state of an optimizer is none, nor what stands beside one."""
+    if {"state", "param_groups"} <= content.keys() or not depth:
+        return
+    inner = [(name, value) for name, value in content.items() if isinstance(value, Mapping)]
+    below = [one for name, value in inner for one in _mappings(torch, value, f"{keys}{name}.", depth - 1)]
+    yield from below
+    here = {
+        str(name): value
+        for name, value in content.items()
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and (value.ndim or not below)
+    }
+    if here:
+        yield keys, here

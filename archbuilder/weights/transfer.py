@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -10,15 +11,19 @@ from typing import TYPE_CHECKING
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
-from archbuilder.weights.matching import Match, fitted, match
+from archbuilder.weights.choices import Choices
+from archbuilder.weights.matching import Match, match
+from archbuilder.weights.networks import chosen
 from archbuilder.weights.reading import read
+from archbuilder.weights.signatures import fitted
 from archbuilder.weights.weight_file import Floats, Layer
 
 if TYPE_CHECKING:
     import keras
 
-_DOUBTS = 4
-"""The number of doubts that are shown."""
+_LINES = 10
+"""The number of lines that are shown of a list."""
+_ASSUME = "--assume-order takes layers of the same shapes in their order; check what the network then says"
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,8 @@ class Transfer:
     def notes(self) -> list[str]:
         """The messages for people, a line each."""
         count = f"{len(self.match.pairs):,} layer" + "s" * (len(self.match.pairs) != 1)
-        doubts = self.match.doubts
-        more = f" and {len(doubts) - _DOUBTS:,} more" if len(doubts) > _DOUBTS else ""
-        doubt = f"the file does not tell layers apart; the first was taken of {'; '.join(doubts[:_DOUBTS])}"
-        lines = [f"weights of {count} from {self.path}, matched {self.match.how}", *self.match.fresh]
-        return [*lines, doubt + more] if doubts else lines
+        first = f"weights of {count} from {self.path}, matched {self.match.how}"
+        return [first, *self.match.fresh, *self.match.notes]
 
     def facts(self) -> dict[str, str]:
         """The path and the digest of the file, for the record of a run."""
@@ -61,20 +63,33 @@ class Transfer:
                 getattr(layers[layer_name(name)], part).assign(array)
 
     def _arrays(self, name: str, layer: Layer) -> dict[str, Floats]:
-        flat = _flattened(self.graph, self.graph[name]) if self.channels_first else None
-        arrays = {part: tensor.array for part, tensor in fitted(self.graph[name], layer).tensors.items()}
-        return {part: _channels_last(array, flat) if flat else array for part, array in arrays.items()}
+        node = self.graph[name]
+        flat = _flattened(self.graph, node) if self.channels_first else None
+        arrays = {part: tensor.array for part, tensor in fitted(node, layer).tensors.items()}
+        if flat is None:
+            return arrays
+        by_feature = arrays.keys() if isinstance(node.op, ops.Elementwise) else {"kernel"}
+        return {part: _channels_last(array, flat) if part in by_feature else array for part, array in arrays.items()}
 
 
-def transfer(path: Path, graph: Graph) -> Transfer:
-    """Reads a file and matches it; raises ArchbuilderError that lists all that is left over or does not fit."""
-    source = read(path)
-    found = match(graph, source)
+def transfer(path: Path, graph: Graph, choices: Choices = Choices()) -> Transfer:  # noqa: B008
+    """Reads a file and matches it; raises ArchbuilderError with what is left over, does not fit or is uncertain."""
+    source = chosen(read(path), choices.part, graph)
+    found = match(graph, source, choices)
     if found.problems:
         count = f"{len(found.problems):,} tensor" + "s" * (len(found.problems) != 1)
-        lines = "".join(f"\n  {line}" for line in found.problems)
-        raise ArchbuilderError(f"{path} does not fit {graph.name}: {count}, matched {found.how}{lines}")
+        what = f": {count}, matched {found.how}" if not found.hint else ""
+        hint = f"\n  hint: {found.hint}" if found.hint else ""
+        raise ArchbuilderError(f"{path} does not fit {graph.name}{what}{_listed(found.problems)}{hint}")
+    if found.open:
+        what = f"{path} leaves open what belongs where in {graph.name}, which decides what it computes"
+        raise ArchbuilderError(f"{what}{_listed(found.open)}\n  hint: {_ASSUME}")
     return Transfer(path, graph, found, source.channels_first)
+
+
+def _listed(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - _LINES:,} more"] if len(lines) > _LINES else []
+    return "".join(f"\n  {line}" for line in [*lines[:_LINES], *more])
 
 
 def _flattened(graph: Graph, node: Node) -> ops.Shape | None:
@@ -88,6 +103,6 @@ def _flattened(graph: Graph, node: Node) -> ops.Shape | None:
 def _channels_last(array: Floats, image: ops.Shape) -> Floats:
     """Puts the features of an image that PyTorch flattened, channel by channel, in our order, pixel by pixel."""
     height, width, channels = image
-    if len(array) != height * width * channels:  # a bias, which knows nothing of the features
+    if len(array) != height * width * channels:  # one number for all features
         return array
     return array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(array.shape)

@@ -61,6 +61,8 @@ class WeightFile:
     layers: tuple[Layer, ...]
     channels_first: bool
     """Whether its network flattens images with columns varying fastest, as PyTorch does, instead of channels."""
+    ordered: bool = True
+    """Whether the layers stand in an order that its writer had, not in that of the alphabet."""
 
 
 class Budget:

@@ -35,6 +35,14 @@ class Record(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
+class WeightChoices(Record):
+    """What was decided where the file of first weights left something open."""
+
+    assume_order: bool = False
+    adapt_stem: bool = False
+    part: str | None = None
+
+
 class Data(Record):
     """What a run knows of its data."""
 

@@ -1,0 +1,188 @@
+"""The tree that the names of a file make: what stands together, and which numbers come first."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from archbuilder.weights.signatures import Signature
+
+_DEPTH, _LONGEST, _WORDS = 24, 300, 16
+_TOKEN = re.compile(r"\d+x\d+|(?:conv|norm|pool|bn)[123]d|\d+|[A-Za-z]+|[^\dA-Za-z]+")
+"""Sizes such as `3x3`, and kinds such as `conv2d`, are no numbers."""
+_WORD = re.compile(r"(?:conv|norm|pool|bn)[123]d|[A-Za-z]+")
+_RUN = re.compile(r"(?:conv|norm|pool|bn)[123]d|[A-Za-z]+(?:_[A-Za-z]+)*")
+
+
+@dataclass
+class Leaf:
+    """A module that holds weights, by its index in the order of the tree."""
+
+    name: str
+    index: int = -1
+    size: int = 1
+
+
+@dataclass
+class Stem:
+    """Siblings whose names differ in numbers alone, in their order."""
+
+    children: list[Leaf | Branch]
+    start: int = 0
+    """The index of its first module."""
+    offsets: list[int] = field(default_factory=list)
+    """Where each child begins, counted from there."""
+    size: int = 0
+
+
+@dataclass
+class Branch:
+    """A prefix that several modules share."""
+
+    stems: list[Stem]
+    size: int = 0
+
+
+def tree(names: Sequence[str]) -> tuple[Branch, list[str]]:
+    """The tree, and the names in the order of its indices."""
+    nested: dict[str, object] = {}
+    for name in names:
+        at = nested
+        for part in path(name):
+            at = at.setdefault(part, {})  # type: ignore[assignment]
+        at[""] = name
+    root, ordered = _branch(nested), list[str]()
+    _number(root, ordered)
+    return root, ordered
+
+
+def path(name: str) -> list[str]:
+    return re.split(r"[./]", name, maxsplit=_DEPTH)
+
+
+def _branch(nested: dict[str, object]) -> Branch:
+    groups: defaultdict[str, list[tuple[tuple[int, ...], Leaf | Branch]]] = defaultdict(list)
+    stems = _stems([part for part in nested if part])
+    for part, inner in nested.items():
+        stem, numbers = stems[part] if part else ("", ())
+        child: Leaf | Branch
+        if isinstance(inner, str):
+            child = Leaf(inner)
+        elif isinstance(inner, dict) and list(inner) == [""]:
+            child = Leaf(inner[""])
+        else:
+            assert isinstance(inner, dict)
+            child = _branch(inner)
+        groups[stem].append((numbers, child))
+    return Branch([Stem([child for _, child in sorted(one, key=lambda pair: pair[0])]) for one in groups.values()])
+
+
+def _stems(parts: Sequence[str]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The stem of each name and its numbers; letters count as numbers where they are a, b, c, ... without a gap."""
+    letters: defaultdict[str, set[str]] = defaultdict(set)
+    tokens = {part: _TOKEN.findall(part.lower()[:_LONGEST]) for part in parts}
+    for found in tokens.values():
+        for token in found:
+            if len(token) == 1 and token.isalpha():
+                letters[_cut(found, letters=True)].add(token)
+    counted = {stem for stem, some in letters.items() if "".join(sorted(some)) == "abcdefghijklmnop"[: len(some)] != "a"}
+    result = {}
+    for part, found in tokens.items():
+        with_letters = _cut(found, letters=True) in counted
+        numbers = tuple(number for token in found if (number := _value(token, with_letters)) is not None)
+        result[part] = (_cut(found, letters=with_letters), numbers)
+    known = {stem for stem, _ in result.values()}
+    bare = {part: stem + "_#" for part, (stem, _) in result.items() if stem + "_#" in known}
+    return result | {part: (stem, (*result[part][1], -1)) for part, stem in bare.items()}
+
+
+def _cut(tokens: Iterable[str], letters: bool) -> str:
+    return "".join("#" if _value(token, letters) is not None else token for token in tokens)
+
+
+def _value(token: str, letters: bool) -> int | None:
+    if token.isdecimal():
+        return int(token[:18])
+    return ord(token) - ord("a") if letters and len(token) == 1 and token.isalpha() else None
+
+
+def _number(branch: Branch, ordered: list[str]) -> None:
+    begin = len(ordered)
+    for stem in branch.stems:
+        stem.start = len(ordered)
+        for child in stem.children:
+            stem.offsets.append(len(ordered) - stem.start)
+            if isinstance(child, Leaf):
+                child.index = len(ordered)
+                ordered.append(child.name)
+            else:
+                _number(child, ordered)
+        stem.size = len(ordered) - stem.start
+    branch.size = len(ordered) - begin
+
+
+def following(branch: Branch, done: int) -> list[int]:
+    """The modules that may come next: what has been entered is finished first, and lower numbers come before higher."""
+    waiting: list[Leaf | Branch] = []
+    for stem in branch.stems:
+        count = ((done >> stem.start) & ((1 << stem.size) - 1)).bit_count()
+        if count == stem.size:
+            continue
+        place = bisect_right(stem.offsets, count) - 1
+        child = stem.children[place]
+        if isinstance(child, Branch) and count > stem.offsets[place]:
+            return following(child, done)
+        waiting.append(child)
+    return [one for child in waiting for one in ([child.index] if isinstance(child, Leaf) else following(child, done))]
+
+
+def pairs(names: Sequence[str], signatures: Sequence[Signature]) -> dict[int, tuple[int, bool]]:
+    """The norm of each convolution and the convolution of each norm, as the names say it: direct neighbours.
+
+    `conv1` and `bn1` differ in a word, and either may come first; in a list such as `0`, `1`, the norm is behind.
+    """
+    found: dict[int, set[tuple[int, bool]]] = defaultdict(set)
+    for group in _by_rest(names, signatures).values():
+        kernels = [index for index in group if signatures[index].kind == "kernel"]
+        norms = [index for index in group if signatures[index].kind == "norm"]
+        if len(kernels) == len(norms) == 1 and _fit(signatures[kernels[0]], signatures[norms[0]]):
+            found[kernels[0]].add((norms[0], False))
+            found[norms[0]].add((kernels[0], False))
+    for kernel, norm in _listed(names, signatures):
+        found[kernel] = {(norm, True)}
+        found[norm] = {(kernel, True)}
+    alone = {index: next(iter(some)) for index, some in found.items() if len(some) == 1}
+    return {index: pair for index, pair in alone.items() if alone.get(pair[0], (None,))[0] == index}
+
+
+def _fit(kernel: Signature, norm: Signature) -> bool:
+    return len(kernel.kernel) == 4 and norm.leaving in (kernel.leaving, kernel.arriving)
+
+
+def _by_rest(names: Sequence[str], signatures: Sequence[Signature]) -> dict[str, set[int]]:
+    """The modules by what is left of their names without one word."""
+    groups: defaultdict[str, set[int]] = defaultdict(set)
+    for index, name in enumerate(names):
+        if len(name) <= _LONGEST and signatures[index].kind in ("kernel", "norm"):
+            parent, separator, last = name.rpartition(".")
+            spans = [match.span() for match in (*_WORD.finditer(last), *_RUN.finditer(last))][-_WORDS:]
+            for rest in {last, *(last[:start] + last[stop:] for start, stop in spans)}:
+                groups[f"{parent}{separator}{rest.strip('_')}"].add(index)
+    return groups
+
+
+def _listed(names: Sequence[str], signatures: Sequence[Signature]) -> Iterator[tuple[int, int]]:
+    lists: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for index, name in enumerate(names):
+        parent, _, last = name.rpartition(".")
+        if last.isdecimal() and len(last) < 10:
+            lists[parent].append((int(last), index))
+    for members in lists.values():
+        members.sort()
+        for (_, one), (_, other) in zip(members, members[1:], strict=False):
+            kernel, norm = signatures[one], signatures[other]
+            if (kernel.kind, norm.kind) == ("kernel", "norm") and kernel.leaving == norm.leaving:
+                yield one, other

@@ -1,0 +1,231 @@
+"""Where each module of a file belongs in a graph: by the tree of names, then by what is left to tell places apart."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from archbuilder.graph.network import Graph, Node
+from archbuilder.weights.names import pairs, path, tree
+from archbuilder.weights.signatures import Signature, of_layer
+from archbuilder.weights.walk import Flow, TooManyWaysError, Walks, bits, colours
+from archbuilder.weights.weight_file import Layer
+
+Pairs = dict[str, Layer]
+"""The layer of each node, by the node's name."""
+_SHORTCUTS = {"shortcut", "downsample", "skip", "identity", "proj", "projection", "residual", "short"} - {"residual"}
+_PART = re.compile(r"(?:stage|unit)\d+/")
+_WORDS = re.compile(r"[a-z]+")
+_ROUNDS = 200
+"""How many symmetric places are settled one after another."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """A layer of the file and the nodes that it may belong to."""
+
+    layer: Layer
+    nodes: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        return f"{self.layer.name}: {' or '.join(node.name for node in self.nodes[:3])}" + (
+            f" or {len(self.nodes) - 3:,} more" if len(self.nodes) > 3 else ""
+        )
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where layers belong; certain where nothing is open and nothing contradicts."""
+
+    pairs: Pairs
+    open: tuple[Open, ...] = ()
+    why: str = ""
+    """Why there is no way to place the layers; empty where there is."""
+
+
+Witness = Callable[[Sequence[Open]], "Pairs | None"]
+
+
+class Placing:
+    """The search in one file; narrows the nodes of each module until one is left."""
+
+    def __init__(self, graph: Graph, nodes: Sequence[Node], layers: Sequence[Layer], wanted: Sequence[Signature]) -> None:
+        self.graph, self.nodes = graph, nodes
+        by_name = {layer.name: layer for layer in layers}
+        root, names = tree(list(by_name))
+        self.layers = [by_name[name] for name in names]
+        signatures = [of_layer(layer) for layer in self.layers]
+        of_signature: defaultdict[Signature, int] = defaultdict(int)
+        for place, signature in enumerate(wanted):
+            of_signature[signature] |= 1 << place
+        self.domains = [of_signature[signature] if signature in of_signature else 0 for signature in signatures]
+        kernels = frozenset(index for index, one in enumerate(signatures) if one.kind == "kernel")
+        self.walks = Walks(root, Flow.of(graph, nodes), pairs(names, signatures), kernels)
+        self.places = {node.name: place for place, node in enumerate(nodes)}
+
+    def place(self, witnesses: Sequence[Witness], assume_order: bool) -> Placed:
+        try:
+            return self._place(witnesses, assume_order)
+        except TooManyWaysError:
+            if self._is_alone():
+                return Placed(self._found())
+            return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
+
+    def _place(self, witnesses: Sequence[Witness], assume_order: bool) -> Placed:
+        if self._is_alone() and len(self.layers) == len(self.nodes) and not self._narrow(self.domains):
+            return Placed({}, (), "the names of its layers say another order than the network has")
+        if not self._narrow(self.domains):
+            return Placed({}, (), "the names of its layers say another order than the network has")
+        self._agree()
+        for witness in witnesses:
+            said = witness(self._open()) if not self._is_certain() else None
+            if said is not None:
+                self._restrict({layer.name: self.places[name] for name, layer in said.items()})
+        self._settle(symmetric=True)
+        if assume_order:
+            self._settle(symmetric=False)
+        return Placed(self._found(), tuple(self._open()))
+
+    def _is_alone(self) -> bool:
+        return all(domain.bit_count() == 1 for domain in self.domains) and len({*self.domains}) == len(self.nodes)
+
+    def _is_certain(self) -> bool:
+        return all(domain.bit_count() <= 1 for domain in self.domains)
+
+    def _narrow(self, domains: Sequence[int]) -> bool:
+        """Looks through all walks within these domains; keeps what is possible, unless nothing is."""
+        found = self.walks.places(domains)
+        if any(found):
+            self.domains = found
+        return any(found)
+
+    def _agree(self) -> None:
+        """Roles and words tell places apart, each for itself; where they contradict each other, neither is believed."""
+        if self._is_certain():
+            return
+        base = self.domains
+        by_words = self._by_words()
+        self._narrow(by_words)
+        words = self.domains
+        self.domains = base
+        while not self._is_certain():
+            before, roles = self.domains, self._by_roles()
+            if roles == before or not self._narrow(roles) or self.domains == before:
+                break
+        both = [one & other for one, other in zip(self.domains, words, strict=True)]
+        roles_found, self.domains = self.domains, base
+        if not self._narrow(both):
+            self.domains = base
+            return
+        if not self._is_certain() and roles_found == base:
+            self._repeat_roles()
+
+    def _repeat_roles(self) -> None:
+        while not self._is_certain():
+            before, roles = self.domains, self._by_roles()
+            if roles == before or not self._narrow(roles) or self.domains == before:
+                break
+
+    def _by_roles(self) -> list[int]:
+        """A module that is called as others in other units has their role, where all of them have the same."""
+        roles: defaultdict[str, set[str]] = defaultdict(set)
+        for layer, domain in zip(self.layers, self.domains, strict=True):
+            if domain.bit_count() == 1:
+                for suffix in _suffixes(layer.name):
+                    roles[suffix].add(_role(self.nodes[domain.bit_length() - 1]))
+        return [self._of_role(layer, domain, roles) for layer, domain in zip(self.layers, self.domains, strict=True)]
+
+    def _of_role(self, layer: Layer, domain: int, roles: dict[str, set[str]]) -> int:
+        if domain.bit_count() > 1:
+            for suffix in _suffixes(layer.name):
+                known = roles.get(suffix, set())
+                if len(known) == 1:
+                    same = sum(1 << place for place in bits(domain) if _role(self.nodes[place]) in known)
+                    return same or domain
+        return domain
+
+    def _by_words(self) -> list[int]:
+        """A word that names and nodes share tells apart those that have it and those that do not."""
+        theirs = [_words(layer.name) for layer in self.layers]
+        ours = [_words(node.name) for node in self.nodes]
+        groups: defaultdict[int, list[int]] = defaultdict(list)
+        for index, domain in enumerate(self.domains):
+            if domain.bit_count() > 1:
+                groups[domain].append(index)
+        result = list(self.domains)
+        for domain, members in groups.items():
+            places = list(bits(domain))
+            shared = {w for index in members for w in theirs[index]} & {w for place in places for w in ours[place]}
+            for word in shared:
+                having = sum(1 << place for place in places if word in ours[place])
+                if having != domain and not all(word in theirs[index] for index in members):
+                    for index in members:
+                        result[index] &= having if word in theirs[index] else ~having
+        return result
+
+    def _restrict(self, said: dict[str, int]) -> None:
+        self._narrow([
+            domain & 1 << said[layer.name] if layer.name in said and domain.bit_count() > 1 else domain
+            for layer, domain in zip(self.layers, self.domains, strict=True)
+        ])  # fmt: skip
+
+    def _settle(self, symmetric: bool) -> None:
+        """Gives places that are open to one module after another: any of symmetric ones, or else the first."""
+        for _ in range(_ROUNDS if symmetric else len(self.layers)):
+            index = self._next_of(symmetric)
+            if index is None:
+                return
+            chosen = list(self.domains)
+            chosen[index] &= -chosen[index]
+            if not self._narrow(chosen):
+                return
+
+    def _next_of(self, symmetric: bool) -> int | None:
+        waiting = [index for index, domain in enumerate(self.domains) if domain.bit_count() > 1]
+        if not waiting or not symmetric:
+            return min(waiting, key=lambda index: self.order[self.layers[index].name], default=None)
+        marks = {
+            self.nodes[domain.bit_length() - 1].name: index
+            for index, domain in enumerate(self.domains) if domain.bit_count() == 1
+        }  # fmt: skip
+        colour = colours(self.graph, marks)
+        alike = (i for i in waiting if len({colour[self.nodes[place].name] for place in bits(self.domains[i])}) == 1)
+        return next(alike, None)
+
+    order: dict[str, int]
+    """The place of each layer in the file."""
+
+    def _found(self) -> Pairs:
+        return {
+            self.nodes[domain.bit_length() - 1].name: layer
+            for layer, domain in zip(self.layers, self.domains, strict=True) if domain.bit_count() == 1
+        }  # fmt: skip
+
+    def _open(self) -> list[Open]:
+        return [
+            Open(layer, tuple(self.nodes[place] for place in bits(domain)))
+            for layer, domain in zip(self.layers, self.domains, strict=True) if domain.bit_count() > 1
+        ]  # fmt: skip
+
+
+def _suffixes(name: str) -> Iterator[str]:
+    """What a name ends in, longest first, without what is only a number."""
+    parts = path(name)
+    for length in range(min(len(parts) - 1, 3), 0, -1):
+        if not all(part.isdecimal() for part in parts[-length:]) and not parts[-length].isdecimal():
+            yield ".".join(parts[-length:])
+
+
+def _role(node: Node) -> str:
+    return _PART.sub("", node.name)
+
+
+def _words(name: str) -> frozenset[str]:
+    words = {word for part in path(name) for word in _WORDS.findall(part.lower())}
+    return frozenset(words | ({"shortcut"} if words & _SHORTCUTS else set()))
+
+
+def in_order_of(layers: Iterable[Layer]) -> dict[str, int]:
+    return {layer.name: place for place, layer in enumerate(layers)}
