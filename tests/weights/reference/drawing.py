@@ -19,10 +19,11 @@ def images(height: int, width: int) -> Array:
     return noise + np.array([[[[1, -1, 0]]], [[[-1, 0.5, 1.5]]]], np.float32)
 
 
-def weight(name: str, shape: tuple[int, ...]) -> NDArray[np.float32] | NDArray[np.int64]:
+def weight(name: str, shape: tuple[int, ...], gain: float) -> NDArray[np.float32] | NDArray[np.int64]:
     """A tensor of torch (`layer1.0.bn1.weight`) or Keras (`conv1_bn/gamma`), in its layout.
 
-    Kernels keep the size of activations, and nothing else gets near zero: in any depth they still depend on the image.
+    Kernels keep the size of activations behind ReLUs, and nothing else gets near zero: in any depth they still depend
+    on the image. Other activations and gates take away more, for which the `gain` of norms makes up.
     """
     random = np.random.default_rng(_seed(name))
     match re.split(r"[./]", name)[-1]:
@@ -39,7 +40,7 @@ def weight(name: str, shape: tuple[int, ...]) -> NDArray[np.float32] | NDArray[n
         case "depthwise_kernel":
             return _normal(random, shape, (2 / np.prod(shape[:2])) ** 0.5)
         case "weight" | "gamma" | "layer_scale" | "variable":  # the last is Keras' layer scale
-            return random.uniform(0.5, 1, shape).astype(np.float32)
+            return random.uniform(0.5 * gain, gain, shape).astype(np.float32)
     raise ValueError(f"nobody has said how {name} is drawn")
 
 

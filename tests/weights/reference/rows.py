@@ -36,6 +36,8 @@ class Row:
     """What the library publishes or counts, for images of its usual size."""
     told: list[list[float]]
     """What `drawing.told` keeps of the logits for two images."""
+    gain: float
+    """The gain of norms with which its weights were drawn."""
     library: str
     groups: dict[str, str] | None = None
     """What the layers of Keras are called in its own files."""
@@ -55,7 +57,7 @@ class Row:
         return (".h5", ".weights.h5", ".safetensors") if self.groups else (".safetensors", ".pth")
 
     def weights(self) -> Weights:
-        return {name: weight(name, tuple(shape)) for name, shape in self.tensors.items()}
+        return {name: weight(name, tuple(shape), self.gain) for name, shape in self.tensors.items()}
 
     def write(self, folder: Path, suffix: str, weights: Weights) -> Path:
         """A file as the library itself writes it."""
