@@ -88,14 +88,14 @@ TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", "
 def write_safetensors(path: Path, arrays: Mapping[str, Any], **changes: Any) -> Path:
     """By hand, in the order of the names, as the format's own library writes it; `changes` go over the header."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    data = b""
+    end = 0
     for name in sorted(arrays):
-        content = arrays[name].tobytes()
+        begin, end = end, end + arrays[name].nbytes
         header[name] = {
-            "dtype": TYPES[str(arrays[name].dtype)], "shape": arrays[name].shape,
-            "data_offsets": [len(data), len(data) + len(content)],
+            "dtype": TYPES[str(arrays[name].dtype)], "shape": arrays[name].shape, "data_offsets": [begin, end],
         }  # fmt: skip
-        data += content
     text = json.dumps(header | changes).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.writelines(arrays[name].tobytes() for name in sorted(arrays))
     return path
