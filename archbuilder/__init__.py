@@ -28,6 +28,6 @@ else:
 
 
 __all__ = [
-    "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build", "bundled",
-    "draw", "expand", "load", "load_text", "summary", "train", "train_seeds",
+    "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
+    "bundled", "draw", "expand", "load", "load_text", "summary", "train", "train_seeds",
 ]  # fmt: skip
