@@ -107,8 +107,11 @@ def test_layers_are_the_same_at_another_size(size: tuple[int, int]) -> None:
             assert canonical(back) == canonical(own), name
 
 
+WINDOWS = pytest.mark.xfail(strict=True, reason="its pools are as large as the image that arrives, and no global ones")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=WINDOWS) if "cbam" in name else name for name in bundled()])
 def test_each_network_is_named_at_each_size(name: str) -> None:
     for size in SIZES:
         if at(name, size) is not None:
