@@ -113,7 +113,9 @@ LIBRARIES: dict[str, tuple[Callable[[str, float], Row], tuple[str, ...]]] = {
 
 
 def main(names: list[str]) -> None:
-    for name in names or [f"{library}/{network}" for library, (_, networks) in LIBRARIES.items() for network in networks]:
+    for name in names or [
+        f"{library}/{network}" for library, (_, networks) in LIBRARIES.items() for network in networks
+    ]:
         library, network = name.split("/")
         for gain in GAINS:
             row = {"spec": SPECS.get(name, name), "gain": gain, **LIBRARIES[library][0](network, gain)}
