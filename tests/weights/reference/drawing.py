@@ -35,10 +35,10 @@ def weight(name: str, shape: tuple[int, ...], gain: float) -> NDArray[np.float32
             return random.uniform(0.5, 1.5, shape).astype(np.float32)
         case "weight" if len(shape) > 1:
             return _normal(random, shape, (2 / np.prod(shape[1:])) ** 0.5)
+        case "kernel" if shape[-1] == 1:  # depthwise
+            return _normal(random, shape, (2 / np.prod(shape[:2])) ** 0.5)
         case "kernel":
             return _normal(random, shape, (2 / np.prod(shape[:-1])) ** 0.5)
-        case "depthwise_kernel":
-            return _normal(random, shape, (2 / np.prod(shape[:2])) ** 0.5)
         case "weight" | "gamma" | "layer_scale" | "variable":  # the last is Keras' layer scale
             return random.uniform(0.5 * gain, gain, shape).astype(np.float32)
     raise ValueError(f"nobody has said how {name} is drawn")

@@ -80,9 +80,14 @@ def of_keras(name: str, gain: float) -> Row:
     bare = {"include_preprocessing": False} if name.startswith("convnext") else {}
     build = getattr(keras.applications, KERAS[name])
     model = build(weights=None, input_shape=(side, side, 3), classifier_activation=None, **bare)
+    tensors = {}
     for layer in model.layers:
         for variable in layer.weights:
-            variable.assign(weight(f"{layer.name}/{variable.name}", tuple(variable.shape), gain))
+            part = (
+                "variable" if variable.name.startswith("variable") else variable.name
+            )  # they are counted in a process
+            tensors[f"{layer.name}/{part}"] = shape = tuple(variable.shape)
+            variable.assign(weight(f"{layer.name}/{part}", shape, gain))
     with TemporaryDirectory() as folder:
         model.save_weights(f"{folder}/x.weights.h5")
         with h5py.File(f"{folder}/x.weights.h5") as file:
@@ -91,7 +96,7 @@ def of_keras(name: str, gain: float) -> Row:
     return {
         "library": f"keras {keras.__version__}",
         "input": [side, side, 3],
-        "tensors": {f"{one.name}/{variable.name}": variable.shape for one in model.layers for variable in one.weights},
+        "tensors": tensors,
         "groups": {layer.name: groups[layer.name] for layer in model.layers if layer.weights},
         "norms": sorted({(norm.epsilon, norm.momentum) for norm in norms}),
         "counts": {"total": build(weights=None).count_params()},
