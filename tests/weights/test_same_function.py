@@ -25,6 +25,10 @@ OURS = [row for row in ROWS if row.spec in archbuilder.bundled()]
 BY_NAME = {row.name: row for row in OURS}
 
 
+POOL = "stem=[{conv: {filters: 64, kernel: 7, stride: 2}}, {max_pool: {size: 3, stride: 2, padding: symmetric}}]"
+"""Behind no activation there are negative values, which zeros beat and padding does not."""
+
+
 def rows(work: int) -> list[object]:
     """All rows; those that make more work are slow."""
     return [pytest.param(row, id=row.name, marks=[pytest.mark.slow] * (row.work > work)) for row in OURS]
@@ -95,7 +99,7 @@ def test_same_norms_and_counts(row: Row) -> None:
     ("name", "edit"),
     [
         ("torchvision/resnet18", "defaults.conv.padding=same"),
-        ("keras_applications/resnet50v2", "stem.1.max_pool.padding=symmetric"),
+        ("keras_applications/resnet50v2", POOL),
     ],
 )
 def test_another_padding_is_another_function(name: str, edit: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,32 +76,50 @@ def of_keras(name: str, gain: float) -> Row:
     import h5py
     import keras
 
+    keras.backend.clear_session()  # layers without a name are counted in a process
     side = SMALLEST if name.startswith("inception") else SIDE
     bare = {"include_preprocessing": False} if name.startswith("convnext") else {}
     build = getattr(keras.applications, KERAS[name])
     model = build(weights=None, input_shape=(side, side, 3), classifier_activation=None, **bare)
     tensors = {}
-    for layer in model.layers:
+    for path, layer in leaves(model):
         for variable in layer.weights:
-            part = (
-                "variable" if variable.name.startswith("variable") else variable.name
-            )  # they are counted in a process
-            tensors[f"{layer.name}/{part}"] = shape = tuple(variable.shape)
-            variable.assign(weight(f"{layer.name}/{part}", shape, gain))
+            part = "variable" if variable.name.startswith("variable") else variable.name  # these are counted, too
+            tensors[f"{path}/{part}"] = shape = tuple(variable.shape)
+            variable.assign(weight(f"{path}/{part}", shape, gain))
     with TemporaryDirectory() as folder:
         model.save_weights(f"{folder}/x.weights.h5")
         with h5py.File(f"{folder}/x.weights.h5") as file:
-            groups = {str(group["vars"].attrs["name"]): key for key, group in file["layers"].items()}
+            groups = dict(named(file))
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     return {
         "library": f"keras {keras.__version__}",
         "input": [side, side, 3],
         "tensors": tensors,
-        "groups": {layer.name: groups[layer.name] for layer in model.layers if layer.weights},
+        "groups": groups,
         "norms": sorted({(norm.epsilon, norm.momentum) for norm in norms}),
         "counts": {"total": build(weights=None).count_params()},
         **numbers(np.asarray(model(images(side, side), training=False))),
     }
+
+
+def leaves(model: Any, within: str = "") -> Iterator[tuple[str, Any]]:
+    """The layers that hold weights themselves, each with its name behind those of the models that it is in."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from leaves(layer, f"{within}{layer.name}/")
+        elif layer.weights:
+            yield f"{within}{layer.name}", layer
+
+
+def named(group: Any, within: str = "") -> Iterator[tuple[str, str]]:
+    """The groups with weights by the names of their layers, which stand beside the weights."""
+    for child in group["layers"].values():
+        name = str(child["vars"].attrs["name"])
+        if "layers" in child:
+            yield from named(child, f"{within}{name}/")
+        elif len(child["vars"]):
+            yield f"{within}{name}", child.name
 
 
 def numbers(logits: Array) -> Row:

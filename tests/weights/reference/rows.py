@@ -54,7 +54,7 @@ class Row:
     @property
     def formats(self) -> tuple[str, ...]:
         """The formats in which its weights go around; those first that need no other library to be read."""
-        return (".h5", ".weights.h5", ".safetensors") if self.groups else (".safetensors", ".pth")
+        return (".h5", ".weights.h5") if self.groups else (".safetensors", ".pth")
 
     def weights(self) -> Weights:
         return {name: weight(name, tuple(shape), self.gain) for name, shape in self.tensors.items()}
@@ -98,13 +98,17 @@ def _layers(weights: Weights) -> dict[str, dict[str, Any]]:
 def _write_keras2(path: Path, weights: Weights) -> Path:
     """A group a layer, and attributes with the names in order."""
     with h5py.File(path, "w") as file:
-        layers = _layers(weights)
-        file.attrs["layer_names"] = [layer.encode() for layer in layers]
-        for layer, parts in layers.items():
-            group = file.create_group(layer)
-            group.attrs["weight_names"] = [f"{layer}/{part}:0".encode() for part in parts]
-            for part, array in parts.items():
-                group.create_dataset(f"{layer}/{part}:0", data=array)
+        groups: dict[str, dict[str, Any]] = {}
+        for layer, parts in _layers(weights).items():
+            outer, _, inner = layer.partition("/")
+            named = {f"{inner or outer}/{part}:0": array for part, array in parts.items()}
+            groups.setdefault(outer, {}).update(named)
+        file.attrs["layer_names"] = [name.encode() for name in groups]
+        for name, arrays in groups.items():
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [key.encode() for key in arrays]
+            for key, array in arrays.items():
+                group.create_dataset(key, data=array)
     return path
 
 
@@ -112,8 +116,8 @@ def _write_keras3(path: Path, weights: Weights, groups: Mapping[str, str]) -> Pa
     """A group a layer, named by its class and number, with its own name beside weights that are only numbered."""
     with h5py.File(path, "w") as file:
         for layer, parts in _layers(weights).items():
-            group = file.create_group(f"layers/{groups[layer]}/vars")
-            group.attrs["name"] = layer
+            group = file.create_group(f"{groups[layer]}/vars")
+            group.attrs["name"] = layer.rpartition("/")[2]
             for number, array in enumerate(parts.values()):
                 group.create_dataset(str(number), data=array)
     return path
