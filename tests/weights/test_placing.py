@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from functools import cache
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +22,10 @@ from archbuilder.weights.signatures import kind
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 from tests.weights.conftest import graph
 
-SPECS = Path(__file__).parent.parent / "expansion" / "specs"
 NETWORKS = (
     "quickstart", "torchvision/resnet18", "torchvision/resnext50_32x4d", "keras_applications/resnet50v2",
     "he2016/resnet110", "related/se_resnet50", "related/densenet_bc100", "related/vgg16",
-    str(SPECS / "shufflenet_v2_x1_0.yaml"), str(SPECS / "convnext_tiny.yaml"),
+    "torchvision/shufflenet_v2_x1_0", "torchvision/convnext_tiny",
 )  # fmt: skip
 DEEP = ("quickstart", "torchvision/resnet18", "related/vgg16")
 ALEXNETS = ("related/alexnet", "related/alexnet_torchvision")
