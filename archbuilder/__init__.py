@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from archbuilder.api import build, draw, expand, summary, train, train_seeds
     from archbuilder.errors import ArchbuilderError, DivergedError, MissingError, SpecError, UsageError
     from archbuilder.spec import Spec, bundled, load, load_text
+    from archbuilder.weights.choices import Choices
 else:
 
     def __getattr__(name: str) -> object:
@@ -27,6 +28,6 @@ else:
 
 
 __all__ = [
-    "ArchbuilderError", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build", "bundled", "draw",
-    "expand", "load", "load_text", "summary", "train", "train_seeds",
+    "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
+    "bundled", "draw", "expand", "load", "load_text", "summary", "train", "train_seeds",
 ]  # fmt: skip

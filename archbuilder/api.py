@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, load
 from archbuilder.spec.edits import Edits
-from archbuilder.weights.choices import Choices
+from archbuilder.weights.choices import DEFAULT, Choices
 
 if TYPE_CHECKING:
     import keras
@@ -37,12 +37,12 @@ def build(
     *,
     seed: int | None = None,
     weights: str | Path | None = None,
-    choices: Choices = Choices(),  # noqa: B008
+    choices: Choices = DEFAULT,
 ) -> keras.Model:
     """The functional Keras model of a spec, of stock layers; the same seed gives the same initial weights.
 
-    `weights` is a file of weights, of ours or of other people's; raises ArchbuilderError where it does not fit, or where
-    it leaves something open that `choices` do not decide, such as `Choices(assume_order=True)`.
+    `weights` is a file of weights, of ours or of other people's. Raises ArchbuilderError where it does not fit, or
+    leaves something open that `choices`, such as `Choices(assume_order=True)`, do not decide.
     """
     from archbuilder.weights.transfer import transfer
 
@@ -81,13 +81,14 @@ def train(
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
-    choices: Choices = Choices(),  # noqa: B008
+    choices: Choices = DEFAULT,
     freeze: str | Sequence[str] = (),
 ) -> Run:
     """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
 
-    `epochs` takes the place of the spec's own length, `weights` is a file to begin with (`choices` as for `build`), `freeze` names parts that keep
-    their weights. Raises UsageError and MissingError where data or folder do not fit, and DivergedError.
+    `epochs` takes the place of the spec's own length, `weights` is a file to begin with (`choices` as for `build`),
+    `freeze` names parts that keep their weights. Raises UsageError and MissingError where data or folder do
+    not fit, and DivergedError.
     """
     loaded = _loaded(spec, edits)
     load_tensorflow()
@@ -107,7 +108,7 @@ def train_seeds(
     out: str | Path | None = None,
     epochs: int | None = None,
     weights: str | Path | None = None,
-    choices: Choices = Choices(),  # noqa: B008
+    choices: Choices = DEFAULT,
     freeze: str | Sequence[str] = (),
 ) -> Sweep:
     """Trains the network of a spec once for each seed, silently; `summary` of what it returns is what they come to.

@@ -43,7 +43,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 _weights_options = (
     click.option(
         "--weights", type=click.Path(path_type=Path), metavar="FILE",
-        help="Take weights from a .weights.h5, .keras, .h5, .pth, .safetensors or .npz file, of ours or of other people's.",
+        help="Take weights from a file, of ours or of other people's: Keras, PyTorch, safetensors or .npz.",
     ),
     click.option("--weights-part", metavar="PREFIX", help="Which network of a file with several, such as model_ema."),
     click.option("--assume-order", is_flag=True, help="Where names leave several ways, take layers in their order."),

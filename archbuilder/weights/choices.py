@@ -15,3 +15,6 @@ class Choices:
     """Make a first convolution of another number of channels fit."""
     part: str | None = None
     """The prefix of the network in a file that holds several."""
+
+
+DEFAULT = Choices()

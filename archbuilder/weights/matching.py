@@ -13,10 +13,10 @@ import numpy as np
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
-from archbuilder.weights.choices import Choices
+from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import on_shortcut, orders
-from archbuilder.weights.placing import Open, Pairs, Placing, in_order_of
+from archbuilder.weights.placing import Open, Pairs, Placing
 from archbuilder.weights.signatures import Signature, as_wanted, fitted, kind, of_layer, of_node
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 
@@ -42,7 +42,7 @@ class Match:
     hint: str = ""
 
 
-def match(graph: Graph, source: WeightFile, choices: Choices = Choices()) -> Match:  # noqa: B008
+def match(graph: Graph, source: WeightFile, choices: Choices = DEFAULT) -> Match:
     """Matches by our own names, else by the tree of the file's names, the shapes and the flow of the graph."""
     named = _by_own_names(graph, source)
     if 2 * len(named) > len(source.layers):
@@ -81,10 +81,10 @@ class _Case:
         if self._missing():
             return self._unfitting()
         placing = Placing(self.graph, self.nodes, self.layers, self.wanted)
-        placing.order = in_order_of(self.layers)
-        placed = placing.place([self._by_scheme, self._by_order], self.choices.assume_order)
-        if self.choices.assume_order and (placed.why or placed.open):
-            return self._assumed()
+        placed = placing.place([self._by_scheme, self._by_order], self.source.ordered, self.choices.assume_order)
+        if self.choices.assume_order:
+            self.how = "by the names of its layers, and by order where they do not tell"
+            return self._with_rest(placed.pairs) if not placed.why and not placed.open else self._assumed()
         if placed.why or placed.open:
             return Match({}, self.how, (), open=tuple(map(str, placed.open)) or (placed.why,))
         return self._with_rest(placed.pairs)
@@ -150,7 +150,7 @@ class _Case:
         return pairs
 
     def _by_order(self, open_: Sequence[Open]) -> Pairs | None:
-        """What an order says that the file keeps: which path of a unit comes first, where shapes of other units tell."""
+        """What the order of the file says: which path of a unit comes first, where the shapes of other units tell."""
         if not self.source.ordered or not all(map(_is_shortcut_or_residual, open_)):
             return None
         of_kind: list[Pairs] = []
@@ -246,7 +246,9 @@ def _channels(count: int) -> str:
 def _rule(ours: int, theirs: int) -> str:
     if ours == 1:
         return f"the sum of the {theirs}"
-    return f"the {theirs} are repeated and scaled by {theirs}/{ours}" if theirs != 1 else f"repeated and divided by {ours}"
+    return (
+        f"the {theirs} are repeated and scaled by {theirs}/{ours}" if theirs != 1 else f"repeated and divided by {ours}"
+    )
 
 
 def _adapted(node: Node, layer: Layer, theirs: Signature) -> Layer:

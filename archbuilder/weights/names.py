@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from archbuilder.weights.signatures import Signature
 
@@ -14,6 +15,8 @@ _DEPTH, _LONGEST, _WORDS = 24, 300, 16
 _TOKEN = re.compile(r"\d+x\d+|(?:conv|norm|pool|bn)[123]d|\d+|[A-Za-z]+|[^\dA-Za-z]+")
 """Sizes such as `3x3`, and kinds such as `conv2d`, are no numbers."""
 _WORD = re.compile(r"(?:conv|norm|pool|bn)[123]d|[A-Za-z]+")
+_AUTOMATIC = re.compile(r"((depthwise_)?conv2d|batch_normalization)(_\d+)?")
+"""What Keras calls layers without a name, kind by kind, so that equal numbers mean nothing."""
 _RUN = re.compile(r"(?:conv|norm|pool|bn)[123]d|[A-Za-z]+(?:_[A-Za-z]+)*")
 
 
@@ -88,7 +91,9 @@ def _stems(parts: Sequence[str]) -> dict[str, tuple[str, tuple[int, ...]]]:
         for token in found:
             if len(token) == 1 and token.isalpha():
                 letters[_cut(found, letters=True)].add(token)
-    counted = {stem for stem, some in letters.items() if "".join(sorted(some)) == "abcdefghijklmnop"[: len(some)] != "a"}
+    counted = {
+        stem for stem, some in letters.items() if "".join(sorted(some)) == "abcdefghijklmnop"[: len(some)] != "a"
+    }
     result = {}
     for part, found in tokens.items():
         with_letters = _cut(found, letters=True) in counted
@@ -166,7 +171,7 @@ def _by_rest(names: Sequence[str], signatures: Sequence[Signature]) -> dict[str,
     """The modules by what is left of their names without one word."""
     groups: defaultdict[str, set[int]] = defaultdict(set)
     for index, name in enumerate(names):
-        if len(name) <= _LONGEST and signatures[index].kind in ("kernel", "norm"):
+        if len(name) <= _LONGEST and not _AUTOMATIC.fullmatch(name) and signatures[index].kind in ("kernel", "norm"):
             parent, separator, last = name.rpartition(".")
             spans = [match.span() for match in (*_WORD.finditer(last), *_RUN.finditer(last))][-_WORDS:]
             for rest in {last, *(last[:start] + last[stop:] for start, stop in spans)}:
@@ -182,7 +187,7 @@ def _listed(names: Sequence[str], signatures: Sequence[Signature]) -> Iterator[t
             lists[parent].append((int(last), index))
     for members in lists.values():
         members.sort()
-        for (_, one), (_, other) in zip(members, members[1:], strict=False):
+        for (_, one), (_, other) in pairwise(members):
             kernel, norm = signatures[one], signatures[other]
             if (kernel.kind, norm.kind) == ("kernel", "norm") and kernel.leaving == norm.leaving:
                 yield one, other

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from archbuilder.graph.network import Graph, Node
-from archbuilder.weights.names import pairs, path, tree
+from archbuilder.weights.names import following, pairs, path, tree
 from archbuilder.weights.signatures import Signature, of_layer
 from archbuilder.weights.walk import Flow, TooManyWaysError, Walks, bits, colours
 from archbuilder.weights.weight_file import Layer
 
 Pairs = dict[str, Layer]
 """The layer of each node, by the node's name."""
-_SHORTCUTS = {"shortcut", "downsample", "skip", "identity", "proj", "projection", "residual", "short"} - {"residual"}
+_SHORTCUTS = {"shortcut", "downsample", "skip", "identity", "proj", "projection", "short"}
 _PART = re.compile(r"(?:stage|unit)\d+/")
 _WORDS = re.compile(r"[a-z]+")
 _ROUNDS = 200
@@ -51,7 +52,9 @@ Witness = Callable[[Sequence[Open]], "Pairs | None"]
 class Placing:
     """The search in one file; narrows the nodes of each module until one is left."""
 
-    def __init__(self, graph: Graph, nodes: Sequence[Node], layers: Sequence[Layer], wanted: Sequence[Signature]) -> None:
+    def __init__(
+        self, graph: Graph, nodes: Sequence[Node], layers: Sequence[Layer], wanted: Sequence[Signature]
+    ) -> None:
         self.graph, self.nodes = graph, nodes
         by_name = {layer.name: layer for layer in layers}
         root, names = tree(list(by_name))
@@ -60,32 +63,35 @@ class Placing:
         of_signature: defaultdict[Signature, int] = defaultdict(int)
         for place, signature in enumerate(wanted):
             of_signature[signature] |= 1 << place
-        self.domains = [of_signature[signature] if signature in of_signature else 0 for signature in signatures]
+        self.domains = [of_signature.get(signature, 0) for signature in signatures]
         kernels = frozenset(index for index, one in enumerate(signatures) if one.kind == "kernel")
-        self.walks = Walks(root, Flow.of(graph, nodes), pairs(names, signatures), kernels)
+        self.walks = Walks(partial(following, root), Flow.of(graph, nodes), pairs(names, signatures), kernels)
+        places = {name: index for index, name in enumerate(names)}
+        self.sequence = [places[name] for name in by_name]
+        """The modules in the order of the file."""
         self.places = {node.name: place for place, node in enumerate(nodes)}
 
-    def place(self, witnesses: Sequence[Witness], assume_order: bool) -> Placed:
+    def place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
         try:
-            return self._place(witnesses, assume_order)
+            return self._place(witnesses, ordered, assume_order)
         except TooManyWaysError:
             if self._is_alone():
                 return Placed(self._found())
             return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
 
-    def _place(self, witnesses: Sequence[Witness], assume_order: bool) -> Placed:
-        if self._is_alone() and len(self.layers) == len(self.nodes) and not self._narrow(self.domains):
-            return Placed({}, (), "the names of its layers say another order than the network has")
+    def _place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
         if not self._narrow(self.domains):
             return Placed({}, (), "the names of its layers say another order than the network has")
         self._agree()
+        if ordered and not self._is_certain():
+            self._follow_file()
         for witness in witnesses:
             said = witness(self._open()) if not self._is_certain() else None
             if said is not None:
                 self._restrict({layer.name: self.places[name] for name, layer in said.items()})
-        self._settle(symmetric=True)
-        if assume_order:
-            self._settle(symmetric=False)
+        self._settle()
+        for index in self.sequence if assume_order else ():
+            self._take_first(index)
         return Placed(self._found(), tuple(self._open()))
 
     def _is_alone(self) -> bool:
@@ -171,10 +177,16 @@ class Placing:
             for layer, domain in zip(self.layers, self.domains, strict=True)
         ])  # fmt: skip
 
-    def _settle(self, symmetric: bool) -> None:
-        """Gives places that are open to one module after another: any of symmetric ones, or else the first."""
-        for _ in range(_ROUNDS if symmetric else len(self.layers)):
-            index = self._next_of(symmetric)
+    def _follow_file(self) -> None:
+        """The order of definition runs with the flow: what is left of all ways if layers come in that of the file."""
+        walks = replace(self.walks, following=lambda done: self.sequence[done.bit_count() :][:1])
+        found = walks.places(self.domains)
+        self.domains = found if any(found) else self.domains
+
+    def _settle(self) -> None:
+        """Gives one module after another any of the places that are symmetric to each other."""
+        for _ in range(_ROUNDS):
+            index = self._symmetric()
             if index is None:
                 return
             chosen = list(self.domains)
@@ -182,10 +194,15 @@ class Placing:
             if not self._narrow(chosen):
                 return
 
-    def _next_of(self, symmetric: bool) -> int | None:
+    def _take_first(self, index: int) -> None:
+        """Gives a module the first of the nodes that are open to it."""
+        if self.domains[index].bit_count() > 1:
+            chosen = list(self.domains)
+            chosen[index] &= -chosen[index]
+            self._narrow(chosen)
+
+    def _symmetric(self) -> int | None:
         waiting = [index for index, domain in enumerate(self.domains) if domain.bit_count() > 1]
-        if not waiting or not symmetric:
-            return min(waiting, key=lambda index: self.order[self.layers[index].name], default=None)
         marks = {
             self.nodes[domain.bit_length() - 1].name: index
             for index, domain in enumerate(self.domains) if domain.bit_count() == 1
@@ -193,9 +210,6 @@ class Placing:
         colour = colours(self.graph, marks)
         alike = (i for i in waiting if len({colour[self.nodes[place].name] for place in bits(self.domains[i])}) == 1)
         return next(alike, None)
-
-    order: dict[str, int]
-    """The place of each layer in the file."""
 
     def _found(self) -> Pairs:
         return {
@@ -225,7 +239,3 @@ def _role(node: Node) -> str:
 def _words(name: str) -> frozenset[str]:
     words = {word for part in path(name) for word in _WORDS.findall(part.lower())}
     return frozenset(words | ({"shortcut"} if words & _SHORTCUTS else set()))
-
-
-def in_order_of(layers: Iterable[Layer]) -> dict[str, int]:
-    return {layer.name: place for place, layer in enumerate(layers)}

@@ -15,7 +15,7 @@ _PICKLES = (b"\x80", b"(", b"c", b"}")
 
 
 def read(path: Path) -> WeightFile:
-    """The layers of a file of weights, told by its content; raises MissingError, or ArchbuilderError for no such file."""
+    """The layers of a file of weights, told by its content; raises MissingError, or ArchbuilderError for another."""
     if not path.exists():
         raise MissingError(f"there is no file {path}")
     source = _read(path)
@@ -32,11 +32,11 @@ def _read(path: Path) -> WeightFile:
         return read_hdf5(path)
     if begin.startswith(_ZIP):
         return _read_archive(path)
-    if begin[8:9] == b"{":
+    if begin[8:9] == b"{" or path.suffix == ".safetensors":
         from archbuilder.weights.safetensors import read_safetensors
 
         return read_safetensors(path)
-    if begin.startswith(_PICKLES):
+    if begin.startswith(_PICKLES) or path.suffix in (".pth", ".pt"):
         from archbuilder.weights.torch_file import read_torch
 
         return read_torch(path)

@@ -1,4 +1,4 @@
-"""What a layer is by its weights alone, on both sides: layers of a file and nodes of a graph that can be one another."""
+"""What a layer is by its weights alone, on both sides: layers of a file and nodes of a graph."""
 
 from __future__ import annotations
 
@@ -110,5 +110,3 @@ def fitted(node: Node, layer: Layer) -> Layer:
     tensors = list(given.values()) if layer.kind == "other" else [given[weight.name] for weight in node.weights]
     pairs = zip(node.weights, tensors, strict=True)
     return replace(layer, tensors={w.name: replace(t, array=t.array.reshape(w.shape)) for w, t in pairs})
-
-

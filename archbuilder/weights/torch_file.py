@@ -110,7 +110,7 @@ def _arrays(torch: Any, content: Any, budget: Budget) -> dict[str, Array]:
 
 
 def _mappings(torch: Any, content: Mapping[Any, Any], keys: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each mapping of names to floating point tensors; the state of an optimizer is none, nor what stands beside one."""
+    """Each mapping of names to floating point tensors; the state of an optimizer is none."""
     if {"state", "param_groups"} <= content.keys() or not depth:
         return
     inner = [(name, value) for name, value in content.items() if isinstance(value, Mapping)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
-from archbuilder.weights.choices import Choices
+from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.matching import Match, match
 from archbuilder.weights.networks import chosen
 from archbuilder.weights.reading import read
@@ -72,7 +72,7 @@ class Transfer:
         return {part: _channels_last(array, flat) if part in by_feature else array for part, array in arrays.items()}
 
 
-def transfer(path: Path, graph: Graph, choices: Choices = Choices()) -> Transfer:  # noqa: B008
+def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
     """Reads a file and matches it; raises ArchbuilderError with what is left over, does not fit or is uncertain."""
     source = chosen(read(path), choices.part, graph)
     found = match(graph, source, choices)

@@ -8,14 +8,13 @@ shares a prefix stands together in the graph, and numbers never run against the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archbuilder.graph.network import Graph, Node
-from archbuilder.graph.ops import Merge
-from archbuilder.weights.names import Branch, following
+from archbuilder.graph.ops import Add, Merge
 
-EFFORT = 400_000
+EFFORT = 150_000
 """The steps that all walks through one file may take, of long networks fewer."""
 Open = tuple[tuple[int, int], ...]
 State = tuple[int, int, Open]
@@ -75,7 +74,8 @@ def bits(mask: int) -> Iterator[int]:
 class Walks:
     """The walks through one file; what they cost together is bounded."""
 
-    root: Branch
+    following: Callable[[int], Sequence[int]]
+    """The modules that may come next, by those that are done."""
     flow: Flow
     pairs: dict[int, tuple[int, bool]]
     kernels: frozenset[int]
@@ -93,7 +93,7 @@ class Walks:
             steps: list[tuple[State, State, int, int]] = []
             coming: dict[State, int] = {}
             for state, at_hand in level.items():
-                modules = following(self.root, state[0])
+                modules = self.following(state[0])
                 self._pay((1 + len(modules) // 4) * wide)
                 for module in modules:
                     for node in bits(at_hand & domains[module]):
@@ -168,6 +168,4 @@ def _ordered(node: Node, values: list[int]) -> tuple[int, ...]:
 
 
 def _is_symmetric(node: Node) -> bool:
-    from archbuilder.graph.ops import Add
-
     return isinstance(node.op, Add)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.network import Graph, Node
 from archbuilder.weights import torch_layout
-from archbuilder.weights.matching import kind, match
+from archbuilder.weights.matching import match
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import orders
+from archbuilder.weights.signatures import kind
 from archbuilder.weights.transfer import Transfer, transfer
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 from tests.weights.conftest import LEARNED, graph, torch_state, torchvision_name, write_safetensors
@@ -26,9 +28,12 @@ def weighted(graph: Graph) -> list[Node]:
 
 def source(nodes: Sequence[Node], names: Sequence[str] | None = None, channels_first: bool = False) -> WeightFile:
     """A file with the layers of these nodes in this order; their names tell nothing unless they are given."""
-    layers = []
+    layers, counts = [], Counter[str]()
+    automatic = {"conv": "conv2d", "norm": "batch_normalization"}
     for index, node in enumerate(nodes):
-        name = names[index] if names else f"layer_{index}"
+        called = automatic.get(kind(node), kind(node))
+        name = names[index] if names else f"{called}_{counts[called]}"
+        counts[called] += 1
         tensors = {
             one.name: StoredTensor(f"{name}/{one.name}", np.zeros(one.shape, np.float32), one.shape)
             for one in node.weights
@@ -155,9 +160,9 @@ def test_the_orders_differ_where_the_shortcut_stands(small: Graph) -> None:
 def test_what_shapes_do_not_tell_is_said() -> None:
     network = graph(", {units: 2, filters: 6, stride: 2}", "")
     found = match(network, source(weighted(network)))
-    assert found.problems == ()
-    assert any(line.startswith("stage1/unit1/residual/conv3: ") for line in found.doubts)
-    assert all("stage1/unit1" in line for line in found.doubts)
+    assert (found.problems, found.pairs) == ((), {})
+    assert "conv2d_3: stage1/unit1/residual/conv3 or stage1/unit1/shortcut/conv1" in found.open
+    assert all("stage1/unit1" in line for line in found.open)
 
 
 def test_layers_of_all_kinds_of_files_are_matched_kind_by_kind(small: Graph) -> None:
@@ -193,8 +198,9 @@ def test_another_depth(small: Graph, tmp_path: Path) -> None:
     path = write_safetensors(tmp_path / "x.safetensors", torch_state(small))
     deeper = graph("units: 2, filters: 6", "units: 3, filters: 6")
     lines = message(path, deeper)
-    assert len(lines) == 1 + 3 * 5
-    assert all(line.startswith("  without a tensor: stage2/unit3/residual/") for line in lines[1:])
+    assert len(lines) == 1 + 10 + 1
+    assert all(line.startswith("  without a tensor: stage2/unit3/residual/") for line in lines[1:-1])
+    assert lines[-1] == "  and 5 more"
 
 
 def test_another_number_of_classes(small: Graph, tmp_path: Path) -> None:
@@ -227,13 +233,13 @@ def test_a_head_of_ones_own_behind_known_names(small: Graph) -> None:
 
 
 def test_sections_of_ones_own_under_known_names(small: Graph) -> None:
-    """The names say stage 1 and 2, the spec has all units in one stage: then order and shapes decide."""
+    """The names say stage 1 and 2, the spec has three: the tree of names and the flow decide."""
     other = graph(
         "stages: [{units: 2, filters: 4}, {units: 2, filters: 6, stride: 2}]",
         "stages: [{units: 1, filters: 4}, {units: 1, filters: 4}, {units: 2, filters: 6, stride: 2}]",
     )
     found = match(other, source(weighted(small), [torchvision_name(node.name) for node in weighted(small)], True))
-    assert (found.how, found.problems) == ("by order and shapes", ())
+    assert (found.how, found.problems, found.open) == ("by the names of its layers", (), ())
     assert found.pairs["stage3/unit1/shortcut/conv1"].name == "layer2.0.downsample.0"
 
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from archbuilder.errors import ArchbuilderError, MissingError, UsageError
+from archbuilder.errors import ArchbuilderError, MissingError
 from archbuilder.graph.network import Graph
 from archbuilder.weights import weight_file
 from archbuilder.weights.reading import read
@@ -99,7 +99,7 @@ def test_a_depthwise_kernel_is_one_of_groups(tmp_path: Path) -> None:
 
 def test_what_is_neither_is_left_over(tmp_path: Path, small: Graph) -> None:
     path = keras3(tmp_path / "x.weights.h5", {"lstm": [np.ones((2, 8)), np.ones((2, 8)), np.ones(8)]})
-    with pytest.raises(ArchbuilderError, match="left over in the file: layers/lstm/vars/2 8"):
+    with pytest.raises(ArchbuilderError, match="and 68 more"):
         transfer(path, small)
 
 
@@ -174,8 +174,7 @@ def test_no_file_and_no_such_kind_of_file(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="there is no file"):
         read(tmp_path / "x.h5")
     (tmp_path / "x.bin").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"from files that end in \.weights\.h5, \.h5"):
-        read(tmp_path / "x.bin")
+    refused(tmp_path / "x.bin", r"it is no \.weights\.h5, \.keras, \.h5, \.safetensors, \.npz, or a file of PyTorch")
 
 
 def test_safetensors_types(tmp_path: Path) -> None:

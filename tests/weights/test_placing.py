@@ -1,0 +1,185 @@
+"""Foreign names: where they tell the places of layers, and where they leave open what the network computes."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from functools import cache
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.expansion.expansion import expand
+from archbuilder.graph.network import Graph
+from archbuilder.spec import load
+from archbuilder.weights.choices import Choices
+from archbuilder.weights.matching import Match, match
+from archbuilder.weights.networks import chosen
+from archbuilder.weights.signatures import kind
+from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
+from tests.weights.conftest import graph
+
+SPECS = Path(__file__).parent.parent / "expansion" / "specs"
+NETWORKS = (
+    "quickstart", "torchvision/resnet18", "torchvision/resnext50_32x4d", "keras_applications/resnet50v2",
+    "he2016/resnet110", "related/se_resnet50", "related/densenet_bc100", "related/vgg16",
+    str(SPECS / "shufflenet_v2_x1_0.yaml"), str(SPECS / "convnext_tiny.yaml"),
+)  # fmt: skip
+DEEP = ("quickstart", "torchvision/resnet18", "related/vgg16")
+ALEXNETS = ("related/alexnet", "related/alexnet_torchvision")
+BRANCHES = """\
+archbuilder: 1
+name: branches
+input: [8, 8, 3]
+defaults: {conv: {bias: false}}
+stem:
+  - conv: {filters: 4, kernel: 3}
+  - concat:
+      left: [{conv: {filters: 4, kernel: 3}}, norm, relu]
+      right: [{conv: {filters: 4, kernel: 3}}, norm, relu]
+head: [global_average_pool, {dense: {units: 5}}]
+"""
+SUM = BRANCHES.replace("concat", "add")
+
+
+@cache
+def network(name: str) -> Graph:
+    return expand(load(name))
+
+
+class Foreign:
+    """A file for a graph, under other names; knows where its layers belong."""
+
+    def __init__(self, graph: Graph, rename: Callable[[str], str], *, ordered: bool = False, seed: int = 1) -> None:
+        nodes = [node for node in graph.nodes if node.weights]
+        self.graph, self.origin = graph, {rename(node.name): node.name for node in nodes}
+        assert len(self.origin) == len(nodes)
+        layers = [
+            Layer(name, kind(node), {w.name: self.tensor(f"{name}.{w.name}", w.shape) for w in node.weights})
+            for name, node in zip(self.origin, nodes, strict=True)
+        ]
+        if not ordered:
+            random.Random(seed).shuffle(layers)
+        self.file = WeightFile("x.pth", tuple(layers), channels_first=True, ordered=ordered)
+
+    @staticmethod
+    def tensor(name: str, shape: tuple[int, ...]) -> StoredTensor:
+        return StoredTensor(name, np.broadcast_to(np.float32(prod(shape)), shape), shape)
+
+    def outcome(self, choices: Choices | None = None) -> str:
+        found = match(self.graph, self.file, choices or Choices())
+        if found.open or found.problems:
+            assert not found.pairs
+            return "refused"
+        return "right" if self.placed(found) == set(self.origin.values()) else "wrong"
+
+    def placed(self, found: Match) -> set[str]:
+        return {node for node, layer in found.pairs.items() if self.origin[layer.name] == node}
+
+
+def other_words(seed: int) -> Callable[[str], str]:
+    """Each word is another, the same everywhere; numbers and the tree stay."""
+    drawn, words = random.Random(seed), dict[str, str]()
+
+    def word(found: re.Match[str]) -> str:
+        return words.setdefault(found[0], "".join(drawn.choices("bcdfghjklm", k=7)))
+
+    return lambda name: re.sub("[a-z_]+", word, name.replace("/", "."))
+
+
+def no_names(seed: int) -> Callable[[str], str]:
+    drawn = random.Random(seed)
+    return lambda _: "".join(drawn.choices("bcdfghjklm", k=12))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_other_words_in_the_same_tree_are_right(name: str) -> None:
+    assert Foreign(network(name), other_words(0)).outcome() == "right"
+
+
+def test_destroyed_names_are_right_where_shapes_tell_and_refused_where_they_do_not() -> None:
+    outcomes = {name: Foreign(network(name), no_names(0)).outcome() for name in (*ALEXNETS, *DEEP)}
+    assert [outcomes[name] for name in ALEXNETS] == ["right", "right"]
+    assert [outcomes[name] for name in DEEP] == ["refused"] * len(DEEP)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_flat_numbers_are_never_wrong(name: str) -> None:
+    numbers = {node.name: index for index, node in enumerate(network(name).nodes)}
+    assert Foreign(network(name), lambda node: f"features.{numbers[node]}").outcome() != "wrong"
+
+
+def renamed(name: str) -> str:
+    return name.replace("/", ".").replace("left", "foo").replace("right", "bar")
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_two_branches_of_equal_shape_are_refused_by_name_and_right_once_chosen(ordered: bool) -> None:
+    case = Foreign(graph(text=BRANCHES), lambda name: f"net.{renamed(name)}", ordered=ordered)
+    found = match(case.graph, case.file)
+    assert found.pairs == {}
+    assert {line.partition(":")[0].split(".")[-2] for line in found.open} == {"foo", "bar"}
+    assert all("/left/" in line and "/right/" in line for line in found.open)
+    if ordered:
+        assert case.outcome(Choices(assume_order=True)) == "right"
+
+
+def test_what_only_changes_the_order_of_a_sum_is_settled() -> None:
+    case = Foreign(graph(text=SUM), lambda name: f"net.{renamed(name)}")
+    found = match(case.graph, case.file)
+    assert (found.open, len(found.pairs)) == ((), 6)
+    sides = {(node.split("/")[-2], layer.name.split(".")[-2]) for node, layer in found.pairs.items()}
+    assert len({ours for ours, _ in sides}) == len({theirs for _, theirs in sides}) == len(sides)
+
+
+def test_words_that_both_sides_share_tell_branches_apart() -> None:
+    assert Foreign(graph(text=BRANCHES), lambda name: f"net.{name.replace('/', '.')}").outcome() == "right"
+
+
+def test_a_pre_activation_file_does_not_fit_a_network_that_is_not() -> None:
+    before, after = network("he2016/resnet110"), network("he2016/resnet110_original")
+    found = match(after, Foreign(before, other_words(0)).file)
+    assert (found.pairs, bool(found.open or found.problems)) == ({}, True)
+
+
+def test_the_front_of_a_file() -> None:
+    whole = network("torchvision/resnet18")
+    front = expand(load("torchvision/resnet18", ["head=[]", "outputs=[stage2]"]))
+    case = Foreign(whole, other_words(0))
+    found = match(front, case.file)
+    nodes = {node.name for node in front.nodes if node.weights}
+    assert (found.open, found.problems, case.placed(found)) == ((), (), nodes)
+    assert found.notes[0].startswith("left over in the file: ")
+
+
+def test_norms_that_the_network_has_not_are_no_rest() -> None:
+    """What stands between layers that are taken would be missing, and the function another."""
+    bare = graph(text=BRANCHES.replace(", norm", ""))
+    found = match(bare, Foreign(graph(text=BRANCHES), lambda name: f"net.{name.replace('/', '.')}").file)
+    assert found.pairs == {}
+
+
+def test_a_stem_of_another_number_of_channels(small: Graph) -> None:
+    case = Foreign(small, other_words(0))
+    for channels, total in ((1, 3), (6, 1)):
+        other = graph("input: [8, 8, 3]", f"input: [8, 8, {channels}]")
+        refused = match(other, case.file)
+        assert (refused.pairs, refused.hint.startswith("--adapt-stem")) == ({}, True)
+        kernel = match(other, case.file, Choices(adapt_stem=True)).pairs["stem/conv1"].tensors["kernel"].array
+        value = 3 * 3 * 3 * 4 * (total if channels == 1 else 3 / 6)
+        assert (kernel.shape, set(kernel.ravel())) == ((3, 3, channels, 4), {np.float32(value)})
+
+
+def test_two_networks_in_one_file(small: Graph) -> None:
+    layers = [*Foreign(small, lambda name: "student." + name.replace("/", ".")).file.layers]
+    layers += Foreign(small, lambda name: "teacher." + name.replace("/", ".")).file.layers
+    both = WeightFile("x.pth", tuple(layers), channels_first=True)
+    with pytest.raises(ArchbuilderError, match=r"several networks .*: student, teacher\n.*--weights-part student"):
+        chosen(both, None, small)
+    assert len(match(small, chosen(both, "teacher", small)).pairs) == len(layers) // 2
+    with pytest.raises(ArchbuilderError, match="nothing under pupil"):
+        chosen(both, "pupil", small)
