@@ -180,7 +180,7 @@ def test_frozen_parts_keep_all_their_weights_and_the_others_learn(
     same = {path for path, array in before.items() if np.array_equal(array, after[path])}
     assert same == {path for path in before if path.startswith(("stem.", "stage1."))}
     assert any("moving_mean" in path for path in same)
-    assert notes[0] == f"weights of 12 layers from {path}, matched by the names of torchvision"
+    assert notes[0] == f"weights of 12 layers from {path}, matched by the names of its layers"
     assert notes[1] == "the file has 7 classes instead of 10: head/dense1 is left fresh"
     assert notes[2].startswith("stem, stage1 frozen: 670 parameters are trained")
     assert run.environment["frozen"] == PARTS

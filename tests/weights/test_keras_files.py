@@ -66,9 +66,9 @@ def test_every_format_of_keras_applications(name: str, tmp_path: Path) -> None:
     theirs = spread(getattr(keras.applications, NETWORKS[name])(weights=None, input_shape=(SIDE, SIDE, 3)))
     theirs.save_weights(tmp_path / "named.weights.h5")
     files = {
-        tmp_path / "named.weights.h5": "by the names of its layers",
+        tmp_path / "named.weights.h5": "by the names of keras.applications",
         write_legacy(tmp_path / "legacy.h5", theirs): "by the names of its layers",
-        write_nameless(tmp_path / "nameless.weights.h5", tmp_path / "named.weights.h5"): "by order and shapes",
+        write_nameless(tmp_path / "nameless.weights.h5", tmp_path / "named.weights.h5"): "by names, order and shapes",
     }
     graph = archbuilder.expand(f"keras_applications/{name}", [f"input=[{SIDE}, {SIDE}, 3]"])
     found = [transfer(path, graph) for path in files]
