@@ -73,22 +73,21 @@ def command(
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
     if numbers and (summary or output or check or weights):
         raise UsageError("--numbers stands alone, or with --json and --set")
+
+    def printed(graph: Graph) -> str:
+        return _numbers(graph, as_json) if numbers else _summary(graph, level, as_json)
+
     is_bundled = not spec.endswith((".yaml", ".yml"))
     if is_bundled and not (output or check or weights or edits):
         from archbuilder.disk_cache import kept_text
 
-        if numbers:
-            say(kept_text(f"{spec} numbers {as_json}", lambda: _numbers(_expanded(spec, ()), as_json)))
-        else:
-            say(kept_text(f"{spec} {level} {as_json}", lambda: _summary(_expanded(spec, ()), level, as_json)))
-        return
-    if numbers:
-        say(_numbers(_expanded(spec, edits), as_json))
+        kind = "numbers" if numbers else level
+        say(kept_text(f"{spec} {kind} {as_json}", lambda: printed(_expanded(spec, ()))))
         return
     graph = _expanded(spec, edits)
     found = _read_weights(weights, choices, graph, as_json)
     if summary or as_json or not (output or check or found):
-        say(_summary(graph, level, as_json))
+        say(printed(graph))
     if check or output:
         _compile(graph, found, output, check, as_json)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from archbuilder.weights.choices import Choices
+from archbuilder.weights.choices import DEFAULT, Choices
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Start:
     """The length of the run in place of the spec's own."""
     weights: Path | None = None
     """A file of weights to begin with."""
-    choices: Choices = field(default_factory=Choices)
+    choices: Choices = DEFAULT
     """What to do where the file leaves it open."""
     freeze: Sequence[str] = ()
     """The parts of the network that keep their weights."""

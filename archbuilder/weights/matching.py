@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TypeVar
@@ -197,7 +197,8 @@ class _Case:
         """Whether what is left over is what comes after the network, or classifies beside its own head."""
         last = self.nodes[-1].name if self.nodes else ""
         classes = self.signatures[id(pairs[last])].leaving if not self.fresh and self._classifies(last) else None
-        groups = _grouped(rest, lambda layer: _unmatched(layer.name, pairs))
+        taken = {prefix for layer in pairs.values() for prefix in _prefixes(layer.name)}
+        groups = _grouped(rest, lambda layer: _apart(layer.name, taken))
         kernels = {
             key: [self.signatures[id(one)].leaving for one in some if self.signatures[id(one)].kind == "kernel"]
             for key, some in groups.items()
@@ -210,15 +211,15 @@ class _Case:
         return bool(last) and isinstance(self.graph[last].op, ops.Dense)
 
 
-def _unmatched(name: str, pairs: Pairs) -> str:
-    """The longest-reaching prefix of a name that no layer with a place has."""
-    taken = {layer.name for layer in pairs.values()}
+def _apart(name: str, taken: Set[str]) -> str:
+    """The shortest prefix of a name that no layer with a place has."""
+    return next((prefix for prefix in _prefixes(name) if prefix not in taken), name)
+
+
+def _prefixes(name: str) -> list[str]:
+    """All that a name begins with up to a dot, shortest first."""
     parts = name.split(".")
-    for length in range(1, len(parts)):
-        prefix = ".".join(parts[:length])
-        if not any(one.startswith(prefix + ".") for one in taken):
-            return prefix
-    return name
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
 def _is_shortcut_or_residual(one: Open) -> bool:
@@ -233,7 +234,7 @@ def _sees_image(graph: Graph, node: Node) -> bool:
     """Whether a convolution takes in the channels of the image themselves."""
     while node.inputs:
         before = graph[node.inputs[0]]
-        if len(node.inputs) > 1 or (before.weights and node.inputs):
+        if len(node.inputs) > 1 or before.weights:
             return False
         node = before
     return True

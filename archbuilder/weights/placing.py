@@ -91,7 +91,8 @@ class Placing:
                 self._restrict({layer.name: self.places[name] for name, layer in said.items()})
         self._settle()
         for index in self.sequence if assume_order else ():
-            self._take_first(index)
+            if self.domains[index].bit_count() > 1:
+                self._take_first(index)
         return Placed(self._found(), tuple(self._open()))
 
     def _is_alone(self) -> bool:
@@ -116,19 +117,17 @@ class Placing:
         self._narrow(by_words)
         words = self.domains
         self.domains = base
-        while not self._is_certain():
-            before, roles = self.domains, self._by_roles()
-            if roles == before or not self._narrow(roles) or self.domains == before:
-                break
+        self._follow_roles()
         both = [one & other for one, other in zip(self.domains, words, strict=True)]
         roles_found, self.domains = self.domains, base
         if not self._narrow(both):
             self.domains = base
             return
         if not self._is_certain() and roles_found == base:
-            self._repeat_roles()
+            self._follow_roles()
 
-    def _repeat_roles(self) -> None:
+    def _follow_roles(self) -> None:
+        """Narrows by roles until they tell nothing more; what is certain gives other modules their roles."""
         while not self._is_certain():
             before, roles = self.domains, self._by_roles()
             if roles == before or not self._narrow(roles) or self.domains == before:
@@ -187,19 +186,14 @@ class Placing:
         """Gives one module after another any of the places that are symmetric to each other."""
         for _ in range(_ROUNDS):
             index = self._symmetric()
-            if index is None:
-                return
-            chosen = list(self.domains)
-            chosen[index] &= -chosen[index]
-            if not self._narrow(chosen):
+            if index is None or not self._take_first(index):
                 return
 
-    def _take_first(self, index: int) -> None:
-        """Gives a module the first of the nodes that are open to it."""
-        if self.domains[index].bit_count() > 1:
-            chosen = list(self.domains)
-            chosen[index] &= -chosen[index]
-            self._narrow(chosen)
+    def _take_first(self, index: int) -> bool:
+        """Gives a module the first of the nodes that are open to it, if there is a way then."""
+        chosen = list(self.domains)
+        chosen[index] &= -chosen[index]
+        return self._narrow(chosen)
 
     def _symmetric(self) -> int | None:
         waiting = [index for index, domain in enumerate(self.domains) if domain.bit_count() > 1]
@@ -225,10 +219,10 @@ class Placing:
 
 
 def _suffixes(name: str) -> Iterator[str]:
-    """What a name ends in, longest first, without what is only a number."""
+    """What a name ends in, longest first, but for what begins with a number."""
     parts = path(name)
     for length in range(min(len(parts) - 1, 3), 0, -1):
-        if not all(part.isdecimal() for part in parts[-length:]) and not parts[-length].isdecimal():
+        if not parts[-length].isdecimal():
             yield ".".join(parts[-length:])
 
 

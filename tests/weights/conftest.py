@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -98,4 +99,17 @@ def write_safetensors(path: Path, arrays: Mapping[str, Any], **changes: Any) -> 
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.writelines(arrays[name].tobytes() for name in sorted(arrays))
+    return path
+
+
+def write_keras2(path: Path, layers: Mapping[str, Mapping[str, Any]], at: str = "") -> Path:
+    """As Keras 2 and keras.applications write it: a group a layer, and attributes with the names in order."""
+    with h5py.File(path, "w") as file:
+        root = file.create_group(at) if at else file
+        root.attrs["layer_names"] = [name.encode() for name in layers]
+        for name, weights in layers.items():
+            group = root.create_group(name)
+            group.attrs["weight_names"] = [weight.encode() for weight in weights]
+            for weight, array in weights.items():
+                group.create_dataset(weight, data=array)
     return path

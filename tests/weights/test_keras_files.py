@@ -18,7 +18,7 @@ from archbuilder.graph.network import Graph
 from archbuilder.keras_model.build import build_model
 from archbuilder.weights.transfer import transfer
 from tests.conftest import Call
-from tests.weights.conftest import LEARNED, SMALL, graph, torch_state, write_safetensors
+from tests.weights.conftest import LEARNED, SMALL, graph, torch_state, write_keras2, write_safetensors
 
 NETWORKS = {"resnet50": "ResNet50", "resnet50v2": "ResNet50V2"}
 SIDE = 32
@@ -41,16 +41,11 @@ def answers(model: keras.Model, side: int = SIDE) -> Any:
 
 
 def write_legacy(path: Path, model: keras.Model) -> Path:
-    """As Keras 2 wrote it: a group a layer, and attributes with the names in order."""
-    with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
-        for layer in model.layers:
-            group = file.create_group(layer.name)
-            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
-            group.attrs["weight_names"] = [name.encode() for name in names]
-            for name, weight in zip(names, layer.weights, strict=True):
-                group.create_dataset(name, data=weight.numpy())
-    return path
+    layers = {
+        layer.name: {f"{layer.name}/{weight.name}:0": weight.numpy() for weight in layer.weights}
+        for layer in model.layers
+    }
+    return write_keras2(path, layers)
 
 
 def write_nameless(path: Path, named: Path) -> Path:

@@ -20,7 +20,7 @@ from archbuilder.weights import weight_file
 from archbuilder.weights.reading import read
 from archbuilder.weights.transfer import transfer
 from archbuilder.weights.weight_file import natural_order
-from tests.weights.conftest import graph, torch_state, write_safetensors
+from tests.weights.conftest import graph, torch_state, write_keras2, write_safetensors
 
 KERNEL = np.arange(24, dtype=np.float32).reshape(2, 3, 4, 1)
 
@@ -29,19 +29,6 @@ def refused(path: Path, words: str) -> None:
     with pytest.raises(ArchbuilderError, match=words) as caught:
         read(path)
     assert caught.value.exit_code == 1
-
-
-def legacy(path: Path, layers: dict[str, dict[str, Any]], at: str = "") -> Path:
-    """As Keras 2 and keras.applications write it."""
-    with h5py.File(path, "w") as file:
-        root = file.create_group(at) if at else file
-        root.attrs["layer_names"] = [name.encode() for name in layers]
-        for name, weights in layers.items():
-            group = root.create_group(name)
-            group.attrs["weight_names"] = [weight.encode() for weight in weights]
-            for weight, array in weights.items():
-                group.create_dataset(weight, data=array)
-    return path
 
 
 def keras3(path: Path, layers: dict[str, list[Any]]) -> Path:
@@ -61,7 +48,7 @@ def test_natural_order() -> None:
 def test_legacy_layers_keep_the_order_of_the_model(at: str, tmp_path: Path) -> None:
     norm = {f"b/{part}:0": np.ones(1) for part in ("gamma", "beta", "moving_mean", "moving_variance")}
     layers: dict[str, dict[str, Any]] = {"z": {"z/kernel:0": KERNEL, "z/bias:0": np.ones(1)}, "relu": {}, "b": norm}
-    found = read(legacy(tmp_path / "x.h5", layers, at)).layers
+    found = read(write_keras2(tmp_path / "x.h5", layers, at)).layers
     assert [(layer.name, layer.kind, *layer.tensors) for layer in found] == [
         ("z", "conv", "kernel", "bias"), ("b", "norm", "gamma", "beta", "moving_mean", "moving_variance"),
     ]  # fmt: skip
@@ -70,12 +57,12 @@ def test_legacy_layers_keep_the_order_of_the_model(at: str, tmp_path: Path) -> N
 
 def test_legacy_models_within_models(tmp_path: Path) -> None:
     inner = {"conv1/kernel:0": KERNEL, "conv1/bias:0": np.ones(1), "fc/kernel:0": np.ones((2, 3))}
-    found = read(legacy(tmp_path / "x.h5", {"resnet": inner})).layers
+    found = read(write_keras2(tmp_path / "x.h5", {"resnet": inner})).layers
     assert [(layer.name, layer.kind) for layer in found] == [("conv1", "conv"), ("fc", "dense")]
 
 
 def test_long_lists_of_names_are_in_several_attributes(tmp_path: Path) -> None:
-    path = legacy(tmp_path / "x.h5", {name: {f"{name}/kernel:0": KERNEL} for name in "cab"})
+    path = write_keras2(tmp_path / "x.h5", {name: {f"{name}/kernel:0": KERNEL} for name in "cab"})
     with h5py.File(path, "a") as file:
         del file.attrs["layer_names"]
         file.attrs["layer_names0"], file.attrs["layer_names1"] = [b"c", b"a"], [b"b"]

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.weights.conftest import write_safetensors
+from tests.weights.conftest import write_keras2, write_safetensors
 from tests.weights.reference.drawing import Array, weight
 
 HERE = Path(__file__).parent
@@ -68,7 +68,7 @@ class Row:
             case ".pth":
                 return _write_torch(path, weights)
             case ".h5":
-                return _write_keras2(path, weights)
+                return write_keras2(path, _in_groups(weights))
             case ".weights.h5":
                 return _write_keras3(path, weights, self.groups or {})
         raise ValueError(suffix)
@@ -95,21 +95,13 @@ def _layers(weights: Weights) -> dict[str, dict[str, Any]]:
     return layers
 
 
-def _write_keras2(path: Path, weights: Weights) -> Path:
-    """A group a layer, and attributes with the names in order."""
-    with h5py.File(path, "w") as file:
-        groups: dict[str, dict[str, Any]] = {}
-        for layer, parts in _layers(weights).items():
-            outer, _, inner = layer.partition("/")
-            named = {f"{inner or outer}/{part}:0": array for part, array in parts.items()}
-            groups.setdefault(outer, {}).update(named)
-        file.attrs["layer_names"] = [name.encode() for name in groups]
-        for name, arrays in groups.items():
-            group = file.create_group(name)
-            group.attrs["weight_names"] = [key.encode() for key in arrays]
-            for key, array in arrays.items():
-                group.create_dataset(key, data=array)
-    return path
+def _in_groups(weights: Weights) -> dict[str, dict[str, Any]]:
+    """The weights of each layer, by their names in files of Keras 2; a layer within one is in its group."""
+    groups: dict[str, dict[str, Any]] = {}
+    for layer, parts in _layers(weights).items():
+        outer, _, inner = layer.partition("/")
+        groups.setdefault(outer, {}).update({f"{inner or outer}/{part}:0": array for part, array in parts.items()})
+    return groups
 
 
 def _write_keras3(path: Path, weights: Weights, groups: Mapping[str, str]) -> Path:
