@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -115,6 +116,8 @@ class UsageError(ArchbuilderError):
     exit_code = 2
 
 
+MISSPELT = 0.8
+"""How alike a word and what was meant by it are where no more than letters are wrong."""
 LISTED = 12
 """Of a longer list, the first ten are named."""
 
@@ -136,8 +139,14 @@ def listed(words: Sequence[str]) -> str:
 
 
 def nearest(wrong: str, words: Iterable[str], count: int = 1, likeness: float = 0.6) -> list[str]:
-    """The words that one may have meant, the nearest first; capital letters do not count."""
+    """The words that one may have meant, the nearest first, among them parts of what is wrong, such as its last.
+
+    Capital letters do not count.
+    """
     lowered = {word.lower(): word for word in islice(words, 1000) if len(word) <= 100}
     if len(wrong) > 100:
         return []
-    return [lowered[word] for word in get_close_matches(wrong.lower(), lowered, n=count, cutoff=likeness)]
+    parts = [part for part in reversed(re.split("[^a-z0-9]+", wrong.lower())) if part in lowered]
+    misspelt, alike = (get_close_matches(wrong.lower(), lowered, count, cutoff) for cutoff in (MISSPELT, likeness))
+    found = [*misspelt, *parts, *alike]
+    return [lowered[word] for word in dict.fromkeys(found)][:count]
