@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.bounded_files import Archive, BadFileError, fill, open_archive
+from archbuilder.bounded_files import RATIO, Archive, BadFileError, fill, open_archive
 
 _LONGEST_HEADER = 10_000
 _KINDS = "biufSU"
@@ -65,9 +65,16 @@ class Arrays:
 
 
 @contextmanager
-def open_arrays(path: Path, *, follow_links: bool = True) -> Iterator[Arrays]:
+def open_arrays(path: Path, *, ratio: int = RATIO) -> Iterator[Arrays]:
     """The arrays of an `.npz` archive; raises BadFileError, as reading one of them does."""
-    with open_archive(path, follow_links=follow_links) as archive:
+    with open_archive(path, ratio=ratio) as archive:
+        yield Arrays(archive)
+
+
+@contextmanager
+def open_own_arrays(path: Path) -> Iterator[Arrays]:
+    """Those of a file that a run wrote: no link, and as large as what is in it, since it is not compressed."""
+    with open_archive(path, ratio=1, follow_links=False) as archive:
         yield Arrays(archive)
 
 

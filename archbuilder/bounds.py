@@ -29,6 +29,8 @@ SIZE = 1_000_000
 """Filters, units of a dense layer, kernels, strides and amounts of padding."""
 SIDE = 2**14
 """The height and the width of an image, here and behind every layer."""
+OUTPUTS = SIDE * SIDE * SIZE
+"""The values behind a layer: as many filters as there may be, at each place of the largest image."""
 UNITS = 10_000
 """The units of a stage."""
 LAYERS = 50_000

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from itertools import islice
 from typing import ClassVar, Literal
+
+from archbuilder.formatting import column_count, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Diagnostic:
             lines += excerpt(self.span)
         if self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
+        return "\n".join(map(printable, lines))
 
     def to_json(self) -> dict[str, object]:
         place = self.span
@@ -55,12 +58,13 @@ class Diagnostic:
 
 
 def excerpt(span: Span, width: int = 120) -> list[str]:
-    """The line of a span and a caret under each character of its token, cut to `width`."""
+    """The line of a span and carets under its token, cut to `width`; characters that are wide have two."""
     start = max(0, span.column - 1 - width // 2)
-    text = span.text[start : start + width].replace("\t", " ")
+    text = printable(span.text[start : start + width].replace("\t", " "))
     column = span.column - 1 - start
-    carets = "^" * max(1, min(span.length, len(text) - column))
-    return [f"  {span.line} | {text}".rstrip(), " " * (len(f"  {span.line} | ") + column) + carets]
+    before, token = text[:column], text[column : column + span.length]
+    indent = " " * (len(f"  {span.line} | ") + column_count(before))
+    return [f"  {span.line} | {text}".rstrip(), indent + "^" * max(1, column_count(token))]
 
 
 class ArchbuilderError(Exception):
@@ -115,6 +119,8 @@ class UsageError(ArchbuilderError):
     exit_code = 2
 
 
+MISSPELT = 0.8
+"""How alike a word and what was meant by it are where no more than letters are wrong."""
 LISTED = 12
 """Of a longer list, the first ten are named."""
 
@@ -136,8 +142,15 @@ def listed(words: Sequence[str]) -> str:
 
 
 def nearest(wrong: str, words: Iterable[str], count: int = 1, likeness: float = 0.6) -> list[str]:
-    """The words that one may have meant, the nearest first; capital letters do not count."""
+    """The words that one may have meant, the nearest first, among them parts of what is wrong, such as its last.
+
+    Capital letters do not count.
+    """
     lowered = {word.lower(): word for word in islice(words, 1000) if len(word) <= 100}
     if len(wrong) > 100:
         return []
-    return [lowered[word] for word in get_close_matches(wrong.lower(), lowered, n=count, cutoff=likeness)]
+    parts = [part for part in reversed(re.split("[^a-z0-9]+", wrong.lower())) if part in lowered]
+    alike = get_close_matches(wrong.lower(), lowered, count, likeness)
+    misspelt = [word for word in alike if SequenceMatcher(None, word, wrong.lower()).ratio() >= MISSPELT]
+    found = [*misspelt, *parts, *alike]
+    return [lowered[word] for word in dict.fromkeys(found)][:count]

@@ -32,6 +32,15 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def column_count(text: str) -> int:
+    """The columns that a terminal gives a text."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def first_ten(names: Sequence[str], separator: str = ", ") -> str:
     """The first ten of many names, printable, and how many more there are."""
     more = [f"and {len(names) - 10:,} more"] if len(names) > 10 else []

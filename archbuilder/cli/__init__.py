@@ -92,15 +92,15 @@ def main() -> None:
     """Runs the command line; what archbuilder reports on purpose is one message and an exit code, never a traceback."""
     _fill_standard_streams()
     _replace_what_cannot_be_encoded()
-    from archbuilder.cli.printing import report
-
     try:
+        from archbuilder.cli.printing import report
+
         sys.exit(cli(prog_name="archbuilder", standalone_mode=False))
     except click.ClickException as error:
         _show(error)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        report("stopped")
+    except (KeyboardInterrupt, click.Abort):  # maybe while the first modules were loaded
+        click.echo("stopped", err=True)
         sys.exit(StoppedError.exit_code)
     except ArchbuilderError as error:
         report(_message(error))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from archbuilder.aliases import Level
 from archbuilder.costs.summary import Layer, Stage, Summary, Unit
+from archbuilder.formatting import column_count
 from archbuilder.graph.ops import Shape, show
 
 NOTES = (
@@ -75,22 +76,13 @@ def _scale(macs: int) -> tuple[int, str]:
 def _table(rows: Iterable[Row], total: Row) -> str:
     """Rows in columns, words to the left and numbers to the right, in plain text as wide as it needs to be."""
     table = [HEADINGS, *rows, total]
-    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    widths = [max(map(column_count, column)) for column in zip(*table, strict=True)]
     head, *lines, foot = (_aligned(row, widths) for row in table)
     rule = "─" * (sum(widths) + 3 * (len(widths) - 1))
     return "\n".join([head, rule, *lines, rule, foot])
 
 
 def _aligned(row: Row, widths: Iterable[int]) -> str:
-    gaps = (" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+    gaps = (" " * (width - column_count(cell)) for cell, width in zip(row, widths, strict=True))
     cells = (cell + gap if index < 2 else gap + cell for index, (cell, gap) in enumerate(zip(row, gaps, strict=True)))
     return "   ".join(cells).rstrip()
-
-
-def _width(text: str) -> int:
-    """The columns that a terminal gives a text."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)

@@ -33,7 +33,7 @@ Encoded = Path | bytes
 LONGEST_BEGINNING = 64
 _BEGINNINGS = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|RIFF.{4}WEBP"
-    rb"|II[*+]\0|MM\0[*+]|P[1-6]\s+(#|\d+\s+(#|\d+\s))|P[Ff]\s+\d+\s+\d+\s",
+    rb"|II[*+]\0|MM\0[*+]|P[1-6]\s+(#|\d+\s+(#|\d+\s))|Pf\s+\d+\s+\d+\s",
     re.DOTALL,
 )
 

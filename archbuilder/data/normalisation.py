@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archbuilder.aliases import Array, Tensor
-from archbuilder.bounded_arrays import open_arrays
+from archbuilder.bounded_arrays import open_own_arrays
 from archbuilder.data.dataset import Pixels
 from archbuilder.graph.ops import show
 from archbuilder.spec import normalisation
@@ -46,7 +46,7 @@ class Normaliser:
     @classmethod
     def load(cls, path: Path) -> Normaliser:
         """Raises BadFileError where there is no such archive; links are not followed."""
-        with open_arrays(path, follow_links=False) as archive:
+        with open_own_arrays(path) as archive:
             return cls(archive.read("offset"), archive.read("scale"))
 
     def problem(self, shape: tuple[int, ...]) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from archbuilder import bounds
 from archbuilder.errors import Diagnostic
 from archbuilder.expansion.repetition import ExpandedUnit
@@ -47,6 +49,8 @@ class Work:
         self._count(len(unit.nodes), unit.parameters)
 
     def add(self, node: Node) -> None:
+        if prod(node.shape) > bounds.OUTPUTS:
+            raise OutOfBounds(f"a layer returns at most {bounds.OUTPUTS:,} values")
         self._count(1, node.parameters)
 
     def _count(self, layers: int, parameters: int) -> None:

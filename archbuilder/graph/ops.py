@@ -378,23 +378,27 @@ class AveragePool(_Pool):
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalAveragePool(_Base):
-    """The mean over height and width `(H, W, C) -> (C,)`."""
-
-    family: ClassVar[Family] = "pool"
+class _GlobalPool(_Base):
+    flat: bool = True
+    """Whether a vector comes out, not an image of one place."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return (spatial(inputs[0])[2],)
+        *_, channels = spatial(inputs[0])
+        return (channels,) if self.flat else (1, 1, channels)
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalMaxPool(_Base):
-    """The maximum over height and width `(H, W, C) -> (C,)`."""
+class GlobalAveragePool(_GlobalPool):
+    """The mean over height and width `(H, W, C) -> (C,)` or `(1, 1, C)`."""
 
     family: ClassVar[Family] = "pool"
 
-    def output_shape(self, *inputs: Shape) -> Shape:
-        return (spatial(inputs[0])[2],)
+
+@dataclass(frozen=True, slots=True)
+class GlobalMaxPool(_GlobalPool):
+    """The maximum over height and width `(H, W, C) -> (C,)` or `(1, 1, C)`."""
+
+    family: ClassVar[Family] = "pool"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from archbuilder.aliases import Json
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Add, Concat, Gate, Merge, Multiply
 
-MOST_BITS = 20_000_000
-"""Those of all counts of lengths together; a network that needs more is told the number of its ways only."""
+MOST_BITS = 14_000
+"""Those of a count that is written out: Python writes, and JSON readers take, whole numbers of some 4,300 digits."""
+MOST_WORK = 10**10
+"""The bits of all counts of lengths, at each layer; a network that needs more is told the number of its ways only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Paths:
 
     def to_json(self) -> Json:
         by_units, by_layers = (one and list(one) for one in (self.by_units, self.by_layers))
-        return {"count": self.count, "by_units": by_units, "by_layers": by_layers}
+        count = self.count if self.count.bit_length() <= MOST_BITS else None
+        return {"count": count, "by_units": by_units, "by_layers": by_layers}
 
 
 def paths(graph: Graph) -> Paths:
@@ -53,7 +56,7 @@ def _layers(node: Node, index: int) -> int:
 def _lengths(graph: Graph, width: int, length: Callable[[Node, int], int]) -> tuple[int, ...] | None:
     """The number of ways of each length, all of which stand in one integer, `width` bits for each length."""
     longest = _longest(graph, length)
-    if width * (longest + 1) > MOST_BITS:
+    if width > MOST_BITS or width * (longest + 1) * len(graph.nodes) > MOST_WORK:
         return None
     packed, mask = _ends(graph, width, length), (1 << width) - 1
     return tuple(packed >> width * place & mask for place in range(longest + 1))
@@ -70,13 +73,17 @@ def _ends(graph: Graph, width: int, length: Callable[[Node, int], int]) -> int:
     """The ways to all outputs as a polynomial at `2 ** width`, whose exponents are lengths."""
     left, found = Counter(name for node in graph.nodes for name in node.inputs), dict[str, int]()
     for node in graph.nodes:
-        ways = [found[name] << width * length(node, index) for index, name in _ways(node)]
+        ways = [_longer(found[name], width * length(node, index)) for index, name in _ways(node)]
         found[node.name] = sum(ways[1:], ways[0]) if ways else 1
         for name in node.inputs:
             left[name] -= 1
             if not left[name] and name not in graph.outputs:
                 found.pop(name, None)
     return sum(found[name] for name in dict.fromkeys(graph.outputs))
+
+
+def _longer(ways: int, bits: int) -> int:
+    return ways << bits if bits else ways  # to shift by nothing would copy them
 
 
 def _ways(node: Node) -> Iterator[tuple[int, str]]:

@@ -176,9 +176,9 @@ class _Layers:
                 padding = _keras_padding(op, tensor.shape[1:3])
                 return layers.AveragePooling2D(op.size, op.stride, padding, name=self.name)(self._padded(op, tensor))
             case ops.GlobalAveragePool():
-                return layers.GlobalAveragePooling2D(name=self.name)(tensor)
+                return layers.GlobalAveragePooling2D(keepdims=not op.flat, name=self.name)(tensor)
             case ops.GlobalMaxPool():
-                return layers.GlobalMaxPooling2D(name=self.name)(tensor)
+                return layers.GlobalMaxPooling2D(keepdims=not op.flat, name=self.name)(tensor)
             case ops.ChannelPool():
                 return self._channel_pool(op, tensor)
             case ops.LocalResponseNorm():

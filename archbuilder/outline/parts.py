@@ -16,8 +16,6 @@ FOLLOWS = 0
 FOLLOWED_STRIDE: Pair = (FOLLOWS, FOLLOWS)
 DEPTHWISE = 0
 """The groups of a convolution that treats every channel on its own."""
-WHOLE: Pair = (0, 0)
-"""The size of a pool over the whole image."""
 
 MergeKind = ops.MergeName
 Strided = ops.Windowed | ops.Subsample

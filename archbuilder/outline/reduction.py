@@ -8,7 +8,7 @@ from typing import TypeVar, assert_never
 
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Pads, Shape, resolve_padding
-from archbuilder.outline.parts import DEPTHWISE, WHOLE, Item
+from archbuilder.outline.parts import DEPTHWISE, Item
 
 Window = TypeVar("Window", bound=ops.Windowed)
 NO_PADS: Pads = ((0, 0), (0, 0))
@@ -29,6 +29,8 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
             return _reduced_pool(before, named_padding(op), arriving)
         case ops.AveragePool():
             return _reduced_pool(before, named_padding(op), arriving)
+        case ops.GlobalAveragePool(flat=False) | ops.GlobalMaxPool(flat=False) if arriving[:2] == (1, 1):
+            return before
         case ops.Flatten() | ops.GlobalAveragePool() | ops.GlobalMaxPool() if prod(arriving) == arriving[-1]:
             return _reduced_vector(before, arriving)
         case ops.Norm(over="group") if op.groups == arriving[-1] and len(arriving) == 3:
@@ -60,21 +62,33 @@ def _unpadded(shape: Shape, pads: Pads) -> Shape:
 
 
 def _reduced_pool(before: list[Item], op: ops.MaxPool | ops.AveragePool, arriving: Shape) -> list[Item]:
-    """A pool of 1x1 only leaves out rows and columns; an average over the whole image has no size of its own."""
+    """A pool of 1x1 only leaves out rows and columns; one whose only window holds the whole image is a global one."""
     if op.padding == "valid" and op.size == (1, 1):
         return reduced(before, ops.Subsample(op.stride), arriving)
-    if op.padding == "valid" and op.size == arriving[:2] and isinstance(op, ops.AveragePool):
-        return [*before, ops.AveragePool(WHOLE, (1, 1), "valid")]
+    if _holds_all(op, arriving):
+        pool = ops.GlobalAveragePool if isinstance(op, ops.AveragePool) else ops.GlobalMaxPool
+        return reduced(before, pool(flat=False), arriving)
     return [*before, op]
 
 
+def _holds_all(op: ops.MaxPool | ops.AveragePool, arriving: Shape) -> bool:
+    """Whether there is one window with the whole image in it, and nothing that padding adds counts in an average."""
+    pads = resolved_padding(op, arriving)
+    if isinstance(op, ops.AveragePool) and pads not in ("same", NO_PADS):
+        return False
+    added = resolve_padding((arriving[0], arriving[1]), op.size, op.stride, op.padding)
+    axes = zip(arriving, op.size, added, strict=False)
+    return op.output_shape(arriving)[:2] == (1, 1) and all(size - pad[0] >= n for n, size, pad in axes)
+
+
 def _reduced_vector(before: list[Item], arriving: Shape) -> list[Item]:
-    """One number a channel, made a vector: behind an average over the whole image, a global average pool."""
+    """One number a channel, made a vector: behind a global pool, that pool."""
     if len(arriving) == 1:
         return before
     previous = before[-1] if before else None
-    whole = isinstance(previous, ops.AveragePool) and previous.size == WHOLE
-    return [*(before[:-1] if whole else before), ops.GlobalAveragePool()]
+    if isinstance(previous, ops.GlobalAveragePool | ops.GlobalMaxPool):
+        return [*before[:-1], replace(previous, flat=True)]
+    return [*before, ops.GlobalAveragePool()]
 
 
 def _does_nothing(op: Op, arriving: Shape) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -119,18 +119,25 @@ def under_name(names: tuple[str, ...], settings: JsonSchemaValue, may_stand_alon
     return {**about, "anyOf": [{"enum": list(names)}, mapping] if may_stand_alone else [mapping]}
 
 
-def one_of(union: Any, plural: str) -> Any:
-    """A union of `Kind`s, read from `name`, or from `name: {fields}`.
+def one_of(union: Any, plural: str, short: Sequence[str] = ()) -> Any:
+    """A union of `Kind`s, read from `name`, or from `name: {fields}`; a value may stand right under `short` names.
 
     The discriminator that Pydantic inserts into the location of an error is the very key that stands in the YAML.
     """
     kinds = [kind for member in union.__args__ for kind in member.model_fields["kind"].annotation.__args__]
 
     def example(name: str, value: object) -> str | None:
+        if name in kinds and not isinstance(value, dict):
+            [member] = [one for one in union.__args__ if name in one.model_fields["kind"].annotation.__args__]
+            content = str(value) if not isinstance(value, list | None) and len(_required(member)) == 1 else "..."
+            settings = ", ".join(f"{key}: {content}" for key in _required(member))
+            return f"such as {name}: {{{settings}}}" if settings else None
         if isinstance(value, list | dict | None):
             return None
         members = [one for one in union.__args__ if not name or name == one.model_fields["kind"].default]
         lone = ((one, keys[0]) for one in members if len(keys := _required(one)) == 1)
+        if short and not name and not isinstance(value, bool | str):
+            return f"such as {{{short[0]}: {value}}}"
         if (found := next(lone, None)) is None:
             return None if name else f"such as {kinds[0]}; {suggest('', kinds, plural)}"
         return f"such as {{{found[0].model_fields['kind'].default}: {{{found[1]}: {value}}}}}"

@@ -335,8 +335,11 @@ def _colon_missing(line: int, lines: list[str]) -> _Said:
     text = lines[line].partition(" #")[0].rstrip()
     if dash := re.match(r"\s*-(?=[A-Za-z_])", text):
         return "a space is missing behind the '-'", _Mark(line, dash.end() - 1), f"such as - {text[dash.end() :][:40]}"
-    key = text.lstrip(" -").split(" ")[0]
-    column = len(text) - len(text.lstrip(" -"))
+    plain = text.lstrip(" -")
+    key, column = plain.split(" ")[0], len(text) - len(plain)
+    if close := re.match(r"([A-Za-z_][\w.+/-]*):(?=\S)", plain):
+        hint = f"such as {close[0]} {plain[close.end() :][:40]}"
+        return "a space is missing behind the ':'", _Mark(line, column + close.end() - 1), hint
     return "a ':' is missing", _Mark(line, column), f"a key ends in a colon: '{key[:40]}:'"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
@@ -142,12 +143,23 @@ def locate(spec: str | Path) -> Path:
         path = Path(spec)
         if path.is_file():
             return path
-        stem = text.removesuffix(".yaml").removesuffix(".yml")
-        meant = f"\n  hint: did you mean the bundled spec '{stem}'?" if stem in bundled() else ""
-        raise MissingError(f"there is no file {text}{meant}")
+        meant = _file_hint(path)
+        raise MissingError(f"there is no file {text}" + (f"\n  hint: {meant}" if meant else ""))
     if (found := _bundled_path(text)) is not None:
         return found
     raise MissingError(f"there is no spec called '{text}'\n  hint: {_spec_hint(text)}")
+
+
+def _file_hint(path: Path, folder: Path = Path()) -> str | None:
+    """What may have been meant by a file that is not there: a bundled spec, or a file beside it."""
+    parts = path.with_suffix("").parts
+    ends = ("/".join(parts[start:]) for start in range(len(parts)))
+    if spec := next((end for end in ends if end in bundled()), None):
+        return f"did you mean the bundled spec '{spec}'?"
+    with suppress(OSError):
+        there = (one.name for one in islice((folder / path).parent.iterdir(), 1000) if one.name.endswith(SUFFIXES))
+        return next((f"did you mean '{path.with_name(name)}'?" for name in nearest(path.name, there)), None)
+    return None
 
 
 def _spec_hint(name: str) -> str:
@@ -158,12 +170,14 @@ def _spec_hint(name: str) -> str:
 
 def _meant(name: str) -> list[str]:
     """The bundled specs that one may have meant: those called so in another folder or version, else the nearest."""
-    wanted = name.lower()
+    wanted, letters = name.lower(), _letters(name)
     last = {one: one.rpartition("/")[2] for one in bundled()}
-    if same := [one for one in last if _letters(one) == _letters(name)]:
+    if same := [one for one in last if _letters(one) == letters]:
         return same
-    if alike := [one for one, own in last.items() if own == wanted or own.startswith(f"{wanted}_")]:
+    if alike := [one for one, own in last.items() if letters in (_letters(own), _letters(own.partition("_")[0]))]:
         return alike
+    if longer := [one for one, own in last.items() if letters and _letters(own).startswith(letters)]:
+        return longer
     swapped = [one for one, own in last.items() if sorted(own.partition("_")[0]) == sorted(wanted)]
     return swapped or nearest(wanted, last, 3)
 
@@ -249,7 +263,7 @@ def _base_path(name: object, folder: Path | None, place: Place) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise problem("a spec extends bundled specs, or files in its own folder or below")
     if not path.is_file():
-        raise problem(f"there is no file {name} beside this spec")
+        raise problem(f"there is no file {name} beside this spec", _file_hint(Path(name), folder))
     return path
 
 

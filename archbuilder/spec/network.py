@@ -28,7 +28,7 @@ from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import MERGES, WORDS, Branch, Layers, Use, reference
 from archbuilder.spec.op_layers import OP_NAMES, ConvDefaults, DenseDefaults, NormDefaults
 from archbuilder.spec.training import Training
-from archbuilder.spec.values import AnyValue, shown, written
+from archbuilder.spec.values import AnyValue, shown, sizes_in, written
 
 UnitReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "units"))]
 
@@ -290,7 +290,8 @@ class Network(Model):
     def _three_sizes(cls, value: object) -> object:
         if not isinstance(value, list | tuple) or len(value) != 3:
             message = f"[height, width, channels] is expected, not {shown(value)}"
-            height, width = value if isinstance(value, list | tuple) and len(value) == 2 else (32, 32)
-            hint = f"such as [{height}, {width}, 3]"
+            sizes = [*value] if isinstance(value, list | tuple) else sizes_in(value)
+            height, width, channels = {2: [*sizes, 3], 3: sizes}.get(len(sizes), [32, 32, 3])
+            hint = f"such as [{height}, {width}, {channels}]"
             raise PydanticCustomError("bad-value", "{message}", {"message": message, "hint": hint})
         return value

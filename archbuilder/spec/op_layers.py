@@ -197,6 +197,7 @@ class GlobalAveragePool(Op):
 
     op: ClassVar = ops.GlobalAveragePool
     kind: Literal["global_average_pool"] = "global_average_pool"
+    flat: FlagValue = Field(True, description="Whether a vector comes out; else an image of one place.")
 
 
 class GlobalMaxPool(Op):
@@ -204,6 +205,7 @@ class GlobalMaxPool(Op):
 
     op: ClassVar = ops.GlobalMaxPool
     kind: Literal["global_max_pool"] = "global_max_pool"
+    flat: FlagValue = Field(True, description="Whether a vector comes out; else an image of one place.")
 
 
 class ChannelPool(Op):

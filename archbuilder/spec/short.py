@@ -60,7 +60,7 @@ def one_of_short(union: Any, plural: str) -> Any:
                 return {name: {}}  # for the message that there is no such thing, whatever its settings
         return value
 
-    return Annotated[one_of(union, plural), BeforeValidator(lengthen)]
+    return Annotated[one_of(union, plural, [*fields]), BeforeValidator(lengthen)]
 
 
 def checks(union: Any) -> tuple[Any, ...]:

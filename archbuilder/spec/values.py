@@ -60,9 +60,14 @@ def expression(text: str) -> Expression:
 
 
 def _sizes_hint(value: object) -> str | None:
-    """`3x3` is how papers write it."""
-    sizes = re.fullmatch(r"(\d{1,6}) ?[xX*] ?(\d{1,6})", value, re.ASCII) if isinstance(value, str) else None
-    return f"height and width are written [{sizes[1]}, {sizes[2]}]" if sizes else None
+    sizes = sizes_in(value)
+    return f"height and width are written [{sizes[0]}, {sizes[1]}]" if len(sizes) == 2 else None
+
+
+def sizes_in(value: object) -> list[str]:
+    """The sizes in `3x3`, as papers write them, or in `(3, 3)`, as other languages do; none in anything else."""
+    is_sizes = isinstance(value, str) and re.fullmatch(r"\(?\d{1,6}( ?[xX\u00d7*,;] ?\d{1,6}){1,2}\)?", value, re.ASCII)
+    return re.findall("[0-9]+", str(value)) if is_sizes else []
 
 
 def shown(value: object) -> str:
@@ -155,9 +160,8 @@ def _padding(value: object) -> ops.Padding:
     if isinstance(value, str):
         if value in ("same", "valid", "symmetric"):
             return value  # type: ignore[return-value]  # one of the three
-        raise ValueError(
-            f"there is no padding '{value}'; known: same, symmetric, valid, or amounts of rows and columns"
-        )
+        hint = suggest(value, ("same", "symmetric", "valid"), "known")
+        raise ValueError(f"there is no padding '{value}'; {hint}, or amounts such as 1 or [2, 1]")
     return _pads(value)
 
 
@@ -174,7 +178,7 @@ def _initializer(value: object) -> ops.Initializer:
             return value  # type: ignore[return-value]  # one of them
         case _:
             pass
-    hint = suggest(str(value), _INITIALIZERS, "names")
+    hint = suggest(re.sub("kaiming|msra", "he", str(value)).replace("xavier", "glorot"), _INITIALIZERS, "names")
     raise ValueError(f"there is no initializer '{value}'; {hint}; or {{normal: DEVIATION}} or {{constant: VALUE}}")
 
 

@@ -84,7 +84,7 @@ def _layers(root: h5py.File, budget: Budget) -> Iterator[Layer]:
         return _keras2(model, budget)
     for container in ("layers", "_layer_checkpoint_dependencies"):
         if _holds(root, container):
-            return _keras3(_group(root, container), container, budget, _DEPTH)
+            return _keras3(_group(root, container), container, budget, set())
     raise BadFileError("it holds no layers as Keras writes them")
 
 
@@ -100,10 +100,16 @@ def _keras2(model: h5py.Group, budget: Budget) -> Iterator[Layer]:
             yield _layer(name if len(parts) == 1 else scope.rpartition("/")[2], arrays)
 
 
-def _keras3(group: h5py.Group, path: str, budget: Budget, depth: int) -> Iterator[Layer]:
-    """Layers in the order of the model within each class: `conv2d`, `conv2d_1`, ...; newer files tell their names."""
-    if not depth:
+def _keras3(group: h5py.Group, path: str, budget: Budget, seen: set[int]) -> Iterator[Layer]:
+    """Layers in the order of the model within each class: `conv2d`, `conv2d_1`, ...; newer files tell their names.
+
+    `seen` are the places in the file of the groups so far; one that is there twice may be there any number of times.
+    """
+    if path.count("/") >= _DEPTH:
         raise BadFileError(f"it nests layers more than {_DEPTH} deep")
+    if (place := h5py.h5o.get_info(group.id).addr) in seen:
+        raise BadFileError(f"{path} is there under another name as well")
+    seen.add(place)
     budget.take(path, (), 0)
     for key in natural_order(group):
         here = f"{path}/{key}"
@@ -115,7 +121,7 @@ def _keras3(group: h5py.Group, path: str, budget: Budget, depth: int) -> Iterato
             if arrays:
                 yield _layer(path.rpartition("/")[2], arrays, _told_name(child))
         else:
-            yield from _keras3(child, here, budget, depth - 1)
+            yield from _keras3(child, here, budget, seen)
 
 
 def _told_name(group: h5py.Group) -> str | None:

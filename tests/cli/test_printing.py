@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.abc import MetaPathFinder
 from io import StringIO
 from pathlib import Path
 
@@ -180,6 +181,17 @@ def test_ctrl_c_is_no_error(call: Call, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("archbuilder.cli.verify.say", lambda *_: signal.raise_signal(signal.SIGINT))
     done = call("verify", "resnet20_v1", "--against", "resnet20_v1")
     assert (done.code, done.out, done.err) == (130, "", "stopped\n")
+
+
+def test_ctrl_c_while_the_first_modules_are_loaded(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(MetaPathFinder):
+        def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+            if fullname == "archbuilder.cli.printing":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "archbuilder.cli.printing")
+    monkeypatch.setattr(sys, "meta_path", [Stopped(), *sys.meta_path])
+    assert call("list") == (130, "", "stopped\n")
 
 
 def test_without_matplotlib_the_schedule_is_printed_all_the_same(

@@ -26,8 +26,9 @@ NAMED = (
     ("he2015/resnet56", (64, 64)), ("resnet20_v1", (300, 200)), ("quickstart", (32, 32)), ("he2015/resnet50", (256, 256)),
     ("related/vgg16", (96, 96)), ("related/densenet_bc100", (48, 48)), ("torchvision/resnet18", (32, 32)),
     ("keras_applications/resnet50v2", (300, 200)), ("related/alexnet_torchvision", (256, 256)),
+    ("related/cbam_resnet50", (64, 64)), ("related/cbam_resnet50", (300, 200)),
 )  # fmt: skip
-"""One of each kind: their heads are a global average, an average of a fixed size, or begin with all that arrives."""
+"""One of each kind: heads of a global average, of one of a fixed size, of all that arrives; units that see the image."""
 MOBILENET_V1 = """
 archbuilder: 1
 name: mobilenet_v1
@@ -107,11 +108,8 @@ def test_layers_are_the_same_at_another_size(size: tuple[int, int]) -> None:
             assert canonical(back) == canonical(own), name
 
 
-WINDOWS = pytest.mark.xfail(strict=True, reason="its pools are as large as the image that arrives, and no global ones")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=WINDOWS) if "cbam" in name else name for name in bundled()])
+@pytest.mark.parametrize("name", bundled())
 def test_each_network_is_named_at_each_size(name: str) -> None:
     for size in SIZES:
         if at(name, size) is not None:

@@ -30,6 +30,16 @@ WRITTEN_OTHERWISE = {
     "an average pool and a global one": (
         "he2015/resnet20", ["head=[{average_pool: {size: 8, stride: 1}}, global_average_pool, {dense: {units: 10}}, softmax]"],
     ),
+    "global pools of one place": (
+        "he2015/resnet20",
+        ["head=[{global_average_pool: {flat: false}}, {global_max_pool: {flat: false}}, {average_pool: {size: 2, stride: 2, padding: same}}, "
+         "flatten, {dense: {units: 10}}, softmax]"],
+    ),
+    "a maximum over the whole image": (
+        "modern",
+        ["head=[{conv_transpose: {filters: 16, kernel: 3, stride: 2, bias: true}}, {upsample: {factor: 2, method: bilinear}}, "
+         "{max_pool: {size: 160, stride: 64, padding: symmetric}}, flatten, {dense: {units: 10}}, softmax]"],
+    ),
     "padding where there is no stride": ("he2015/resnet20", ["stem.0.conv.padding=same"]),
     "padding as amounts": ("he2015/resnet20", ["defaults.conv.padding=[[1, 1], [1, 1]]", "shortcut=zero_pad"]),
     "zeros before a convolution": (

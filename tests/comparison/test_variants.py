@@ -44,6 +44,10 @@ VARIANTS = {
     "average_pool": ("imagenet", ["stem.3={average_pool: {size: 3, stride: 2, padding: symmetric}}"], ["stem"]),
     "classes": ("he2015/resnet20", ["head.1.dense.units=100"], ["dense-units"]),
     "input": ("he2015/resnet20", ["input=[64, 64, 3]"], ["input"]),
+    "image_of_one_place": (
+        "he2015/resnet20", ["head=[global_average_pool: {flat: false}, dense: {units: 10}, softmax]"],
+        ["global-average-pool-flat"],
+    ),
     "no_softmax": ("he2015/resnet20", ["head=[global_average_pool, dense: {units: 10}]"], ["head"]),
     "no_last_norm": ("resnet20_v2", ["head=[global_average_pool, dense: {units: 10}, softmax]"], ["head"]),
     "first_unit_preactivated": ("resnet20_v2", ["stages.0.first.preactivate=true"], ["unit-layers"]),

@@ -262,6 +262,7 @@ def test_a_strip_is_refused(kind: str, sides: tuple[int, int]) -> None:
 @pytest.mark.parametrize("content", [
     b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0\0\1\0\1\0", b"BM is text", b"P1 is text", b"RIFF....WAVE",
     b"\0\0\0\x1cftypavif", b"<svg/>", b"%PDF-1.7", b"8BPS\0\1",
+    b"PF\n1 1\n-1.0\n" + bytes(12),
 ])  # fmt: skip
 def test_other_formats_are_never_opened(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "open", None)

@@ -56,6 +56,7 @@ ENDLESS = {
     "layers of templates": (tenfold(5, "{layers: [relu]}"), "50,000 layers"),
     "filters": ("stem:\n" + "- conv: {filters: 1000000, kernel: 3}\n" * 2, "10,000,000,000 parameters"),
     "units of dense layers": ("head: [flatten, {dense: {units: 1000000}}, {dense: {units: 1000000}}]\n", "parameters"),
+    "channels": ("stem:\n" + "- concat: {a: [], b: []}\n" * 60, "268,435,456,000,000 values"),
     "lists of nothing that are passed": (PASSED, "1,000,000 paths"),
     "lists that are passed": (PASSED.replace("tail: []}", "tail: [relu]}"), "50,000 layers"),
     "lists passed in lists": (

@@ -60,6 +60,7 @@ def vectors(layer: str) -> str:
         ("[conv_transpose: {filters: 5, kernel: 1, stride: 2, padding: valid}]", "16x12x5", 60, 2_880,
          "1x1 transposed conv, 5, /2"),
         ("[global_max_pool]", "12", 0, 0, "global max pool"),
+        ("[global_max_pool: {flat: false}]", "1x1x12", 0, 0, "global max pool"),
         ("[channel_pool: max]", "8x6x1", 0, 0, "max over channels"),
         (vectors("channel_conv: {kernel: 5, bias: true}"), "12", 6, 60, "conv over 5 channels"),
         ("[pad: 2]", "12x10x12", 0, 0, "pad, 2"),

@@ -127,6 +127,14 @@ def test_any_value_of_any_file(name: str, values: list[Any], run: Path, tmp_path
         signed(run)
 
 
+def test_checkpoints_that_unpack_to_much(run: Path) -> None:
+    arrays_of(run / "checkpoints", much)
+    told: list[str] = []
+    assert Run.open(run).checkpoints(2).latest(told.append) is None
+    assert told
+    assert all("would unpack to" in text for text in told)
+
+
 def fifo(path: Path) -> None:
     path.unlink(missing_ok=True)
     os.mkfifo(path)
@@ -150,6 +158,7 @@ EDITS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "normaliser of text": ("normaliser.npz", lambda path: normaliser(path, np.array(["a"])), "not in float32"),
     "normaliser of NaN": ("normaliser.npz", lambda path: normaliser(path, np.full(1, np.nan, np.float32)), "no offset has"),
     "normaliser of objects": ("normaliser.npz", lambda path: normaliser(path, np.array([{}])), "objects"),
+    "normaliser that unpacks to much": ("normaliser.npz", lambda path: much(path, "offset"), "would unpack to"),
     "normaliser of nothing": ("normaliser.npz", lambda path: normaliser(path, np.zeros(1, np.float32)), "no scale has"),
     "normaliser that is none": ("normaliser.npz", lambda path: path.write_bytes(b"PK and more"), "no zip archive"),
     "normaliser without a key": ("normaliser.npz", lambda path: np.savez(path, a=np.ones(1)), "offset"),
@@ -198,11 +207,22 @@ def weights(path: Path, size: int) -> None:
 
 
 def arrays(folder: Path, value: Any) -> None:
-    for path in folder.glob("*/state.npz"):
+    def change(path: Path) -> None:
         with np.load(path) as state:
             content = dict.fromkeys(state.files, value)
         np.savez(path, **content)
+
+    arrays_of(folder, change)
+
+
+def arrays_of(folder: Path, change: Callable[[Path], object]) -> None:
+    for path in folder.glob("*/state.npz"):
+        change(path)
     signed(folder.parent)
+
+
+def much(path: Path, name: str = "arrays") -> None:
+    np.savez_compressed(path, allow_pickle=True, **{name: np.zeros(70_000_000, np.uint8)})
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from math import comb
@@ -11,7 +12,7 @@ import pytest
 
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
-from archbuilder.graph.paths import paths
+from archbuilder.graph.paths import Paths, paths
 from tests import zoo
 from tests.graphs import NAMED, Draft, random_graph
 
@@ -64,10 +65,20 @@ def test_one_way_leads_through_a_plain_network() -> None:
     assert paths(zoo.graph_of("related/vgg16")).by_layers == (*[0] * 16, 1)
 
 
-def test_what_is_too_much_is_told_the_number_only() -> None:
+def many_units(count: int) -> Paths:
     draft = Draft(4, 4, 1)
-    for index in range(5_000):
+    for index in range(count):
         draft.add(f"stage1/unit{index}", ops.Scale(1.0, "scalar"))
         draft.sum("stage1", draft.nodes[-1], draft.nodes[-2], paths=("residual", "shortcut"))
-    found = paths(draft.graph())
+    return paths(draft.graph())
+
+
+def test_what_is_too_much_is_told_the_number_only() -> None:
+    found = many_units(5_000)
     assert (found.count, found.by_units) == (2**5_000, None)
+
+
+def test_a_number_that_json_readers_refuse_is_left_out() -> None:
+    found = many_units(15_000)
+    assert found.count == 2**15_000
+    assert json.loads(json.dumps(found.to_json())) == {"count": None, "by_units": None, "by_layers": None}

@@ -114,6 +114,10 @@ LAYERS: Mapping[str, tuple[str, Spelling]] = {
     "transposed, symmetric": ("conv_transpose: {filters: 4, kernel: 4, stride: 2, padding: symmetric}", transposed(2, ((1, 1), (1, 1)))),
     "transposed, amounts": ("conv_transpose: {filters: 4, kernel: 3, padding: [[1, 0], [0, 2]]}", transposed(1, ((1, 0), (0, 2)))),
     "global max pool": ("global_max_pool", lambda images, _: images.max((1, 2))),
+    "global pools of one place": (
+        "add: {mean: [global_average_pool: {flat: false}], most: [global_max_pool: {flat: false}]}",
+        lambda images, _: images.mean((1, 2), keepdims=True) + images.max((1, 2), keepdims=True),
+    ),
     "mean of channels": ("channel_pool: average", lambda images, _: images.mean(-1, keepdims=True)),
     "maximum of channels": ("channel_pool: max", lambda images, _: images.max(-1, keepdims=True)),
     "reflect": ("pad: {amount: [[3, 1], [0, 4]], mode: reflect}", padded("reflect")),

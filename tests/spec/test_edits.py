@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import archbuilder
-from archbuilder.errors import MissingError, SpecError
+from archbuilder.errors import ArchbuilderError, MissingError, SpecError
 
 WRONG = {
     "training.learning_rate=0.1": "such as {constant: {rate: 0.1}}",
@@ -83,6 +85,8 @@ def test_several_edits_are_shown_together() -> None:
         ("RESNET20_V1", ["resnet20_v1"]), ("Resnet56", ["resnet56_v2", "he2015/resnet56"]),
         ("resnet20_v1.yaml", ["the bundled spec 'resnet20_v1'"]), ("resnet18", ["torchvision/resnet18"]),
         ("he2015/resnet20.yml", ["the bundled spec 'he2015/resnet20'"]), ("resnet20-v1", ["resnet20_v1"]),
+        ("resnet-50", ["he2015/resnet50", "torchvision/resnet50"]), ("vgg", ["related/vgg16", "related/vgg19"]),
+        ("there/specs/he2015/resnet20.yaml", ["the bundled spec 'he2015/resnet20'"]),
     ],
 )  # fmt: skip
 def test_names_of_specs_are_suggested(name: str, meant: list[str]) -> None:
@@ -90,3 +94,11 @@ def test_names_of_specs_are_suggested(name: str, meant: list[str]) -> None:
         archbuilder.load(name)
     for one in meant:
         assert one in str(caught.value)
+
+
+def test_files_beside_are_suggested(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").touch()
+    (tmp_path / "mine.yaml").write_text("archbuilder: 1\nname: mine\nextends: bsae.yaml\n")
+    for wrong, meant in (("mnie.yaml", tmp_path / "mine.yaml"), ("mine.yaml", "base.yaml")):
+        with pytest.raises(ArchbuilderError, match=f"did you mean '{meant}'"):
+            archbuilder.load(tmp_path / wrong)

@@ -126,10 +126,20 @@ def test_the_whole_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     refused(path, "declares more than")
 
 
-def test_a_group_that_holds_itself(tmp_path: Path) -> None:
+def test_groups_of_several_names(tmp_path: Path) -> None:
+    """A group that holds itself, or groups that hold the next one twice, have names without end."""
+    for twice in (False, True):
+        with h5py.File(tmp_path / "x.h5", "w") as file:
+            group = file.create_group("layers")
+            for _ in range(18 * twice):
+                group["b"] = group = group.create_group("a")
+            group["c"] = group
+        refused(tmp_path / "x.h5", "is there under another name as well")
+
+
+def test_groups_that_are_nested_deeply(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:
-        group = file.create_group("layers")
-        group["again"] = group
+        file.create_group(f"layers{'/a' * 25}")
     refused(tmp_path / "x.h5", "more than 20 deep")
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from archbuilder.comparison.deviations.deviation import UnitPlace
 from archbuilder.graph import ops, words
-from archbuilder.outline.parts import DEPTHWISE, WHOLE, Block, Branch, Item, Outline, walk
+from archbuilder.outline.parts import DEPTHWISE, Block, Branch, Item, Outline, walk, word
 
 _ON_SHORTCUTS = (
     (["subsample", "pad channels"], "zero padding"),
     (["1x1 convolution", "norm"], "projection with norm"),
     (["1x1 convolution"], "projection without norm"),
 )
+_SQUEEZE = ["global_average_pool", "dense", "activation", "dense", "activation"]
 _MERGES = {"add": "sum", "concat": "concatenation", "multiply": "product", "gate": "gate"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
@@ -122,8 +123,6 @@ def layer(item: Item) -> str:
     """A layer with its settings, such as `3x3 conv, 64, /2`."""
     if isinstance(item, Branch):
         return _branch(item)
-    if isinstance(item, ops.AveragePool) and item.size == WHOLE:
-        return "average pool over the whole image"
     if isinstance(item, ops.Conv) and item.groups == DEPTHWISE:
         return f"depthwise {words.words(item)}"
     return words.words(item)
@@ -141,15 +140,16 @@ def kind(item: Item) -> str:
 
 
 def _branch(branch: Branch) -> str:
-    if is_squeeze(branch):
+    if _is_squeeze(branch):
         return "squeeze-and-excitation gate"
     paths = [f"({kinds(path)})" if path else "the identity" for path in branch.paths]
     return f"{_MERGES[branch.kind]} of {listed(paths)}"
 
 
-def is_squeeze(branch: Branch) -> bool:
-    """Whether paths meet in squeeze and excitation: channels weighed by what the whole image says."""
-    return branch.kind == "multiply" and any(isinstance(op, ops.GlobalAveragePool) for op in walk((branch,)))
+def _is_squeeze(branch: Branch) -> bool:
+    """Whether paths meet in squeeze and excitation: channels weighed by two dense layers that see the mean of each."""
+    paths = sorted(branch.paths, key=len)
+    return branch.kind == "multiply" and [[word(item) for item in path] for path in paths] == [[], _SQUEEZE]
 
 
 def kinds(block: Block) -> str:

@@ -123,18 +123,17 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
         case ("zero_scale",):
             at = {"yes": "zero", "no": "one"}
             return f"the scale of {about.text} is {at[mine]} at the start, that of {name} {at[theirs]}"
+        case ("flat",):
+            of = {"yes": "vectors" if about.plural else "a vector", "no": "images" if about.plural else "an image"}
+            return f"{about.text} {about.are} {of[mine]} of one number a channel, {other} {of[theirs]}"
         case ("groups",):
             return f"{about.text} {about.have} {mine} group{'' if mine == '1' else 's'}, {other} {theirs}"
         case ("units",) if about.classes:
             return f"there are {_count(mine)} classes, {name} has {_count(theirs)}"
         case ("units",):
             return f"{about.text} {about.have} {_count(mine)} outputs, {other} {_count(theirs)}"
-        case ("rate",):
-            return f"{about.text} {about.have} rate {_count(mine)}, {other} {_count(theirs)}"
-        case ("slope",):
-            return f"{about.text} {about.have} slope {_count(mine)}, {other} {_count(theirs)}"
-        case ("factor",):
-            return f"{about.text} {about.have} factor {_count(mine)}, {other} {_count(theirs)}"
+        case ("rate" | "slope" | "factor" as what,):
+            return f"{about.text} {about.have} {what} {_count(mine)}, {other} {_count(theirs)}"
         case ("over", *_):
             return f"{about.text} {about.are} {_norm(mine)}, {other} {_norm(theirs)}"
         case ("kernel",) | ("function",):

@@ -17,7 +17,7 @@ import numpy as np
 
 from archbuilder.aliases import Array, Json
 from archbuilder.atomic_files import UNFINISHED, remove, replace_file, whole_folder
-from archbuilder.bounded_arrays import open_arrays
+from archbuilder.bounded_arrays import open_own_arrays
 from archbuilder.bounded_files import BadFileError, bounded_bytes, path_size, regular_file
 from archbuilder.errors import MissingError
 from archbuilder.training.run.records import MAX_BYTES, AnyRecord, Manifest, Progress, parsed
@@ -159,7 +159,7 @@ def _record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 
 def _arrays(path: Path) -> dict[str, Array]:
     try:
-        with open_arrays(path, follow_links=False) as state:
+        with open_own_arrays(path) as state:
             return {name: state.read(name) for name in state.names}
     except BadFileError as error:
         raise DamagedError(f"{path.name} cannot be read: {error}") from error

@@ -124,9 +124,9 @@ def plain(op: ops.Plain, tensor: Tensor) -> Tensor:
         case ops.MaxPool() | ops.AveragePool():
             return _pooled(op, tensor)
         case ops.GlobalAveragePool():
-            return tf.reduce_mean(tensor, (1, 2))
+            return tf.reduce_mean(tensor, (1, 2), keepdims=not op.flat)
         case ops.GlobalMaxPool():
-            return tf.reduce_max(tensor, (1, 2))
+            return tf.reduce_max(tensor, (1, 2), keepdims=not op.flat)
         case ops.ChannelPool():
             pool = tf.reduce_mean if op.method == "average" else tf.reduce_max
             return pool(tensor, -1, keepdims=True)
