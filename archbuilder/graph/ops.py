@@ -664,7 +664,9 @@ Weighted = Conv | ConvTranspose | ChannelConv | Norm | Dense | Scale | Prelu
 """Ops that hold weights; a scale only where it is learned."""
 Dropping = Dropout | StochasticDepth
 """Ops that drop something while training, as often as their `rate` says."""
-Merge = Add | Multiply | Concat | Gate
+Commutative = Add | Multiply
+"""Merges whose paths may come in any order."""
+Merge = Commutative | Concat | Gate
 Op = Input | Plain | Weighted | Dropping | Merge
 
 

@@ -23,8 +23,7 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
             assert isinstance(pad, ops.Pad)
             return reduced(before[:-1], replace(op, padding=pad.amount), _unpadded(arriving, pad.amount))
         case ops.Conv():
-            depthwise = 1 < op.groups == arriving[-1]
-            return [*before, replace(named_padding(op), groups=DEPTHWISE if depthwise else op.groups)]
+            return [*before, _reduced_conv(named_padding(op), arriving)]
         case ops.MaxPool():
             return _reduced_pool(before, named_padding(op), arriving)
         case ops.AveragePool():
@@ -33,6 +32,9 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
             return _reduced_vector(before, arriving)
         case ops.Norm(over="group") if op.groups == arriving[-1] and len(arriving) == 3:
             return [*before, replace(op, over="instance", groups=1)]
+        case ops.SliceChannels() if before and isinstance(before[-1], ops.SliceChannels):
+            first = before[-1].start
+            return [*before[:-1], ops.SliceChannels(first + op.start, first + op.stop)]
         case ops.LeakyRelu(slope=0):
             return [*before, ops.Activation("relu")]
         case ops.Pad(mode=mode) if mode != "zeros" and op.amount == NO_PADS:
@@ -59,22 +61,34 @@ def _unpadded(shape: Shape, pads: Pads) -> Shape:
     return (shape[0] - sum(pads[0]), shape[1] - sum(pads[1]), *shape[2:])
 
 
+def _reduced_conv(op: ops.Conv, arriving: Shape) -> ops.Conv:
+    """A convolution of each channel on its own has no number of groups, a single row or column no dilation."""
+    depthwise = 1 < op.groups == arriving[-1]
+    rows, columns = (1 if size == 1 else step for size, step in zip(op.kernel, op.dilation, strict=True))
+    return replace(op, groups=DEPTHWISE if depthwise else op.groups, dilation=(rows, columns))
+
+
 def _reduced_pool(before: list[Item], op: ops.MaxPool | ops.AveragePool, arriving: Shape) -> list[Item]:
-    """A pool of 1x1 only leaves out rows and columns; an average over the whole image has no size of its own."""
+    """A pool of 1x1 only leaves out rows and columns; one over the whole image has no size of its own."""
     if op.padding == "valid" and op.size == (1, 1):
         return reduced(before, ops.Subsample(op.stride), arriving)
-    if op.padding == "valid" and op.size == arriving[:2] and isinstance(op, ops.AveragePool):
-        return [*before, ops.AveragePool(WHOLE, (1, 1), "valid")]
+    if op.padding == "valid" and op.size == arriving[:2]:
+        return [*before, type(op)(WHOLE, (1, 1), "valid")]
     return [*before, op]
 
 
 def _reduced_vector(before: list[Item], arriving: Shape) -> list[Item]:
-    """One number a channel, made a vector: behind an average over the whole image, a global average pool."""
+    """One number a channel, made a vector: behind a pool over the whole image, a global pool of its kind."""
     if len(arriving) == 1:
         return before
     previous = before[-1] if before else None
-    whole = isinstance(previous, ops.AveragePool) and previous.size == WHOLE
-    return [*(before[:-1] if whole else before), ops.GlobalAveragePool()]
+    match previous:
+        case ops.AveragePool(size=size) if size == WHOLE:
+            return [*before[:-1], ops.GlobalAveragePool()]
+        case ops.MaxPool(size=size) if size == WHOLE:
+            return [*before[:-1], ops.GlobalMaxPool()]
+        case _:
+            return [*before, ops.GlobalAveragePool()]
 
 
 def _does_nothing(op: Op, arriving: Shape) -> bool:
@@ -113,8 +127,10 @@ def named_padding(op: Window) -> Window:
     return replace(op, padding="symmetric") if op.padding == symmetric else op
 
 
-def resolved_padding(op: ops.Windowed, arriving: Shape) -> Pads | str:
+def resolved_padding(op: ops.Windowed | ops.ConvTranspose, arriving: Shape) -> Pads | str:
     """The amounts of a padding for one size; an average of `same` padding does not count what is padded, others do."""
+    if isinstance(op, ops.ConvTranspose):
+        return op.cuts
     size, dilation = op.window
     pads = resolve_padding((arriving[0], arriving[1]), size, op.stride, op.padding, dilation)
     uncounted = isinstance(op, ops.AveragePool) and op.padding == "same" and pads != NO_PADS

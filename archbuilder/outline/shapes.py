@@ -118,7 +118,7 @@ def total(parts: Iterable[Costs | None]) -> Costs | None:
 @lru_cache(maxsize=4096)
 def _through_op(op: Op, shape: Shape) -> tuple[Costs | None, Shape]:
     """The costs of a layer and the shape that leaves it; no costs, and a likely shape, where it does not fit."""
-    if isinstance(op, ops.AveragePool) and op.size == WHOLE:
+    if isinstance(op, ops.AveragePool | ops.MaxPool) and op.size == WHOLE:
         return Costs(), (1, 1, shape[-1])
     if isinstance(op, ops.PadChannels):
         return Costs(), (*shape[:-1], op.channels)

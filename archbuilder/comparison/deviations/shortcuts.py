@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from archbuilder.comparison.deviations.deviation import Undoing, UnitPlace
 from archbuilder.comparison.deviations.layer_order import ADDITION, order, tokens
-from archbuilder.comparison.wording.phrases import is_squeeze, names, shortcut_kind, units
+from archbuilder.comparison.wording.phrases import names, shortcut_kind, units
 from archbuilder.graph.ops import Shape
 from archbuilder.outline.parts import Branch, Outline, Shortcut, Unit, skeleton
 from archbuilder.outline.shapes import blocks, passages
@@ -73,8 +73,11 @@ def compare_shortcuts(state: Undoing) -> None:
 
 
 def _other_merge(unit: Unit) -> bool:
-    """Whether a unit has no shortcut that is added, but paths that meet in another way (gates, concatenation)."""
-    return unit.shortcut is None and any(isinstance(item, Branch) and not is_squeeze(item) for item in unit.main)
+    """Whether a unit has no shortcut that is added, but paths that meet in another way (gates, concatenation).
+
+    A product only weighs what is there.
+    """
+    return unit.shortcut is None and any(isinstance(item, Branch) and item.kind != "multiply" for item in unit.main)
 
 
 def _shape(unit: Unit) -> object:

@@ -7,13 +7,28 @@ from dataclasses import dataclass
 
 from archbuilder.comparison.deviations.deviation import UnitPlace
 from archbuilder.graph import ops, words
-from archbuilder.outline.parts import DEPTHWISE, WHOLE, Block, Branch, Item, Outline, walk
+from archbuilder.graph.ops import Op
+from archbuilder.outline.parts import DEPTHWISE, WHOLE, Block, Branch, Item, Outline, skeleton, walk
 
 _ON_SHORTCUTS = (
-    (["subsample", "pad channels"], "zero padding"),
+    (["subsample", "channel padding"], "zero padding"),
     (["1x1 convolution", "norm"], "projection with norm"),
     (["1x1 convolution"], "projection without norm"),
 )
+_NOUNS: dict[type[Op], str] = {
+    ops.ConvTranspose: "transposed convolution",
+    ops.ChannelConv: "channel convolution",
+    ops.SliceChannels: "channel slice",
+    ops.ShuffleChannels: "channel shuffle",
+    ops.PadChannels: "channel padding",
+}
+_ATTENTIONS: dict[tuple[object, ...], str] = {
+    ("multiply", (), ("global_average_pool", "dense", "activation", "dense", "activation")):
+        "squeeze-and-excitation gate",
+    ("multiply", (), ("global_average_pool", "channel_conv", "activation")):
+        "efficient channel attention",
+}  # fmt: skip
+"""Products that papers have a name for, by the kinds of their layers."""
 _MERGES = {"add": "sum", "concat": "concatenation", "multiply": "product", "gate": "gate"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
@@ -122,8 +137,8 @@ def layer(item: Item) -> str:
     """A layer with its settings, such as `3x3 conv, 64, /2`."""
     if isinstance(item, Branch):
         return _branch(item)
-    if isinstance(item, ops.AveragePool) and item.size == WHOLE:
-        return "average pool over the whole image"
+    if isinstance(item, ops.AveragePool | ops.MaxPool) and item.size == WHOLE:
+        return f"{layer_noun(item)} over the whole image"
     if isinstance(item, ops.Conv) and item.groups == DEPTHWISE:
         return f"depthwise {words.words(item)}"
     return words.words(item)
@@ -136,20 +151,22 @@ def kind(item: Item) -> str:
             return _branch(item)
         case ops.Conv():
             return f"{size(item.kernel)} convolution"
+        case ops.Scale() if item.learned != "none":
+            return "learned scale"
         case _:
-            return words.op_name(item).replace("_", " ")
+            return layer_noun(item)
+
+
+def layer_noun(op: Op) -> str:
+    """A layer as papers call it, such as `channel shuffle`; an activation by its function."""
+    return _NOUNS.get(type(op)) or words.op_name(op).replace("_", " ")
 
 
 def _branch(branch: Branch) -> str:
-    if is_squeeze(branch):
-        return "squeeze-and-excitation gate"
+    if called := _ATTENTIONS.get((branch.kind, *map(skeleton, branch.paths))):
+        return called
     paths = [f"({kinds(path)})" if path else "the identity" for path in branch.paths]
     return f"{_MERGES[branch.kind]} of {listed(paths)}"
-
-
-def is_squeeze(branch: Branch) -> bool:
-    """Whether paths meet in squeeze and excitation: channels weighed by what the whole image says."""
-    return branch.kind == "multiply" and any(isinstance(op, ops.GlobalAveragePool) for op in walk((branch,)))
 
 
 def kinds(block: Block) -> str:
