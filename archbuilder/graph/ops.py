@@ -156,6 +156,9 @@ class Conv(_Base):
         height, width, channels = spatial(inputs[0])
         if channels % self.groups or self.filters % self.groups:
             raise ShapeError(f"{channels} channels and {self.filters} filters do not divide into {self.groups} groups")
+        if max(self.stride) > 1 and max(self.dilation) > 1:
+            hint = "stride: 1 keeps the dilation, dilation: 1 the stride, such as first: {dilation: 1} in a stage"
+            raise ShapeError("Keras has no convolution with a stride and a dilation", hint)
         rows, columns = windows((height, width), self.kernel, self.stride, self.padding, self.dilation)
         return (rows, columns, self.filters)
 
