@@ -162,7 +162,7 @@ def _summary(parallel: Parallel, after: Sequence[Node], level: Level) -> Fork:
 
 
 def _path(series: Series, level: Level) -> Flow:
-    """A path in few boxes; merges of several paths with weights, such as those of an Inception unit, are drawn in it."""
+    """A path in few boxes; merges of several paths with weights, as in an Inception unit, are drawn in it."""
     if any(isinstance(element, Parallel) and _has_paths(element) for element in series):
         return tuple(_summaries(series, level))
     return boxes(series, level)

@@ -165,7 +165,7 @@ def test_an_inner_merge_of_several_paths_with_weights_is_drawn() -> None:
     assert isinstance(last, Box)
     assert labels(inner.main) == [(f"1{TIMES}1 conv, 2",)]
     assert [labels(side.flow) for side in inner.sides] == [[(f"1{TIMES}1 conv, 2", f"3{TIMES}3 conv, 2")]]
-    assert labels([last]) == [(f"1{TIMES}1 conv, 4",)]
+    assert labels((last,)) == [(f"1{TIMES}1 conv, 4",)]
 
 
 # Where it stands.
