@@ -164,13 +164,13 @@ def random_graph(random: Random, layers: int, weights: bool = True, outputs: int
 
 
 def reordered(graph: Graph, random: Random) -> Graph:
-    """The same network: nodes in another order that holds, the paths of sums in another, all under other names."""
+    """The same network: nodes in another order that holds, the paths of sums and products in another, all under other names."""
     names = {one.name: f"layer{index}" for index, one in enumerate(random.sample(graph.nodes, len(graph.nodes)))}
     left, made = list(graph.nodes), dict[str, Node]()
     while left:
         one = random.choice([one for one in left if all(names[name] in made for name in one.inputs)])
         left.remove(one)
-        inputs = random.sample(one.inputs, len(one.inputs)) if isinstance(one.op, ops.Add) else one.inputs
+        inputs = random.sample(one.inputs, len(one.inputs)) if isinstance(one.op, ops.Commutative) else one.inputs
         name = names[one.name]
         made[name] = node(name, one.op, [made[names[source]] for source in inputs])
     return Graph("reordered", tuple(made.values()), tuple(names[name] for name in graph.outputs))

@@ -15,6 +15,7 @@ from archbuilder.graph.analysis import (
     Section,
     Series,
     ShortcutKind,
+    flatten,
     shortcut,
     shortcut_kind,
     signature,
@@ -157,14 +158,27 @@ def _told_with_merge(behind: Series) -> list[Node]:
 def _summary(parallel: Parallel, after: Sequence[Node], level: Level) -> Fork:
     main, sides = _split(parallel)
     merge = merge_box(parallel.merge, after)
-    return Fork(boxes(parallel.paths[main], level), tuple(_side(parallel, index, level) for index in sides), merge)
+    return Fork(_path(parallel.paths[main], level), tuple(_side(parallel, index, level) for index in sides), merge)
+
+
+def _path(series: Series, level: Level) -> Flow:
+    """A path in few boxes; merges of several paths with weights, as in an Inception unit, are drawn in it."""
+    if any(isinstance(element, Parallel) and _has_paths(element) for element in series):
+        return tuple(_summaries(series, level))
+    return boxes(series, level)
+
+
+def _has_paths(parallel: Parallel) -> bool:
+    """Whether several paths of a merge hold weights; those of a product only weigh the first, which a line tells."""
+    weighed = [path for path in parallel.paths if any(node.weights for node in flatten(path))]
+    return len(weighed) > 1 and not isinstance(parallel.merge.op, ops.Multiply)
 
 
 def _side(parallel: Parallel, index: int, level: Level) -> Side:
     path = parallel.paths[index]
     stroke = _stroke(parallel, index)
     if index != shortcut(parallel):
-        return Side(boxes(path, level), stroke, ())
+        return Side(_path(path, level), stroke, ())
     lines = [_line(row, level) for row in _rows(path)]
     return Side((), stroke, tuple(" · ".join(word.text for word in line) for line in lines))
 

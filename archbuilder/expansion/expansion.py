@@ -23,6 +23,7 @@ from archbuilder.expansion.work import OutOfBounds, Problem, TooMuchError, Work
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, leading_to, node
 from archbuilder.graph.words import op_name
+from archbuilder.spec.around import ARRIVING
 from archbuilder.spec.document import Place, walk
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import (
@@ -319,7 +320,8 @@ class _Expansion:
             name = adapter.validate_python(scope.evaluate(value, names))
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            raise scope.problem("bad-point", message_of(problem), span=scope.blame(value)) from None
+            hint = problem["ctx"].get("hint")
+            raise scope.problem("bad-point", message_of(problem), hint, span=scope.blame(value)) from None
         return name, scope.writer(value.source(names)).points
 
     def _found(self, name: str, points: Points, scope: Scope, span: Span | None = None) -> Node:
@@ -397,7 +399,8 @@ class _Expansion:
         if template.when == "never" or (template.when == "shape_changes" and residual.shape == current.shape):
             return current
         target = {"channels": residual.shape[-1], "stride": stride_between(current, residual, made)}
-        inside = scope.inside(definition, use.arguments, {**scope.names_at(current), **target})
+        names = {**scope.names_at(current), **target, ARRIVING: current.shape[-1]}
+        inside = scope.inside(definition, use.arguments, names)
         return self._layers(template.layers, current, inside)
 
     def _merged(self, merge: Merge, ends: Mapping[str, Node], shortcuts: Mapping[str, Use], scope: Scope) -> Node:
@@ -412,7 +415,7 @@ class _Expansion:
             why = "".join(f" ({path}: {use.name})" for path, use in shortcuts.items())
             carries = (self.spec.definition("shortcuts", use.name).template for use in shortcuts.values())
             is_identity = any(isinstance(one, ShortcutTemplate) and one.when == "never" for one in carries)
-            hint = "a projection makes the shapes agree, such as shortcut: projection" if is_identity else None
+            hint = "a projection makes the shapes agree, such as shortcut: projection" if is_identity else error.hint
             self.note(scope.problem("shape-mismatch", f"{error}{why}", hint, at_key=True))
             return nodes[0]
         return self._append(self.namer.numbered(scope.name, merge.kind), op, nodes, scope)
@@ -424,7 +427,11 @@ class _Expansion:
             made = node(name, op, inputs, scope.span, self._section(name))
             self.work.add(made)
         except ops.ShapeError as error:
-            raise scope.problem("bad-shape", str(error), error.hint, at_key=True) from None
+            problem = scope.problem("bad-shape", str(error), error.hint, at_key=True)
+            if not isinstance(op, ops.Elementwise | ops.ShuffleChannels):
+                raise problem from None
+            self.note(problem)  # and what follows is checked, since the shape stays as it was
+            return inputs[0]
         except OutOfBounds as error:
             raise scope.too_much(error) from None
         if len(made.shape) == 3 and max(made.shape[:2]) > bounds.SIDE:

@@ -12,6 +12,7 @@ from archbuilder.expansion.points import Points
 from archbuilder.expansion.work import OutOfBounds, Problem, TooMuchError, Work
 from archbuilder.graph import ops
 from archbuilder.graph.network import Node
+from archbuilder.spec.around import ARRIVING
 from archbuilder.spec.document import Document, Place
 from archbuilder.spec.expressions import Expression, ExpressionError
 from archbuilder.spec.library import Definition
@@ -200,7 +201,8 @@ class Scope:
         is_shortcut = isinstance(definition.template, ShortcutTemplate)
         pinned = {key: outside[key] for key in ("channels", "stride")} if is_shortcut else {}
         places = {key: self.place.at(definition.name, key) for key in arguments} if places is None else places
-        names: dict[str, Any] = {key: outside[key] for key in ("channels", *SIDES) if key in outside} | pinned
+        here = ("channels", *SIDES, *([ARRIVING] if is_shortcut else []))
+        names: dict[str, Any] = {key: outside[key] for key in here if key in outside} | pinned
         origins = {key: origin for key in arguments if (origin := self._origin(arguments[key], places[key]))}
         frame = Frame(self.frame.spec, self.frame.work, Points(self.points.journal), names, pinned, origins, {},
                       definition, (*self.frame.templates, definition.name),

@@ -156,6 +156,9 @@ class Conv(_Base):
         height, width, channels = spatial(inputs[0])
         if channels % self.groups or self.filters % self.groups:
             raise ShapeError(f"{channels} channels and {self.filters} filters do not divide into {self.groups} groups")
+        if max(self.stride) > 1 and max(self.dilation) > 1:
+            hint = "stride: 1 keeps the dilation, dilation: 1 the stride, such as first: {dilation: 1} in a stage"
+            raise ShapeError("Keras has no convolution with a stride and a dilation", hint)
         rows, columns = windows((height, width), self.kernel, self.stride, self.padding, self.dilation)
         return (rows, columns, self.filters)
 
@@ -567,8 +570,10 @@ class SliceChannels(_Base):
     stop: int
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        if self.stop > inputs[0][-1]:
-            raise ShapeError(f"{inputs[0][-1]} channels arrive, fewer than the {self.stop} to stop before")
+        if self.stop > (channels := inputs[0][-1]):
+            last = {"start": self.start, "stop": channels} if self.start < channels else {"stop": channels}
+            hint = f"such as slice_channels: {{{', '.join(f'{key}: {value}' for key, value in last.items())}}}"
+            raise ShapeError(f"{channels} channels arrive, fewer than the {self.stop} to stop before", hint)
         return (*inputs[0][:-1], self.stop - self.start)
 
 
@@ -605,13 +610,18 @@ class LocalResponseNorm(_Base):
 class _Merge(_Base):
     """Several paths from one point, brought together again."""
 
+    rule: ClassVar[str]
+    """Which shapes fit."""
     paths: tuple[str, ...]
     """The name of the path behind each input."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        if len(set(inputs)) > 1:
-            raise ShapeError(describe(self.paths, inputs))
+        if not self.fit(*inputs):
+            raise ShapeError(describe(self.paths, inputs), self.rule)
         return inputs[0]
+
+    def fit(self, *inputs: Shape) -> bool:
+        return len(set(inputs)) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -619,6 +629,7 @@ class Add(_Merge):
     """The sum of all paths."""
 
     family: ClassVar[Family] = "merge"
+    rule: ClassVar[str] = "what is added has one shape: a 1x1 conv changes channels, a stride or an upsample the size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -629,12 +640,12 @@ class Multiply(_Merge):
     """
 
     family: ClassVar[Family] = "merge"
+    rule: ClassVar[str] = (
+        "the first path has the shape of the result; others have that, too, or one number a channel, or one channel"
+    )
 
-    def output_shape(self, *inputs: Shape) -> Shape:
-        *size, channels = inputs[0]
-        if any(shape not in (inputs[0], (channels,), (1, 1, channels), (*size, 1)) for shape in inputs):
-            raise ShapeError(describe(self.paths, inputs))
-        return inputs[0]
+    def fit(self, *inputs: Shape) -> bool:
+        return all(weighs(shape, inputs[0]) for shape in inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -642,18 +653,30 @@ class Concat(_Merge):
     """The channels of all paths, one path after the other."""
 
     family: ClassVar[Family] = "merge"
+    rule: ClassVar[str] = "all paths have one height and width: a stride or an upsample changes them"
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        if len({shape[:-1] for shape in inputs}) > 1:
-            raise ShapeError(describe(self.paths, inputs))
-        return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
+        return (*_Merge.output_shape(self, *inputs)[:-1], sum(shape[-1] for shape in inputs))
+
+    def fit(self, *inputs: Shape) -> bool:
+        return len({shape[:-1] for shape in inputs}) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Gate(_Merge):
-    """`gate * transform + (1 - gate) * carry`: inputs in the order transform, carry, gate (arXiv:1505.00387, eq. 3)."""
+    """`gate * transform + (1 - gate) * carry`: inputs in the order transform, carry, gate (arXiv:1505.00387, eq. 3).
+
+    A gate of shape `(C,)` or `(1, 1, C)` is one for each channel, one of `(H, W, 1)` for each place.
+    """
 
     family: ClassVar[Family] = "merge"
+    rule: ClassVar[str] = (
+        "transform and carry have one shape; the gate has that, too, or one number a channel, or one channel"
+    )
+
+    def fit(self, *inputs: Shape) -> bool:
+        transform, carry, gate = inputs
+        return transform == carry and weighs(gate, transform)
 
 
 Windowed = Conv | MaxPool | AveragePool
@@ -668,7 +691,9 @@ Weighted = Conv | ConvTranspose | ChannelConv | Norm | Dense | Scale | Prelu
 """Ops that hold weights; a scale only where it is learned."""
 Dropping = Dropout | StochasticDepth
 """Ops that drop something while training, as often as their `rate` says."""
-Merge = Add | Multiply | Concat | Gate
+Commutative = Add | Multiply
+"""Merges whose paths may come in any order."""
+Merge = Commutative | Concat | Gate
 Op = Input | Plain | Weighted | Dropping | Merge
 
 
@@ -677,6 +702,12 @@ def spatial(shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise ShapeError(f"needs height, width and channels, but {show(shape)} arrives")
     return (shape[0], shape[1], shape[2])
+
+
+def weighs(factor: Shape, shape: Shape) -> bool:
+    """Whether what has the shape of a factor may weigh an image or a vector: all of it, its channels or its places."""
+    *size, channels = shape
+    return factor in (shape, (channels,), (1, 1, channels), (*size, 1))
 
 
 def show(shape: Shape) -> str:

@@ -254,7 +254,7 @@ class _Layers:
             case ops.Multiply():
                 return layers.Multiply(name=self.name)(self._same_rank(op, inputs))
             case ops.Gate():
-                transform, carry, gate = inputs
+                transform, carry, gate = self._same_rank(op, inputs)
                 rest = layers.Rescaling(-1.0, 1.0, name=f"{self.name}.rest")(gate)
                 transformed = layers.Multiply(name=f"{self.name}.transformed")([transform, gate])
                 carried = layers.Multiply(name=f"{self.name}.carried")([carry, rest])
@@ -262,7 +262,7 @@ class _Layers:
             case _:
                 assert_never(op)
 
-    def _same_rank(self, op: ops.Multiply, inputs: list[Tensor]) -> list[Tensor]:
+    def _same_rank(self, op: ops.Multiply | ops.Gate, inputs: list[Tensor]) -> list[Tensor]:
         rank = len(inputs[0].shape)
 
         def spread(path: str, tensor: Tensor) -> Tensor:

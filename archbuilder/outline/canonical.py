@@ -14,7 +14,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, leading_to
 from archbuilder.graph.ops import Op, Padding, Shape
 from archbuilder.graph.words import op_name
-from archbuilder.outline.parts import Item
+from archbuilder.outline.parts import Item, word
 from archbuilder.outline.reduction import reduced, resolved_padding
 
 Colour = bytes
@@ -34,33 +34,47 @@ class Row:
     """The last node that it stands for."""
 
     @property
-    def is_sum(self) -> bool:
-        return isinstance(self.node.op, ops.Add)
+    def commutes(self) -> bool:
+        """Whether its inputs may come in any order."""
+        return isinstance(self.node.op, ops.Commutative)
 
     def arranged(self, values: Sequence[Colour]) -> list[Colour]:
-        """What the inputs have, in their order; of a sum, in one that does not depend on it."""
+        """What the inputs have, in their order; of a sum or a product, in one that does not depend on it."""
         here = [values[index] for index in self.inputs]
-        return sorted(here) if self.is_sum else here
+        return sorted(here) if self.commutes else here
 
 
 def canonical(graph: Graph) -> Hashable:
     """A value that two graphs share if and only if the same weights give the same outputs and are updated alike.
 
-    Compares op by op. Names, the order of layers, that of a sum's paths, and the parting into stages and units do not
-    count, nor do ways to write one function (an average over the whole image), nor what only starts or regularises the
-    weights (initializers, l2, zero_scale).
+    Compares op by op. Names, the order of layers, that of the paths of a sum or a product, and the parting into stages
+    and units do not count, nor do ways to write one function (an average over the whole image), nor what only starts or
+    regularises the weights (initializers, l2, zero_scale).
     """
     rows, outputs = ordered_rows(graph)
     return tuple((row.item, row.inputs) for row in rows), outputs
 
 
-def ordered_rows(graph: Graph) -> tuple[tuple[Row, ...], tuple[int, ...]]:
+def side_by_side(mine: Graph, theirs: Graph) -> list[tuple[Row, Row]] | None:
+    """Each row of a graph and the one in its place in the other; None where more than settings of layers differs."""
+    (here, outputs), (there, others) = (ordered_rows(graph, by_kind=True) for graph in (mine, theirs))
+    forms = [[(_kind(row), row.inputs) for row in rows] for rows in (here, there)]
+    return list(zip(here, there, strict=True)) if (forms[0], outputs) == (forms[1], others) else None
+
+
+def _kind(row: Row) -> str:
+    """What a row is, whatever its settings and the size of the image."""
+    return row.item if isinstance(row.item, str) else word(row.item)
+
+
+def ordered_rows(graph: Graph, by_kind: bool = False) -> tuple[tuple[Row, ...], tuple[int, ...]]:
     """The rows of a graph in an order that follows from what they are alone, and which of them are its outputs.
 
-    They refer to their inputs by their new numbers.
+    They refer to their inputs by their new numbers. By kind, the settings of their layers do not count.
     """
     rows, outputs = _rows(graph)
-    colours = _told_apart(rows, outputs)
+    known = [replace(row, item=_kind(row)) for row in rows] if by_kind else rows
+    colours = _told_apart(known, outputs)
     are_told_apart = len({*colours}) == len(rows)
     order = sorted(range(len(rows)), key=colours.__getitem__) if are_told_apart else _in_turn(rows, colours)
     numbers = [0] * len(rows)
@@ -103,7 +117,7 @@ def trees(graph: Graph) -> tuple[list[tuple[Hashable, Node]], tuple[Hashable, ..
 
 def _numbered(row: Row, numbers: Sequence[int]) -> tuple[int, ...]:
     inputs = tuple(numbers[index] for index in row.inputs)
-    return tuple(sorted(inputs)) if row.is_sum else inputs
+    return tuple(sorted(inputs)) if row.commutes else inputs
 
 
 def _rows(graph: Graph) -> tuple[list[Row], tuple[int, ...]]:
@@ -158,7 +172,7 @@ def _needed(rows: list[Row], outputs: Sequence[int]) -> tuple[list[Row], tuple[i
 
 @lru_cache(4096)
 def _plain(op: Op, arriving: Shape) -> Op:
-    if isinstance(op, ops.Windowed):
+    if isinstance(op, ops.Windowed | ops.ConvTranspose):
         op = replace(op, padding=cast(Padding, resolved_padding(op, arriving)))
     return op.untrained()
 
@@ -184,11 +198,11 @@ def _told_apart(rows: Sequence[Row], outputs: Sequence[int]) -> list[Colour]:
 
 
 def _users(rows: Sequence[Row]) -> list[list[tuple[int, bytes]]]:
-    """Which rows take in each row, and as which of their inputs; those of a sum are all one."""
+    """Which rows take in each row, and as which of their inputs; those of a sum or a product are all one."""
     users: list[list[tuple[int, bytes]]] = [[] for _ in rows]
     for index, row in enumerate(rows):
         for place, source in enumerate(row.inputs):
-            users[source].append((index, b"" if row.is_sum else b"%d" % place))
+            users[source].append((index, b"" if row.commutes else b"%d" % place))
     return users
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain, takewhile
@@ -50,6 +51,14 @@ def outline(graph: Graph) -> Outline:
     return with_longer_stem(network, shortcut.fork) if shortcut else network
 
 
+def stages_of(graph: Graph) -> tuple[Stage, ...]:
+    """The stages of any graph with as many units as they have, without their layers."""
+    units = Counter(node.section for node in graph.nodes if _UNIT.fullmatch(node.section))
+    counts = Counter(name.partition("/")[0] for name in units)
+    last = max((int(name.removeprefix("stage")) for name in counts), default=0)
+    return tuple(Stage((Unit((), None),) * counts[f"stage{number}"], ()) for number in range(1, last + 1))
+
+
 def _ends(sections: Sequence[Section]) -> tuple[Series, Series]:
     """The layers before the first stage, without the input, and those behind the last."""
     before = list(takewhile(lambda section: not _STAGE.fullmatch(section.name) and section.name != "head", sections))
@@ -95,12 +104,25 @@ def _block(graph: Graph, elements: Series) -> Block:
     items: list[Item] = []
     for element in elements:
         if isinstance(element, Parallel):
-            kind = cast(MergeKind, op_name(element.merge.op))
-            items.append(Branch(kind, tuple(_block(graph, path) for path in element.paths)))
+            items.append(_branch(graph, element))
         else:
             arriving = graph[element.inputs[0]].shape if element.inputs else element.shape
             items = reduced(items, element.op, arriving)
     return tuple(items)
+
+
+def _branch(graph: Graph, parallel: Parallel) -> Branch:
+    """The paths of a merge; where their order does not count, in one that does not depend on it.
+
+    That of a product begins with one of its shape, which the others weigh.
+    """
+    merge = parallel.merge
+    paths = [_block(graph, path) for path in parallel.paths]
+    if isinstance(merge.op, ops.Commutative):
+        weighs = [graph[name].shape != merge.shape for name in merge.inputs]
+        order = sorted(range(len(paths)), key=lambda index: (weighs[index], len(paths[index]), repr(paths[index])))
+        paths = [paths[index] for index in order]
+    return Branch(cast(MergeKind, op_name(merge.op)), tuple(paths))
 
 
 def _without_followed_numbers(layers: Block, residual: Block, channels: int) -> Block:

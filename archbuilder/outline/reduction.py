@@ -23,8 +23,7 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
             assert isinstance(pad, ops.Pad)
             return reduced(before[:-1], replace(op, padding=pad.amount), _unpadded(arriving, pad.amount))
         case ops.Conv():
-            depthwise = 1 < op.groups == arriving[-1]
-            return [*before, replace(named_padding(op), groups=DEPTHWISE if depthwise else op.groups)]
+            return [*before, _reduced_conv(named_padding(op), arriving)]
         case ops.MaxPool():
             return _reduced_pool(before, named_padding(op), arriving)
         case ops.AveragePool():
@@ -35,6 +34,9 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
             return _reduced_vector(before, arriving)
         case ops.Norm(over="group") if op.groups == arriving[-1] and len(arriving) == 3:
             return [*before, replace(op, over="instance", groups=1)]
+        case ops.SliceChannels() if before and isinstance(before[-1], ops.SliceChannels):
+            first = before[-1].start
+            return [*before[:-1], ops.SliceChannels(first + op.start, first + op.stop)]
         case ops.LeakyRelu(slope=0):
             return [*before, ops.Activation("relu")]
         case ops.Pad(mode=mode) if mode != "zeros" and op.amount == NO_PADS:
@@ -59,6 +61,13 @@ def _is_zeros(item: Item) -> bool:
 
 def _unpadded(shape: Shape, pads: Pads) -> Shape:
     return (shape[0] - sum(pads[0]), shape[1] - sum(pads[1]), *shape[2:])
+
+
+def _reduced_conv(op: ops.Conv, arriving: Shape) -> ops.Conv:
+    """A convolution of each channel on its own has no number of groups, a single row or column no dilation."""
+    depthwise = 1 < op.groups == arriving[-1]
+    rows, columns = (1 if size == 1 else step for size, step in zip(op.kernel, op.dilation, strict=True))
+    return replace(op, groups=DEPTHWISE if depthwise else op.groups, dilation=(rows, columns))
 
 
 def _reduced_pool(before: list[Item], op: ops.MaxPool | ops.AveragePool, arriving: Shape) -> list[Item]:
@@ -127,8 +136,10 @@ def named_padding(op: Window) -> Window:
     return replace(op, padding="symmetric") if op.padding == symmetric else op
 
 
-def resolved_padding(op: ops.Windowed, arriving: Shape) -> Pads | str:
+def resolved_padding(op: ops.Windowed | ops.ConvTranspose, arriving: Shape) -> Pads | str:
     """The amounts of a padding for one size; an average of `same` padding does not count what is padded, others do."""
+    if isinstance(op, ops.ConvTranspose):
+        return op.cuts
     size, dilation = op.window
     pads = resolve_padding((arriving[0], arriving[1]), size, op.stride, op.padding, dilation)
     uncounted = isinstance(op, ops.AveragePool) and op.padding == "same" and pads != NO_PADS

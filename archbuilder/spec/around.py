@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 HERE = frozenset({"channels", "height", "width"})
 """The names that stand for what arrives at a layer."""
+ARRIVING = "arriving"
+"""The name that stands, in a shortcut, for the channels that arrive; `channels` are those of the residual path."""
 NUMBERS = frozenset({"unit", "units", "stage", "index", "count"})
 """The names that say, in what a spec writes at its stages, which unit it is."""
 

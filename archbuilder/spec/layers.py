@@ -156,7 +156,11 @@ class Point(Keyed):
 
 
 def _example(name: str, value: object) -> str | None:
-    """How the settings of an op are written, after one that stands bare: `dense: {units: 10}`."""
+    """How the settings of a layer are written, after one that stands bare: `dense: {units: 10}`."""
+    if not name:
+        return "such as norm, or conv: {filters: 16, kernel: 3}"
+    if name in MERGES:
+        return f"such as {_merge_form(name)}"
     model = next((one for one in OPS if name in get_args(one.model_fields["kind"].annotation)), None)
     required = (
         [key for key, field in model.model_fields.items() if field.is_required() and key != "kind"] if model else []
@@ -168,6 +172,14 @@ def _example(name: str, value: object) -> str | None:
 
 KEYS = {"if": "conditional", "from": "continued", "point": "point"}
 """The key by which a layer is known that has no name."""
+_KEYED = {"if": "if: $flag, with then: [relu]", "from": "from: stage1", "point": "point: half"}
+_PATHS = {
+    "add": "residual: [conv: {filters: 16, kernel: 3}], shortcut: []",
+    "concat": "before: [], new: [conv: {filters: 16, kernel: 3}]",
+    "multiply": "features: [], gate: [channel_pool: average, sigmoid]",
+    "gate": "transform: [conv: {filters: 16, kernel: 3}], carry: [], gate: [conv: {filters: 16, kernel: 3}, sigmoid]",
+}
+"""Right forms of the paths of merges."""
 
 
 def _kind_of(value: dict[Any, Any]) -> str | None:
@@ -193,7 +205,12 @@ def _layer(value: object, info: ValidationInfo) -> object:
         return tagged(name, fields)
     if name in MERGES:
         _check_paths(name, fields)
+        if name == "gate":
+            fields = {path: fields[path] for path in GATE_PATHS}
         return {"kind": name, "paths": fields}
+    if name in KEYS:
+        message = f"what stands behind '{name}' is missing"
+        raise PydanticCustomError("bad-settings", "{message}", {"message": message, "hint": f"such as {_KEYED[name]}"})
     units = (info.context or {}).get("units", ())
     if name not in units:
         hint = _layer_hint(name, [*OP_NAMES, *MERGES, *KEYS, *units])
@@ -239,8 +256,8 @@ def _layer_hint(name: str, known: list[str]) -> str:
 
 def _check_paths(name: str, fields: dict[str, Any]) -> None:
     message = None
-    if name == "gate" and tuple(fields) != GATE_PATHS:
-        message = f"a gate has the paths {', '.join(GATE_PATHS)}, in this order"
+    if name == "gate" and set(fields) != set(GATE_PATHS):
+        message = "a gate has the paths transform, carry and gate"
     elif len(fields) < 2:
         message = f"{name} needs at least two paths"
     elif bad := next((path for path in map(str, fields) if not path.isidentifier()), None):
@@ -248,7 +265,14 @@ def _check_paths(name: str, fields: dict[str, Any]) -> None:
     elif any(len(path) > NAME for path in map(str, fields)):
         message = f"the name of a path has at most {NAME} characters"
     if message:
-        raise PydanticCustomError("bad-paths", "{message}", {"message": message, "at": name})
+        raise PydanticCustomError("bad-paths", "{message}", {
+            "message": message, "hint": f"such as {_merge_form(name)}", "at": name,
+        })  # fmt: skip
+
+
+def _merge_form(name: str) -> str:
+    """A right form of a merge of this name."""
+    return f"{name}: {{{_PATHS[name]}}}"
 
 
 def _branch(value: object, info: ValidationInfo) -> object:

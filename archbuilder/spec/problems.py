@@ -43,7 +43,7 @@ _FORMS = {
     "archbuilder": "1", "name": "mine", "input": "[32, 32, 3]", "optimizer": "{sgd: {momentum: 0.9}}",
     "learning_rate": "{constant: {rate: 0.1}}", "error": "6.5", "dataset": "CIFAR-10", "unit": "basic", "units": "10",
     "filters": "16", "kernel": "3", "size": "2", "stride": "2", "method": "max", "rate": "0.1", "factor": "2",
-    "amount": "1", "channels": "64", "slice_channels.stop": "16", "groups": "2", "then": "[relu]",
+    "amount": "1", "channels": "64", "slice_channels.stop": "$channels", "groups": "2", "then": "[relu]",
     "source": "cifar10", "tfds.name": "cifar10", "initial": "0.1", "drops": "{100: 0.01, 150: 0.001}",
     "points": "{0: 0.1, 100: 0.001}", "peak": "0.1", "mean": "[0.5, 0.5, 0.5]", "deviation": "[0.25, 0.25, 0.25]",
     "training_error": "0.8",

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from archbuilder.errors import Diagnostic, suggest
 from archbuilder.spec import library
-from archbuilder.spec.around import HERE, NUMBERS, Around, Named
+from archbuilder.spec.around import ARRIVING, HERE, NUMBERS, Around, Named
 from archbuilder.spec.document import Data, Place, walk
 from archbuilder.spec.expressions import ExpressionError, parse
 from archbuilder.spec.layers import EACH_ELSEWHERE, MERGES, NONE, Branch, Layer, Layers
@@ -103,7 +103,7 @@ class References:
         template = place.document.get(place.path)
         declared = template.get("parameters")
         declared = declared if isinstance(declared, dict) else {}
-        known = {*map(str, declared), *HERE, *({"stride"} if plural == "shortcuts" else ())}
+        known = {*map(str, declared), *HERE, *({"stride", ARRIVING} if plural == "shortcuts" else ())}
         yield from cycle(place.at("parameters"), declared)
         points = (value["point"] for _, value in walk(template) if isinstance(value, dict) and "point" in value)
         anywhere = Around(known, Named(one for one in points if isinstance(one, str)))
@@ -330,7 +330,8 @@ class References:
         except ExpressionError:
             return  # Pydantic tells
         for name in sorted(unknown):
-            hint = suggest(name, known, "names")
+            is_text = name in (*OP_NAMES, *MERGES, NONE, *self.context["units"], *self.context["shortcuts"])
+            hint = f"text stands in quotes: '{name}'" if is_text else suggest(name, known, "names")
             yield Diagnostic("unknown-name", f"there is no '{name}' here", place.span, hint)
 
     def _outputs(self, points: Named) -> Iterator[Diagnostic]:

@@ -45,7 +45,8 @@ def expressible(check: Check, schema: dict[str, Any], code: str = "bad-value") -
         try:
             return check(value)
         except ValueError as error:
-            hint = {"hint": told} if (told := _sizes_hint(value)) else {}
+            told = "such as half" if code == "bad-point" else _sizes_hint(value)
+            hint = {"hint": told} if told else {}
             raise PydanticCustomError(code, "{message}", {"message": str(error), **hint}) from None
 
     alternatives = {"anyOf": [schema, {"type": "string", "pattern": r"^\$"}]}

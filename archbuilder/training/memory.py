@@ -18,6 +18,9 @@ from archbuilder.training.environment import computes_on_gpu
 from archbuilder.training.evaluator import BATCH_SIZE
 from archbuilder.training.setup import Setup
 
+NO_GRADIENTS = ("not supported on CPU", "do not yet support dilation")
+"""What TensorFlow says on a CPU, without oneDNN, of the gradients of convolutions of groups and of dilated ones."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -61,7 +64,7 @@ class Need:
         except tf.errors.ResourceExhaustedError as error:
             raise ArchbuilderError(f"out of memory at batch size {self.batch_size}: {self._way_out}") from error
         except tf.errors.InvalidArgumentError as error:
-            if "not supported on CPU" not in str(error):
+            if not any(text in str(error) for text in NO_GRADIENTS):
                 raise
             raise ArchbuilderError(
                 "on this processor, TensorFlow has no gradients of dilated convolutions and of groups unless oneDNN is "

@@ -14,10 +14,13 @@ import pytest
 from archbuilder.comparison.comparison import compare
 from archbuilder.comparison.nearest import nearest, nearest_bundled
 from archbuilder.comparison.result import render
+from archbuilder.expansion.expansion import expand
 from archbuilder.graph import ops
 from archbuilder.graph.analysis import is_series_parallel
 from archbuilder.graph.network import Graph, Node, node
 from archbuilder.outline.canonical import canonical
+from archbuilder.outline.shapes import total
+from archbuilder.spec import load
 from tests.comparison.networks import network
 from tests.graphs import NAMED, RELU, Draft, conv, exchange, pyramid, random_graph, reordered, two_heads, u_net
 
@@ -145,11 +148,35 @@ def said(mine: Graph, theirs: Graph) -> list[str]:
 
 def test_a_changed_layer_is_named() -> None:
     graph = two_heads()
-    assert said(with_op(graph, "head/second/conv1", conv(8, 1)), graph) == [
-        "3 of 31 layers are computed as none of two_heads is, from head/second/conv1 (1x1 conv, 8, behind "
-        "stage1/unit3/activation1) on; 3 of the 31 layers of two_heads are computed as none here is, from "
-        "head/second/conv1 (3x3 conv, 8, behind stage1/unit3/activation1) on"
+    assert said(with_op(graph, "head/first/activation1", ops.Dropout(0.5)), graph) == [
+        "1 of 31 layers is computed as none of two_heads is, from head/first/activation1 (dropout, 0.5, behind "
+        "head/first/dense1) on; 1 of the 31 layers of two_heads is computed as none here is, from "
+        "head/first/activation1 (softmax, behind head/first/dense1) on"
     ]
+
+
+def test_settings_that_differ_are_named() -> None:
+    graph = two_heads()
+    assert said(with_op(graph, "head/second/conv1", conv(8, 1)), graph) == [
+        "the convolution of head/second is a 1x1 conv, 8, that of two_heads a 3x3 conv, 8"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        (["defaults.norm.epsilon=1e-3"], "norms have epsilon 1e-3, those of unet 1e-5"),
+        (["defaults.norm={over: layer}"], "norms are layer norm, those of unet batch norm"),
+        (["stages.1.activation=silu"], "the activations of the units of stage 2 are silu, those of unet relu"),
+        (["head.5.conv.filters=5"], "the convolution of the head is a 3x3 conv, 5, that of unet a 3x3 conv, 21"),
+        (["head.4.upsample.method=nearest"], "the upsample of the head has method nearest, that of unet bilinear"),
+    ],
+)
+def test_settings_are_told_as_elsewhere(edits: list[str], message: str) -> None:
+    mine, theirs = (expand(load("examples/maps/unet.yaml", edit)) for edit in (edits, []))
+    found = compare(mine, theirs)
+    assert [one.message for one in found.deviations] == [message]
+    assert total(one.effect for one in found.deviations) == mine.costs - theirs.costs
 
 
 def test_another_connection_is_named() -> None:

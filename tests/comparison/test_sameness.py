@@ -113,7 +113,13 @@ def test_the_order_of_a_sum_does_not_count_but_that_of_a_concatenation_does() ->
     assert not compare(swapped(network("densely_connected"), ops.Concat), network("densely_connected")).same
 
 
-def swapped(graph: Graph, merge: type[ops.Add | ops.Concat]) -> Graph:
+@pytest.mark.parametrize("merge", [ops.Add, ops.Multiply])
+def test_the_order_of_paths_adds_no_deviation(merge: type[ops.Add | ops.Multiply]) -> None:
+    graph = network("squeezed", ["defaults.norm.epsilon=1e-4"])
+    assert [one.code for one in compare(swapped(graph, merge), network("squeezed")).deviations] == ["norm-epsilon"]
+
+
+def swapped(graph: Graph, merge: type[ops.Add | ops.Concat | ops.Multiply]) -> Graph:
     """A network with the paths of all merges of a kind in the other order."""
     nodes = [
         replace(one, op=replace(one.op, paths=one.op.paths[::-1]), inputs=one.inputs[::-1])

@@ -157,6 +157,17 @@ def test_an_inner_merge_is_told_in_the_box_of_its_path() -> None:
     assert labels(fork.main) == [(f"3{TIMES}3 conv, 4", f"{TIMES} gate")]
 
 
+def test_an_inner_merge_of_several_paths_with_weights_is_drawn() -> None:
+    [fork] = stem(INCEPTION)
+    assert isinstance(fork, Fork)
+    inner, last = fork.main
+    assert isinstance(inner, Fork)
+    assert isinstance(last, Box)
+    assert labels(inner.main) == [(f"1{TIMES}1 conv, 2",)]
+    assert [labels(side.flow) for side in inner.sides] == [[(f"1{TIMES}1 conv, 2", f"3{TIMES}3 conv, 2")]]
+    assert labels((last,)) == [(f"1{TIMES}1 conv, 4",)]
+
+
 # Where it stands.
 
 
@@ -171,6 +182,15 @@ def corners(placed: PlacedBox) -> tuple[float, float, float, float]:
     return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
 
+INCEPTION = """
+  - add:
+      residual:
+        - concat:
+            single: [{conv: {filters: 2, kernel: 1}}]
+            double: [{conv: {filters: 2, kernel: 1}}, {conv: {filters: 2, kernel: 3}}]
+        - conv: {filters: 4, kernel: 1}
+      shortcut: []
+"""
 ODD = """
 archbuilder: 1
 name: odd
@@ -184,11 +204,12 @@ stem:
       one: [{conv: {filters: 4, kernel: 1}}]
       two: [{add: {residual: [{conv: {filters: 4, kernel: 1}}], shortcut: [{conv: {filters: 4, kernel: 1}}]}}]
       three: [{max_pool: {size: 3, stride: 1, padding: same}}]
+  - conv: {filters: 4, kernel: 1}
 """
 
 
 def all_drawings() -> list[Drawing]:
-    graphs = [*map(bundled, NETWORKS), expand(load_text(ODD, "odd.yaml")), small()]
+    graphs = [*map(bundled, NETWORKS), expand(load_text(ODD + INCEPTION, "odd.yaml")), small()]
     return [layout(content(graph, level)) for graph in graphs for level in LEVELS]
 
 

@@ -70,6 +70,29 @@ def test_shortcuts_of_the_library(shortcut: str, in_stage_1: list[str], in_stage
     assert any(isinstance(node.op, ops.Add) for node in graph.nodes) is (shortcut != "none")
 
 
+def test_a_shortcut_knows_what_arrives_and_what_is_beside_it() -> None:
+    shortcuts = (
+        "templates: {shortcuts: {mine: {when: shape_changes, parameters: {wide: '${2 * arriving}'}, layers: "
+        "[{conv: {filters: $wide, kernel: 3, stride: $stride, groups: $arriving}}, "
+        "{conv: {filters: $channels, kernel: 1, groups: $arriving}}]}}}\nshortcut: mine\n"
+    )
+    graph = expand(STEM + UNITS + shortcuts)
+    found = [conv(graph, f"stage2/unit1/shortcut/conv{number}") for number in (1, 2)]
+    assert [(one.filters, one.groups) for one in found] == [(32, 16), (32, 16)]
+
+
+def test_the_paths_of_a_gate_come_in_any_order() -> None:
+    graph = expand(STEM + "stages: []\nhead:\n- gate: {gate: [sigmoid], carry: [], transform: [tanh]}\n")
+    merged = graph.nodes[-1]
+    assert isinstance(merged.op, ops.Gate)
+    assert merged.op.paths == ("transform", "carry", "gate")
+    assert [name.rpartition("/")[2] for name in merged.inputs] == [
+        "tanh1",
+        graph.nodes[-4].name.rpartition("/")[2],
+        "sigmoid1",
+    ]
+
+
 def test_first_last_and_after() -> None:
     graph = expand(
         STEM + "unit: preactivated_bottleneck\nstages:\n"

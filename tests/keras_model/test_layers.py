@@ -94,6 +94,10 @@ def padded(mode: Any) -> Spelling:
     return lambda images, weights: np.pad(images, ((0, 0), (3, 1), (0, 4), (0, 0)), mode)
 
 
+def gated(transform: Array, carry: Array, gate: Array) -> Array:
+    return gate * transform + (1 - gate) * carry
+
+
 LAYERS: Mapping[str, tuple[str, Spelling]] = {
     "norm over the layer": ("norm: {over: layer}", lambda images, weights: normed(images, (-1,), weights)),
     "norm over groups": ("norm: {over: group, groups: 3}", over_groups(3)),
@@ -124,6 +128,14 @@ LAYERS: Mapping[str, tuple[str, Spelling]] = {
     "edge": ("pad: {amount: [[3, 1], [0, 4]], mode: edge}", padded("edge")),
     "a gate of places": (
         "multiply: {features: [], places: [channel_pool: max]}", lambda images, _: images * images.max(-1, keepdims=True)
+    ),
+    "a carry gate for each channel": (
+        "gate: {gate: [global_max_pool], transform: [relu], carry: []}",
+        lambda images, _: gated(np.maximum(images, 0), images, images.max((1, 2), keepdims=True)),
+    ),
+    "a carry gate for each place": (
+        "gate: {carry: [], gate: [channel_pool: max], transform: [relu]}",
+        lambda images, _: gated(np.maximum(images, 0), images, images.max(-1, keepdims=True)),
     ),
 }  # fmt: skip
 OF_VECTORS: Mapping[str, tuple[str, Spelling]] = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
+from archbuilder.errors import ArchbuilderError
 from archbuilder.expansion.expansion import expand
 from archbuilder.spec import load, load_text
-from archbuilder.training.memory import Need, images_at_once
+from archbuilder.training.memory import NO_GRADIENTS, Need, images_at_once
 from archbuilder.training.setup import prepare
 from tests.conftest import TINY, Call
 
@@ -84,3 +86,11 @@ def test_momentum_and_averages_take_memory_too() -> None:
     adam = ("training.optimizer=adam", "training.weight_decay=null")
     assert weights(*adam) - weights() == 4 * parameters
     assert weights("training.moving_average={decay: 0.9}") - weights() == 4 * parameters
+
+
+@pytest.mark.parametrize("text", NO_GRADIENTS)
+def test_convolutions_that_the_processor_does_not_train_are_named(text: str) -> None:
+    with pytest.raises(ArchbuilderError, match="no gradients of dilated convolutions"), Need(1, 1, 1, 1).told():
+        raise tf.errors.InvalidArgumentError(None, None, f"CPU {text} larger than 1.")
+    with pytest.raises(tf.errors.InvalidArgumentError), Need(1, 1, 1, 1).told():
+        raise tf.errors.InvalidArgumentError(None, None, "another")

@@ -187,6 +187,12 @@ def _difference(subject: Subject, mine: Unit, theirs: Unit, name: str) -> str:
     if len(runs) > 1 and any(item == ADDITION or isinstance(item, Branch) for item in changed):
         laid = [", ".join(_kinds(one)) for one in items]
         return f"{subject.text} {subject.are} {laid[0]}; {subject.of(name)} {laid[1]}"
+    replaced = {(tuple(_kinds(items[0][a:b])), tuple(_kinds(items[1][c:d]))) for _, a, b, c, d in runs}
+    if len(runs) > 1 and len(replaced) == 1 and all(tag == "replace" for tag, *_ in runs):
+        [(ours, other)] = replaced
+        return (
+            f"{subject.text} {subject.have} {listed(ours)} wherever {subject.of(name)} {subject.have} {listed(other)}"
+        )
     parts = [_run(subject, items, run, name) for run in runs]
     return f"{subject.text} {'; they '.join(parts)}"
 

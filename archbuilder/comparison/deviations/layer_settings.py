@@ -17,6 +17,7 @@ from archbuilder.outline.parts import Block, Outline, Stage, Unit, mapped, walk
 from archbuilder.outline.reduction import resolved_padding
 from archbuilder.outline.shapes import arrivals, blocks
 
+PADDED = ops.Windowed | ops.ConvTranspose
 MOST_VALUES = 3
 """The most values of one setting that are named one by one."""
 
@@ -74,29 +75,39 @@ class Key:
     theirs: str
 
 
+Differences = Callable[[Pair], Iterator[Key]]
+
+
 def compare_described(state: Undoing) -> None:
     """Layers outside of the units, and layers other than convolutions, that differ in what one says of them."""
+    _compare(state, of_description)
 
-    def differences(pair: Pair) -> Iterator[Key]:
-        names = described(pair.theirs, pair.mine)
-        conv_of_unit = isinstance(pair.theirs, ops.Conv) and pair.in_unit
-        if not conv_of_unit and any(getattr(pair.mine, name) != getattr(pair.theirs, name) for name in names):
-            yield Key(type(pair.theirs), names, layer(pair.mine), layer(pair.theirs))
 
-    _compare(state, differences)
+def of_description(pair: Pair) -> Iterator[Key]:
+    names = described(pair.theirs, pair.mine)
+    conv_of_unit = isinstance(pair.theirs, ops.Conv) and pair.in_unit
+    if not conv_of_unit and any(getattr(pair.mine, name) != getattr(pair.theirs, name) for name in names):
+        yield Key(type(pair.theirs), names, *_described(names, pair))
+
+
+def _described(names: tuple[str, ...], pair: Pair) -> tuple[str, str]:
+    """Both layers in words, or the values of the only setting of these names."""
+    if len(names) == 1:
+        return values(names[0], getattr(pair.mine, names[0]), getattr(pair.theirs, names[0]))
+    return layer(pair.mine), layer(pair.theirs)
 
 
 def compare_settings(state: Undoing) -> None:
     """Every setting of every layer that still differs."""
-
-    def differences(pair: Pair) -> Iterator[Key]:
-        for field in fields(pair.theirs):
-            a, b = getattr(pair.mine, field.name), getattr(pair.theirs, field.name)
-            if a != b:
-                yield Key(type(pair.theirs), (field.name,), *values(field.name, a, b))
-
     _drop_equal_paddings(state)
-    _compare(state, differences)
+    _compare(state, of_settings)
+
+
+def of_settings(pair: Pair) -> Iterator[Key]:
+    for field in fields(pair.theirs):
+        a, b = getattr(pair.mine, field.name), getattr(pair.theirs, field.name)
+        if a != b:
+            yield Key(type(pair.theirs), (field.name,), *values(field.name, a, b))
 
 
 def _drop_equal_paddings(state: Undoing) -> None:
@@ -105,15 +116,32 @@ def _drop_equal_paddings(state: Undoing) -> None:
     new = [pair.mine for pair in found]
     for index, pair in enumerate(found):
         mine, theirs = pair.mine, pair.theirs
-        if isinstance(mine, ops.Windowed) and isinstance(theirs, ops.Windowed) and mine.padding != theirs.padding:
+        if isinstance(mine, PADDED) and isinstance(theirs, PADDED) and mine.padding != theirs.padding:
             here = replace(theirs, padding=mine.padding)
             if resolved_padding(here, pair.arriving) == resolved_padding(theirs, pair.arriving):
                 new[index] = replace(mine, padding=theirs.padding)
     state.mine = rebuilt(state.mine, new)
 
 
-def _compare(state: Undoing, differences: Callable[[Pair], Iterator[Key]]) -> None:
-    found = pairs(state)
+def _compare(state: Undoing, differences: Differences) -> None:
+    for one in settled(pairs(state), differences, state.theirs, state.name):
+        state.take(one.code, one.message, rebuilt(state.mine, one.after), one.where, one.is_note)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A difference of settings in words, and all of my layers once it and those before it are undone."""
+
+    code: str
+    message: str
+    where: tuple[str, ...]
+    after: tuple[Op, ...]
+    is_note: bool
+    """Whether it does not make it another network."""
+
+
+def settled(found: Sequence[Pair], differences: Differences, network: Outline, name: str) -> Iterator[Settled]:
+    """The differences between layers side by side, those of one kind together, one after the other."""
     groups: dict[Key, list[int]] = defaultdict(list)
     for index, pair in enumerate(found):
         for key in differences(pair):
@@ -127,11 +155,11 @@ def _compare(state: Undoing, differences: Callable[[Pair], Iterator[Key]]) -> No
             current[index] = replace(current[index], **changed)
         concerned = [found[index] for index in indices]
         strided = key.names == ("padding",) and all(pair.has_stride for pair in concerned)
-        about = subject(concerned, found, state.theirs, strided)
-        message = sentence(about, key.names, key.mine, key.theirs, state.name)
+        about = subject(concerned, found, network, strided)
+        message = sentence(about, key.names, key.mine, key.theirs, name)
         where = tuple(dict.fromkeys(pair.part for pair in concerned))
-        note = before.untrained() == current[indices[0]].untrained()  # that does not make it another network
-        state.take(_code(key), message, rebuilt(state.mine, current), where, note)
+        is_note = before.untrained() == current[indices[0]].untrained()
+        yield Settled(_code(key), message, where, tuple(current), is_note)
 
 
 def _code(key: Key) -> str:

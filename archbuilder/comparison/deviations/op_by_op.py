@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from archbuilder.comparison.deviations.deviation import Deviation
+from archbuilder.comparison.deviations.layer_settings import PADDED, of_description, of_settings, settled
 from archbuilder.comparison.wording.phrases import listed
+from archbuilder.comparison.wording.subjects import Pair
 from archbuilder.formatting import counted
-from archbuilder.graph.network import Graph, Node
+from archbuilder.graph.network import Costs, Graph, Node
 from archbuilder.graph.ops import Op, show
 from archbuilder.graph.words import node_words
-from archbuilder.outline.canonical import canonical, ordered_rows, trees
+from archbuilder.outline.canonical import Row, canonical, ordered_rows, side_by_side, trees
+from archbuilder.outline.from_graph import stages_of
+from archbuilder.outline.parts import Outline, word
+from archbuilder.outline.resizing import with_ops
 
 OP_BY_OP = "layers"
 """The code of the deviation that stands for all differences of layers and of how they are connected."""
@@ -31,8 +36,51 @@ def compare_op_by_op(
         found.append(Deviation("input", message, (), mine.costs - fitted.costs if fitted else None))
     if fitted and canonical(fitted) == canonical(theirs):
         return tuple(found), tuple(_notes(fitted, theirs))
+    if rows := side_by_side(network, theirs):
+        of_settings, notes = _of_settings(network, theirs, rows)
+        return (*found, *of_settings), notes
     code, message, where = _difference(network, theirs)
     return (*found, Deviation(code, message, where, network.costs - theirs.costs)), ()
+
+
+def _of_settings(mine: Graph, theirs: Graph, rows: list[tuple[Row, Row]]) -> tuple[tuple[Deviation, ...], ...]:
+    """The deviations, and the notes, of networks in which only settings of layers differ."""
+    places = {node.name: place for place, node in enumerate(theirs.nodes)}
+    rows = sorted((row for row in rows if row[1].inputs), key=lambda row: places[row[1].node.name])
+    pairs, names = _pairs(theirs, rows), [ours.node.name for ours, _ in rows]
+    network = Outline(theirs.input.shape, (), stages_of(theirs), (), ())
+    found: list[Deviation] = []
+    notes: list[Deviation] = []
+    before: Costs | None = mine.costs
+    for differences in (of_description, of_settings):
+        for one in settled(pairs, differences, network, theirs.name):
+            undone = with_ops(mine, dict(zip(names, one.after, strict=True)))
+            after = undone.costs if undone else None
+            effect = before - after if before is not None and after is not None else None
+            (notes if one.is_note else found).append(Deviation(one.code, one.message, one.where, effect))
+            before, pairs = after, [replace(pair, mine=op) for pair, op in zip(pairs, one.after, strict=True)]
+    return tuple(found), tuple(notes)
+
+
+def _pairs(theirs: Graph, rows: Iterable[tuple[Row, Row]]) -> list[Pair]:
+    """Layers side by side; of two ways to write one layer, theirs counts for both."""
+    seen: Counter[tuple[str, bool, str]] = Counter()
+    found = []
+    for ours, other in rows:
+        mine, op, node = ours.node.op, other.node.op, other.node
+        if ours.item == other.item and mine.untrained() != op.untrained():
+            mine = op
+        if isinstance(mine, PADDED) and isinstance(op, PADDED) and _padding(ours) == _padding(other):
+            mine = replace(mine, padding=op.padding)
+        pair = Pair(mine, op, theirs[node.inputs[0]].shape, node.section, on_shortcut=False, number=0)
+        on_shortcut = pair.in_unit and "shortcut" in node.name.split("/")
+        seen[place := (node.section, on_shortcut, word(op))] += 1
+        found.append(replace(pair, on_shortcut=on_shortcut, number=seen[place]))
+    return found
+
+
+def _padding(row: Row) -> object:
+    return row.item.padding if isinstance(row.item, PADDED) else None
 
 
 def _difference(mine: Graph, theirs: Graph) -> tuple[str, str, tuple[str, ...]]:

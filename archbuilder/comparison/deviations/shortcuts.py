@@ -73,7 +73,10 @@ def compare_shortcuts(state: Undoing) -> None:
 
 
 def _other_merge(unit: Unit) -> bool:
-    """Whether a unit has no shortcut that is added, but paths that meet in another way (gates, concatenation)."""
+    """Whether a unit has no shortcut that is added, but paths that meet in another way (gates, concatenation).
+
+    A product only weighs what is there.
+    """
     return unit.shortcut is None and any(isinstance(item, Branch) and item.kind != "multiply" for item in unit.main)
 
 

@@ -7,14 +7,28 @@ from dataclasses import dataclass
 
 from archbuilder.comparison.deviations.deviation import UnitPlace
 from archbuilder.graph import ops, words
-from archbuilder.outline.parts import DEPTHWISE, Block, Branch, Item, Outline, walk, word
+from archbuilder.graph.ops import Op
+from archbuilder.outline.parts import DEPTHWISE, Block, Branch, Item, Outline, skeleton, walk
 
 _ON_SHORTCUTS = (
-    (["subsample", "pad channels"], "zero padding"),
+    (["subsample", "channel padding"], "zero padding"),
     (["1x1 convolution", "norm"], "projection with norm"),
     (["1x1 convolution"], "projection without norm"),
 )
-_SQUEEZE = ["global_average_pool", "dense", "activation", "dense", "activation"]
+_NOUNS: dict[type[Op], str] = {
+    ops.ConvTranspose: "transposed convolution",
+    ops.ChannelConv: "channel convolution",
+    ops.SliceChannels: "channel slice",
+    ops.ShuffleChannels: "channel shuffle",
+    ops.PadChannels: "channel padding",
+}
+_ATTENTIONS: dict[tuple[object, ...], str] = {
+    ("multiply", (), ("global_average_pool", "dense", "activation", "dense", "activation")):
+        "squeeze-and-excitation gate",
+    ("multiply", (), ("global_average_pool", "channel_conv", "activation")):
+        "efficient channel attention",
+}  # fmt: skip
+"""Products that papers have a name for, by the kinds of their layers."""
 _MERGES = {"add": "sum", "concat": "concatenation", "multiply": "product", "gate": "gate"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
@@ -135,21 +149,22 @@ def kind(item: Item) -> str:
             return _branch(item)
         case ops.Conv():
             return f"{size(item.kernel)} convolution"
+        case ops.Scale() if item.learned != "none":
+            return "learned scale"
         case _:
-            return words.op_name(item).replace("_", " ")
+            return layer_noun(item)
+
+
+def layer_noun(op: Op) -> str:
+    """A layer as papers call it, such as `channel shuffle`; an activation by its function."""
+    return _NOUNS.get(type(op)) or words.op_name(op).replace("_", " ")
 
 
 def _branch(branch: Branch) -> str:
-    if _is_squeeze(branch):
-        return "squeeze-and-excitation gate"
+    if called := _ATTENTIONS.get((branch.kind, *map(skeleton, branch.paths))):
+        return called
     paths = [f"({kinds(path)})" if path else "the identity" for path in branch.paths]
     return f"{_MERGES[branch.kind]} of {listed(paths)}"
-
-
-def _is_squeeze(branch: Branch) -> bool:
-    """Whether paths meet in squeeze and excitation: channels weighed by two dense layers that see the mean of each."""
-    paths = sorted(branch.paths, key=len)
-    return branch.kind == "multiply" and [[word(item) for item in path] for path in paths] == [[], _SQUEEZE]
 
 
 def kinds(block: Block) -> str:

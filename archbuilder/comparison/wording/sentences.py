@@ -17,10 +17,15 @@ PADDINGS = {
     "valid": "none",
 }
 _PLURALS = {"bias": "biases", "scale": "scales"}
+_LEARNED = {
+    "none": "constant",
+    "channel": "learned, one number for each channel",
+    "scalar": "learned, one number for all channels",
+}
 
 
 def described(op: Op, other: Op) -> tuple[str, ...]:
-    """The settings of a layer that its short description holds, such as `3x3 conv, 64, /2`.
+    """The settings of a layer that are told before others: those of its short description, such as `3x3 conv, 64, /2`.
 
     Norms of different kinds differ in what only one of them has as well.
     """
@@ -61,7 +66,7 @@ def _of_weighted(op: ops.Weighted) -> tuple[str, ...]:
         case ops.Dense():
             return ("units",)
         case ops.Scale():
-            return ("factor",)
+            return ("learned",)
         case ops.Elementwise():
             return ()
         case _:
@@ -72,8 +77,6 @@ def _of_moving(op: ops.Moving) -> tuple[str, ...]:
     match op:
         case ops.Subsample():
             return ("stride",)
-        case ops.Upsample():
-            return ("factor", "method")
         case ops.Pad():
             return ("amount",)
         case ops.PadChannels():
@@ -82,7 +85,7 @@ def _of_moving(op: ops.Moving) -> tuple[str, ...]:
             return ("start", "stop")
         case ops.ShuffleChannels():
             return ("groups",)
-        case ops.Flatten():
+        case ops.Upsample() | ops.Flatten():
             return ()
         case _:
             assert_never(op)
@@ -103,7 +106,7 @@ def _value(name: str, value: object) -> str:
         case ((int(), int()), (int(), int())):
             return " ".join(map(str, [*value[0], *value[1]])) + " (top, bottom, left, right)"
         case _:
-            return PADDINGS.get(str(value), str(value))
+            return PADDINGS.get(str(value), str(value).replace("_", " ") if name == "function" else str(value))
 
 
 def span(texts: Sequence[str]) -> str:
@@ -129,25 +132,27 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
         case ("groups",):
             return f"{about.text} {about.have} {mine} group{'' if mine == '1' else 's'}, {other} {theirs}"
         case ("units",) if about.classes:
-            return f"there are {_count(mine)} classes, {name} has {_count(theirs)}"
+            return f"there are {mine} classes, {name} has {theirs}"
         case ("units",):
-            return f"{about.text} {about.have} {_count(mine)} outputs, {other} {_count(theirs)}"
-        case ("rate" | "slope" | "factor" as what,):
-            return f"{about.text} {about.have} {what} {_count(mine)}, {other} {_count(theirs)}"
+            return f"{about.text} {about.have} {mine} outputs, {other} {theirs}"
+        case ("shared",):
+            slopes = {"yes": "one slope for all channels", "no": "one for each channel"}
+            return f"{about.text} {about.have} {slopes[mine]}, {other} {slopes[theirs]}"
+        case ("learned",):
+            return f"{about.text} {about.are} {_LEARNED[mine]}, {other} {_LEARNED[theirs]}"
+        case ("start", "stop"):
+            here, there = (text.removeprefix("slice of ") for text in (mine, theirs))
+            return f"{about.text} {'take' if about.plural else 'takes'} {here}, {other} {there}"
         case ("over", *_):
             return f"{about.text} {about.are} {_norm(mine)}, {other} {_norm(theirs)}"
-        case ("kernel",) | ("function",):
+        case ("kernel",) | ("function",) if not mine.isdigit():
             return f"{about.text} {about.are} {mine}, {other} {theirs}"
         case (single,):
             return f"{about.text} {about.have} {single.replace('_', ' ')} {mine}, {other} {theirs}"
         case _:
-            return f"{about.text} {about.are} a {mine}, {other} a {theirs}"
+            each = "each a" if about.plural else "a"
+            return f"{about.text} {about.are} {each} {mine}, {other} a {theirs}"
 
 
 def _norm(description: str) -> str:
     return "batch norm" if description == "norm" else description.replace(", ", " of ")
-
-
-def _count(description: str) -> str:
-    """The number in `dense, 10`."""
-    return description.rpartition(", ")[2]

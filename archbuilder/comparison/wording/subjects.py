@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from archbuilder.comparison.deviations.deviation import UnitPlace
-from archbuilder.comparison.wording.phrases import Subject, listed, ordinal, units
+from archbuilder.comparison.wording.phrases import Subject, layer_noun, listed, ordinal, units
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Shape
-from archbuilder.graph.words import op_name
 from archbuilder.outline.parts import Outline
 
 __all__ = ["Pair", "Subject", "subject"]
+
+
+_UNIT = re.compile(r"stage\d+/unit\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,14 @@ class Pair:
     arriving: Shape
     """The shape of the input of theirs."""
     part: str
-    """`stem`, `stage1/unit2`, `stage1` (what follows its units) or `head`."""
+    """`stem`, `stage1/unit2`, `stage1` (what follows its units), `head`, or another unit such as `head/up1`."""
     on_shortcut: bool
     number: int
     """Which one it is of the layers of its kind there, counted from one."""
 
     @property
     def in_unit(self) -> bool:
-        return "/" in self.part
+        return _UNIT.fullmatch(self.part) is not None
 
     @property
     def has_stride(self) -> bool:
@@ -69,7 +72,7 @@ def _noun(op: Op) -> str:
         case ops.Dense():
             return "dense layer"
         case _:
-            return op_name(op).replace("_", " ")
+            return layer_noun(op)
 
 
 def _partly(noun: str, found: Sequence[Pair], alike: Sequence[Pair], network: Outline) -> Subject:
@@ -85,16 +88,21 @@ def _partly(noun: str, found: Sequence[Pair], alike: Sequence[Pair], network: Ou
 
 def _outside(noun: str, found: Sequence[Pair], alike: Sequence[Pair]) -> Subject:
     parts = list(dict.fromkeys(pair.part for pair in found))
-    where = listed(
-        [f"the transition behind stage {part[5:]}" if part.startswith("stage") else f"the {part}" for part in parts]
-    )
+    where = listed(list(map(_part_words, parts)))
     there = [pair for pair in alike if pair.part in parts]
     if len(found) == 1:
         [pair] = found
         last = pair.number == max(one.number for one in there)
         which = "" if len(there) == 1 else "last " if last else f"{ordinal(pair.number)} "
         return Subject(f"the {which}{noun} of {where}", plural=False)
-    return Subject(f"{'the ' if len(found) == len(there) else 'some '}{noun}s of {where}")
+    which = "" if len(found) == len(there) else f"{_which(found, there)} "
+    return Subject(f"{'' if which == 'some ' else 'the '}{which}{noun}s of {where}")
+
+
+def _part_words(part: str) -> str:
+    if "/" in part:
+        return part
+    return f"the transition behind stage {part[5:]}" if part.startswith("stage") else f"the {part}"
 
 
 def _inside(noun: str, found: Sequence[Pair], alike: Sequence[Pair], network: Outline) -> Subject:

@@ -100,7 +100,8 @@ def merged(op: ops.Merge, inputs: Sequence[Tensor]) -> Tensor:
         case ops.Concat():
             return tf.concat(inputs, -1)
         case ops.Gate():
-            transform, carry, gate = inputs
+            transform, carry = inputs[:2]
+            gate = _spread(inputs[2], transform)
             return gate * transform + (1 - gate) * carry
         case _:
             assert_never(op)
@@ -109,9 +110,13 @@ def merged(op: ops.Merge, inputs: Sequence[Tensor]) -> Tensor:
 def _product(inputs: Sequence[Tensor]) -> Tensor:
     result = inputs[0]
     for factor in inputs[1:]:
-        is_vector = len(factor.shape) < len(result.shape)
-        result = result * (factor[:, tf.newaxis, tf.newaxis] if is_vector else factor)
+        result = result * _spread(factor, result)
     return result
+
+
+def _spread(factor: Tensor, images: Tensor) -> Tensor:
+    """One number a channel, so that it weighs images."""
+    return factor[:, tf.newaxis, tf.newaxis] if len(factor.shape) < len(images.shape) else factor
 
 
 def plain(op: ops.Plain, tensor: Tensor) -> Tensor:

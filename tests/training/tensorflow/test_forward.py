@@ -106,7 +106,10 @@ def highway() -> Graph:
     sketch = Sketch()
     transform = sketch.draw(conv(), RELU)
     gate = sketch.draw(conv(), ops.Activation("sigmoid"), start=sketch.nodes[0])
-    sketch.merge(ops.Gate(("transform", "carry", "gate")), [transform, sketch.nodes[0], gate])
+    paths = ("transform", "carry", "gate")
+    before = sketch.merge(ops.Gate(paths), [transform, sketch.nodes[0], gate])
+    channels = sketch.draw(ops.GlobalAveragePool(), dense(4), ops.Activation("sigmoid"))
+    sketch.merge(ops.Gate(paths), [sketch.draw(conv(), start=before), before, channels])
     sketch.draw(ops.Flatten(), dense(3))
     return sketch.graph()
 
