@@ -39,7 +39,10 @@ def test_clipping_hides_no_gradient_that_is_no_number() -> None:
 def test_rmsprop_is_that_of_keras() -> None:
     random = np.random.default_rng(0)
     shapes = [(2, 3), (4,)]
-    ours, theirs = ([tf.Variable(tf.ones(shape)) for shape in shapes], [keras.Variable(np.ones(shape)) for shape in shapes])
+    ours, theirs = (
+        [tf.Variable(tf.ones(shape)) for shape in shapes],
+        [keras.Variable(np.ones(shape)) for shape in shapes],
+    )
     optimizer = RmsProp(ours, decay=0.8, momentum=0.7, epsilon=1e-3)
     same = keras.optimizers.RMSprop(0.1, rho=0.8, momentum=0.7, epsilon=1e-3)
     same.build(theirs)
