@@ -80,7 +80,7 @@ GROUPS = {
             "Few parameters": "`torchvision/efficientnet_b0`, or `torchvision/densenet121`, whose units keep all that "
             "arrives.",
             "Families to change in size": "`torchvision/regnet_y_400mf` and `torchvision/convnext_tiny`, which differ "
-            "from their larger relatives in units and filters alone.",
+            "from their larger relatives in a few numbers.",
             "What came before": "`torchvision/googlenet`, of paths side by side instead of shortcuts.",
         },
     ),
