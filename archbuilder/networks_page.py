@@ -71,8 +71,17 @@ GROUPS = {
         {
             "Weights to load": "all of them take torchvision's files ([weights](weights.md)).",
             "Own images": "`torchvision/resnet50` with weights; `torchvision/resnet18` for few images or little time.",
-            "Lower error": "`torchvision/resnext50_32x4d` at the cost of `torchvision/resnet50`; "
-            "`torchvision/wide_resnet50_2` at three times that.",
+            "Lower error": "`torchvision/convnext_tiny` or `torchvision/resnext50_32x4d` at about the cost of "
+            "`torchvision/resnet50`; at more, `torchvision/convnext_base` (the lowest here), "
+            "`torchvision/resnext101_32x8d` or `torchvision/wide_resnet50_2`.",
+            "Little arithmetic, as on phones": "`torchvision/efficientnet_b0`, or by falling cost and rising error "
+            "`torchvision/mobilenet_v3_large` and `torchvision/mobilenet_v3_small`. Without weighed channels, of fewer "
+            "kinds of layers: `torchvision/mobilenet_v2`, `torchvision/shufflenet_v2_x1_0`.",
+            "Few parameters": "`torchvision/efficientnet_b0`, or `torchvision/densenet121`, whose units keep all that "
+            "arrives.",
+            "Families to change in size": "`torchvision/regnet_y_400mf` and `torchvision/convnext_tiny`, which differ "
+            "from their larger relatives in a few numbers.",
+            "What came before": "`torchvision/googlenet`, of paths side by side instead of shortcuts.",
         },
     ),
     "keras_applications": Group(
@@ -81,6 +90,10 @@ GROUPS = {
             "Weights to load": "all of them take the files of keras.applications ([weights](weights.md)).",
             "Own images": "`keras_applications/resnet50v2`, which has fewer multiply-adds and a lower error than "
             "`keras_applications/resnet50`.",
+            "Lower error": "`keras_applications/convnext_tiny`, or `keras_applications/inception_resnet_v2` at three "
+            "times its cost.",
+            "Little arithmetic": "`keras_applications/mobilenet_v2`.",
+            "Few parameters": "`keras_applications/densenet121`; `keras_applications/mobilenet_v2` has even fewer.",
         },
     ),
     "related": Group(
@@ -88,9 +101,14 @@ GROUPS = {
         {
             "Small images, few parameters": "`related/densenet_bc100`.",
             "Small images, lowest error": "`related/wide_resnet28_10`.",
-            "Own images, channels weighed": "`related/se_resnet50`, at the multiply-adds of `he2015/resnet50`.",
+            "Own images, channels weighed": "`related/se_resnet50`, at the multiply-adds of `he2015/resnet50`; "
+            "places as well: `related/cbam_resnet50`, at those of `torchvision/resnet50`.",
+            "Own images, few at a time": "`related/resnet50_gn`, whose norms do not depend on the batch.",
+            "A class for each pixel": "`related/unet_resnet34`, to build and export: maps cannot be trained here yet.",
+            "Maps of several sizes": "`related/fpn_resnet50`, as the backbone of a detector; likewise.",
             "Weights of torchvision to load": "`related/alexnet_torchvision`.",
-            "What came before": "`related/alexnet`, `related/vgg16`, and with gates for shortcuts `related/highway19`.",
+            "What came before": "`related/alexnet`, `related/vgg16`, and with gates for shortcuts `related/highway19` "
+            "and `related/highway32`.",
         },
     ),
 }

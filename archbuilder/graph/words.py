@@ -48,7 +48,7 @@ def words(op: Op) -> str:
         case ops.ChannelPool():
             return f"{op.method} over channels"
         case ops.LeakyRelu(slope=number) | ops.Dropout(rate=number) | ops.StochasticDepth(rate=number):
-            return f"{_plain(op)}, {number}"
+            return f"{_plain(op)}, {number:.4g}"
         case (
             ops.Input() | ops.Activation() | ops.GlobalAveragePool() | ops.GlobalMaxPool() | ops.LocalResponseNorm()
             | ops.Add() | ops.Multiply() | ops.Concat() | ops.Gate()

@@ -45,7 +45,7 @@ def _plateau(spec: rates.LearningRate) -> Plateau | None:
 
 def spans_the_run(spec: rates.LearningRate) -> bool:
     """Whether its boundaries move with the length of the run."""
-    if isinstance(spec, rates.Steps | rates.Piecewise):
+    if isinstance(spec, rates.Steps | rates.Exponential | rates.Piecewise):
         return spec.unit == "fraction"
     return isinstance(spec, rates.Linear | rates.Cosine | rates.Polynomial | rates.OneCycle)
 
@@ -93,6 +93,8 @@ class Schedule:
                 return spec.rate
             case rates.Steps():
                 return self._step(spec, iteration)
+            case rates.Exponential():
+                return spec.initial * spec.factor ** self._falls(spec, iteration)
             case rates.Piecewise():
                 return self._on_lines(spec, iteration)
             case rates.Linear():
@@ -111,6 +113,10 @@ class Schedule:
     def _step(self, spec: rates.Steps, iteration: int) -> float:
         passed = [rate for start, rate in spec.drops.items() if iteration >= self.first(start, spec.unit)]
         return passed[-1] if passed else spec.initial
+
+    def _falls(self, spec: rates.Exponential, iteration: int) -> int:
+        """How often the rate has fallen, each time with the iteration that `first` gives, which rounds to 1e-6."""
+        return math.floor((iteration + 5e-7) / self.reach(spec.every, spec.unit))
 
     def _on_lines(self, spec: rates.Piecewise, iteration: int) -> float:
         points = [(self.reach(point, spec.unit), rate) for point, rate in spec.points.items()]

@@ -106,6 +106,8 @@ def _changes(planned: Schedule) -> Iterator[tuple[str, int]]:
     match spec := planned.spec:
         case rates.Steps():
             yield from (("step", planned.first(boundary, spec.unit)) for boundary in spec.drops)
+        case rates.Exponential():
+            yield "first fall", planned.first(spec.every, spec.unit)
         case rates.Piecewise():
             yield from (("point", planned.first(point, spec.unit)) for point in spec.points)
         case rates.OneCycle():

@@ -9,7 +9,7 @@ from archbuilder.spec import learning_rate as rates
 from archbuilder.spec.augmentation import Cutout, Mixing, PadCrop
 from archbuilder.spec.data import Holdout, OnTest
 from archbuilder.spec.document import Path, walk
-from archbuilder.spec.optimization import Adam, Sgd
+from archbuilder.spec.optimization import Adam, RmsProp, Sgd
 from archbuilder.spec.training import EarlyStopping
 
 
@@ -20,12 +20,14 @@ def _plateau_overruled(recipe: Recipe) -> Iterator[Found]:
 
 
 def _l2_with_adam(recipe: Recipe) -> Iterator[Found]:
-    if not isinstance(recipe.training.optimizer, Adam):
+    optimizer = recipe.training.optimizer
+    if not isinstance(optimizer, Adam | RmsProp):
         return
+    name = "Adam" if isinstance(optimizer, Adam) else "RMSProp"
     if (place := recipe.penalised) is not None:
-        yield Found(place, "l2 in the loss, and Adam as the optimizer")
+        yield Found(place, f"l2 in the loss, and {name} as the optimizer")
     if recipe.training.weight_decay and recipe.training.weight_decay.coupled:
-        yield Found(("training", "weight_decay", "coupled"), "coupled weight decay, and Adam as the optimizer")
+        yield Found(("training", "weight_decay", "coupled"), f"coupled weight decay, and {name} as the optimizer")
 
 
 def _decay_on_norm(recipe: Recipe) -> Iterator[Found]:
@@ -61,6 +63,8 @@ def _lengths(recipe: Recipe) -> Iterator[tuple[str, float, rates.Unit, Path]]:
         case rates.Steps():
             for drop in rate.drops:
                 yield "the rate changes", drop, rate.unit, recipe.rate_path("drops", drop)
+        case rates.Exponential():
+            yield "the rate falls for the first time", rate.every, rate.unit, recipe.rate_path("every")
         case rates.Piecewise():
             *between, _ = rate.points  # the last one may be the end
             for point in between:
@@ -165,7 +169,7 @@ def _unused_point(recipe: Recipe) -> Iterator[Found]:
 RULES = (
     Rule("plateau-overruled", "Either the fixed schedule alone, or `combine: multiplied`, says what happens.",
          _plateau_overruled),
-    Rule("l2-with-adam", "Adam divides the gradient by its size, and the pull to zero with it: weights with large "
+    Rule("l2-with-adam", "It divides the gradient by its size, and the pull to zero with it: weights with large "
          "gradients are hardly pulled. adamw with `weight_decay: {decoupled: ...}` pulls all alike.", _l2_with_adam),
     Rule("decay-on-norm", "Scales, shifts and biases are few and do not overfit; pulled to zero, they only hold the "
          "network back. `kinds: [conv, dense]` leaves them alone.", _decay_on_norm),

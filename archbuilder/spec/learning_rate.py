@@ -159,6 +159,16 @@ class Steps(Fixed):
         return drops
 
 
+class Exponential(Fixed):
+    """A rate that is multiplied by the same factor again and again, each time after the same number of epochs."""
+
+    kind: Literal["exponential"] = "exponential"
+    initial: PositiveRate = Field(description="The rate before it falls for the first time.")
+    factor: Annotated[float, Field(strict=True, gt=0, lt=1)] = Field(description="What the rate is multiplied by.")
+    every: Annotated[float, Field(strict=True, ge=1e-6, le=2**31)] = Field(description="How long it is between two.")
+    unit: Unit = Field("epochs", description="What `every` counts: iterations, epochs, or fraction of the run.")
+
+
 class Piecewise(Fixed):
     """A rate along straight lines between points; before the first and after the last it stays what it is there."""
 
@@ -228,7 +238,7 @@ class Plateau(Schedule, PlateauRule):
     initial: PositiveRate = Field(description="The rate at the beginning.")
 
 
-AnySchedule = Constant | Steps | Piecewise | Linear | Cosine | Polynomial | OneCycle | Plateau
+AnySchedule = Constant | Steps | Exponential | Piecewise | Linear | Cosine | Polynomial | OneCycle | Plateau
 
 
 def _one_schedule(value: object) -> object:

@@ -49,7 +49,16 @@ class AdamW(Adam):
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
 
 
-Optimizer = Sgd | Adam | AdamW
+class RmsProp(Kind):
+    """RMSProp as in Keras and TensorFlow, with epsilon under the root, and the rate inside the velocity."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    decay: Factor = Field(0.9, description="The share of the old mean of the squared gradients that is kept.")
+    momentum: Factor = Field(0.0, description="The share of the velocity that is kept.")
+    epsilon: Weight = Field(1e-7, description="Added to the mean square.")
+
+
+Optimizer = Sgd | Adam | AdamW | RmsProp
 Weighted = Literal["conv", "dense", "norm", "bias"]
 
 

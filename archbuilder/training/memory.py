@@ -13,7 +13,7 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.memory import largest_layer, values_at_once, values_for_gradients
 from archbuilder.graph.network import Graph
 from archbuilder.machine import hardware
-from archbuilder.spec.optimization import Adam, Optimizer, Sgd
+from archbuilder.spec.optimization import Adam, Optimizer, RmsProp, Sgd
 from archbuilder.training.environment import computes_on_gpu
 from archbuilder.training.evaluator import BATCH_SIZE
 from archbuilder.training.setup import Setup
@@ -100,7 +100,7 @@ def _slots(optimizer: Optimizer) -> int:
     match optimizer:
         case Sgd():
             return 1
-        case Adam():
+        case Adam() | RmsProp():
             return 2
         case _:
             assert_never(optimizer)

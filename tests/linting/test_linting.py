@@ -36,6 +36,7 @@ training:
 CASES = [
     ("warmup: {iterations: 10}", "plateau: {combine: overruled}", "plateau-overruled", "plateau"),
     ("sgd: {momentum: 0.9, nesterov: true}", "adam: {}", "l2-with-adam", "coupled"),
+    ("sgd: {momentum: 0.9, nesterov: true}", "rmsprop: {momentum: 0.9}", "l2-with-adam", "coupled"),
     ("[conv, dense]", "[conv, norm, bias]", "decay-on-norm", "kinds"),
     ("{holdout: 133}", "test", "best-on-test", "validation"),
     ("10: 0.01", "10: 0.01, 20: 0.001", "never-reached", "20"),
@@ -43,6 +44,7 @@ CASES = [
     ("iterations: 10", "epochs: 25", "never-reached", "epochs"),
     ("{epochs: 20}", "{iterations: 99}", "never-reached", "10"),
     ("steps: {initial: 0.1, unit: epochs, drops: {10: 0.01}", "one_cycle: {peak: 1, unit: epochs, rise: 21", "never-reached", "rise"),
+    ("steps: {initial: 0.1, unit: epochs, drops: {10: 0.01}", "exponential: {initial: 1, factor: 0.5, every: 20", "never-reached", "every"),
     ("steps: {initial: 0.1, unit: epochs, drops: {10: 0.01}", "piecewise: {unit: epochs, points: {5: 1, 30: 0.1, 40: 0}", "never-reached", "30"),
     ("steps: {initial: 0.1, unit: epochs, drops: {10: 0.01}", "plateau: {initial: 1, patience: 20", "patience-too-long", "patience"),
     ("accumulate: 1", "early_stopping: {patience: 20}", "patience-too-long", "patience"),

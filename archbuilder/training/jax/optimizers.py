@@ -42,6 +42,8 @@ def _plain(optimizer: optimization.Optimizer, weights: Tensors) -> Optimizer:
         case optimization.Adam():
             state = {**_named("mean", zeros), **_named("square", zeros), "count": np.zeros((), np.int32)}
             return Optimizer(_adam(optimizer), state)
+        case optimization.RmsProp():
+            return Optimizer(_rmsprop(optimizer), {**_named("square", zeros), **_named("velocity", zeros)})
         case _:
             assert_never(optimizer)
 
@@ -74,6 +76,22 @@ def _adam(optimizer: optimization.Adam) -> Rule:
             for weight, mean, square in zip(weights, means, squares, strict=True)
         ]
         return stepped, {**_named("mean", means), **_named("square", squares), "count": count}
+
+    return rule
+
+
+def _rmsprop(optimizer: optimization.RmsProp) -> Rule:
+    decay, momentum = optimizer.decay, optimizer.momentum
+
+    def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
+        old_squares, old = _listed(state, "square", len(weights)), _listed(state, "velocity", len(weights))
+        squares = [one + (new * new - one) * (1 - decay) for one, new in zip(old_squares, gradients, strict=True)]
+        velocities = [
+            momentum * velocity + rate * gradient / jnp.sqrt(square + optimizer.epsilon)
+            for velocity, gradient, square in zip(old, gradients, squares, strict=True)
+        ]
+        stepped = [weight - velocity for weight, velocity in zip(weights, velocities, strict=True)]
+        return stepped, {**_named("square", squares), **_named("velocity", velocities)}
 
     return rule
 

@@ -47,6 +47,8 @@ def _plain(optimizer: optimization.Optimizer, variables: Sequence[Variable]) -> 
             return Sgd(variables, optimizer.momentum, optimizer.nesterov)
         case optimization.Adam():
             return Adam(variables, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+        case optimization.RmsProp():
+            return RmsProp(variables, optimizer.decay, optimizer.momentum, optimizer.epsilon)
         case _:
             assert_never(optimizer)
 
@@ -131,6 +133,29 @@ class Adam:
             tf.raw_ops.ResourceApplyAdam(
                 var=target.handle, m=mean.handle, v=square.handle, beta1_power=powers[0], beta2_power=powers[1],
                 lr=rate, beta1=betas[0], beta2=betas[1], epsilon=epsilon, grad=gradient,
+            )  # fmt: skip
+
+
+class RmsProp:
+    """RMSProp with momentum: `s = decay * s + (1 - decay) * g^2; v = momentum * v + rate * g / root(s + epsilon)`."""
+
+    def __init__(self, variables: Sequence[Variable], decay: float, momentum: float, epsilon: float) -> None:
+        self.targets, self.decay, self.momentum, self.epsilon = variables, decay, momentum, epsilon
+        self.squares = [_zeros(variable) for variable in variables]
+        self.velocities = [_zeros(variable) for variable in variables]
+
+    def variables(self) -> Mapping[str, Variable]:
+        squares = {f"square/{index}": slot for index, slot in enumerate(self.squares)}
+        return {**squares, **{f"velocity/{index}": slot for index, slot in enumerate(self.velocities)}}
+
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        decay, momentum, epsilon = tf.constant(self.decay), tf.constant(self.momentum), tf.constant(self.epsilon)
+        for target, square, velocity, gradient in zip(
+            self.targets, self.squares, self.velocities, gradients, strict=True
+        ):
+            tf.raw_ops.ResourceApplyRMSProp(
+                var=target.handle, ms=square.handle, mom=velocity.handle, lr=rate, rho=decay, momentum=momentum,
+                epsilon=epsilon, grad=gradient,
             )  # fmt: skip
 
 

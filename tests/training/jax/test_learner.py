@@ -48,9 +48,15 @@ ADAM = """\
   optimizer: adam
   weight_decay: {decoupled: 1e-3}
 """
+RMSPROP = """\
+  optimizer: {rmsprop: {momentum: 0.9, epsilon: 1e-3}}
+  weight_decay: {coupled: 1e-3}
+"""
 RECIPES = {
     "sgd": SPEC + SGD,
     "adam": SPEC.replace("rate: 0.05", "rate: 0.002") + ADAM,
+    "rmsprop": SPEC.replace("constant: {rate: 0.05}", "exponential: {initial: 0.002, factor: 0.5, every: 0.5}")
+    + RMSPROP,
     "mixed": SPEC + "  precision: mixed_bfloat16\n" + SGD,
     "l2": SPEC.replace("bias: true}", "bias: true, l2: 1e-2}") + "  optimizer: sgd\n",
 }

@@ -1,12 +1,13 @@
-"""What optimizers do to variables that they treat together is what they do to each alone."""
+"""What optimizers do to variables that they treat together is what they do to each alone, and is what Keras does."""
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from archbuilder.spec.optimization import Clip
-from archbuilder.training.tensorflow.optimizers import clipped, decayed
+from archbuilder.training.tensorflow.optimizers import RmsProp, clipped, decayed
 
 
 def test_decay_adds_to_each_gradient_its_own_share_of_the_variable() -> None:
@@ -33,3 +34,21 @@ def test_gradients_are_cut_to_a_value() -> None:
 def test_clipping_hides_no_gradient_that_is_no_number() -> None:
     for clip in (Clip(norm=1.0), Clip(value=1.0)):
         assert np.isnan(clipped([np.array([np.nan, 1.0], "float32")], clip)[0]).any()
+
+
+def test_rmsprop_is_that_of_keras() -> None:
+    random = np.random.default_rng(0)
+    shapes = [(2, 3), (4,)]
+    ours, theirs = (
+        [tf.Variable(tf.ones(shape)) for shape in shapes],
+        [keras.Variable(np.ones(shape)) for shape in shapes],
+    )
+    optimizer = RmsProp(ours, decay=0.8, momentum=0.7, epsilon=1e-3)
+    same = keras.optimizers.RMSprop(0.1, rho=0.8, momentum=0.7, epsilon=1e-3)
+    same.build(theirs)
+    for _ in range(3):
+        gradients = [tf.constant(random.normal(size=shape), tf.float32) for shape in shapes]
+        optimizer.apply(gradients, tf.constant(0.1))
+        same.apply(gradients)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other.value, rtol=1e-6)
