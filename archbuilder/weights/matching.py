@@ -15,8 +15,8 @@ from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
 from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
-from archbuilder.weights.orders import on_shortcut, orders
-from archbuilder.weights.placing import Open, Pairs, Placing
+from archbuilder.weights.orders import by_depth, on_shortcut, orders
+from archbuilder.weights.placing import Open, Pairs, Placed, Placing, agreed
 from archbuilder.weights.signatures import Signature, as_wanted, fitted, kind, of_layer, of_node
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 
@@ -44,11 +44,12 @@ class Match:
 
 def match(graph: Graph, source: WeightFile, choices: Choices = DEFAULT) -> Match:
     """Matches by our own names, else by the tree of the file's names, the shapes and the flow of the graph."""
+    nodes = [node for node in graph.nodes if node.weights]
+    source = replace(source, layers=as_wanted(source.layers, nodes))
     named = _by_own_names(graph, source)
     if 2 * len(named) > len(source.layers):
         return _judged(graph, source, named, "by name")
-    nodes = [node for node in graph.nodes if node.weights]
-    return _Case(graph, nodes, replace(source, layers=as_wanted(source.layers, nodes)), choices).match()
+    return _Case(graph, nodes, source, choices).match()
 
 
 def _by_own_names(graph: Graph, source: WeightFile) -> Pairs:
@@ -80,14 +81,24 @@ class _Case:
         self._head()
         if self._missing():
             return self._unfitting()
-        placing = Placing(self.graph, self.nodes, self.layers, self.wanted)
-        placed = placing.place([self._by_scheme, self._by_order], self.source.ordered, self.choices.assume_order)
+        placed = self._placed()
         if self.choices.assume_order:
             self.how = "by the names of its layers, and by order where they do not tell"
             return self._with_rest(placed.pairs) if not placed.why and not placed.open else self._assumed()
         if placed.why or placed.open:
             return Match({}, self.how, (), open=tuple(map(str, placed.open)) or (placed.why,))
         return self._with_rest(placed.pairs)
+
+    def _placed(self) -> Placed:
+        up, down = (
+            Placing(self.graph, self.nodes, self.layers, self.wanted, downwards=downwards)
+            for downwards in (False, True)
+        )
+        witnesses, assume = (self._by_scheme, self._by_order), self.choices.assume_order
+        placed = up.place(witnesses, self.source.ordered, assume)
+        if not self.source.ordered or up.layers == down.layers or (assume and not placed.why):
+            return placed
+        return agreed(self.graph, placed, down.place(witnesses, ordered=True, assume_order=assume))
 
     def _missing(self) -> Counter[Signature]:
         return Counter(self.wanted) - Counter(self.signatures[id(layer)] for layer in self.layers)
@@ -151,11 +162,15 @@ class _Case:
 
     def _by_order(self, open_: Sequence[Open]) -> Pairs | None:
         """What the order of the file says: which path of a unit comes first, where the shapes of other units tell."""
-        if not self.source.ordered or not all(map(_is_shortcut_or_residual, open_)):
+        if self.source.ordered and all(map(_is_shortcut_or_residual, open_)):
+            possible = orders(self.graph)
+        elif self.source.by_depth and not self._fits(_in_order(self.nodes, self.layers)):
+            possible = by_depth(self.graph)  # as shapes elsewhere show
+        else:
             return None
         of_kind: list[Pairs] = []
-        for order in orders(self.graph):
-            nodes = {node.name for node in self.nodes}
+        nodes = {node.name for node in self.nodes}
+        for order in possible:
             pairs = _in_order([node for node in order if node.name in nodes], self.layers)
             if self._fits(pairs) and not any(_same(pairs, one) for one in of_kind):
                 of_kind.append(pairs)
