@@ -27,7 +27,7 @@ class Row:
 
     name: str
     spec: str
-    """The bundled network that is the same."""
+    """The network that is the same: a bundled one, or a spec beside the row."""
     input: list[int]
     tensors: dict[str, list[int]]
     """The shapes of the tensors by their names, in the library's order."""
@@ -42,6 +42,10 @@ class Row:
     library: str
     groups: dict[str, str] | None = None
     """What the layers of Keras are called in its own files."""
+
+    @property
+    def source(self) -> str | Path:
+        return HERE / self.spec if self.spec.endswith(".yaml") else self.spec
 
     @property
     def expected(self) -> Array:
