@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph import ops
@@ -34,6 +34,7 @@ class Transfer:
     graph: Graph
     match: Match
     channels_first: bool
+    choices: Choices = DEFAULT
 
     @property
     def notes(self) -> list[str]:
@@ -42,10 +43,11 @@ class Transfer:
         first = f"weights of {count} from {self.path}, matched {self.match.how}"
         return [first, *self.match.fresh, *self.match.notes]
 
-    def facts(self) -> dict[str, str]:
-        """The path and the digest of the file, for the record of a run."""
+    def facts(self) -> dict[str, Any]:
+        """The path and the digest of the file, and what was chosen where it is open, for the record of a run."""
         with self.path.open("rb") as file:
-            return {"path": str(self.path.resolve()), "sha256": file_digest(file, "sha256").hexdigest()}
+            digest = file_digest(file, "sha256").hexdigest()
+        return {"path": str(self.path.resolve()), "sha256": digest, "choices": asdict(self.choices)}
 
     def arrays(self) -> dict[str, dict[str, Floats]]:
         """The weights of each node by their names in the graph."""
@@ -84,7 +86,7 @@ def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
     if found.open:
         what = f"{path} leaves open what belongs where in {graph.name}, which decides what it computes"
         raise ArchbuilderError(f"{what}{_listed(found.open)}\n  hint: {_ASSUME}")
-    return Transfer(path, graph, found, source.channels_first)
+    return Transfer(path, graph, found, source.channels_first, choices)
 
 
 def _listed(lines: Sequence[str]) -> str:
