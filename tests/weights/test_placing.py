@@ -207,10 +207,11 @@ def test_a_pre_activation_file_does_not_fit_a_network_that_is_not() -> None:
     assert (found.pairs, bool(found.open or found.problems)) == ({}, True)
 
 
-def test_the_front_of_a_file() -> None:
+@pytest.mark.parametrize("rename", [other_words(0), lambda name: name.replace("/", ".")], ids=["foreign", "ours"])
+def test_the_front_of_a_file(rename: Callable[[str], str]) -> None:
     whole = network("torchvision/resnet18")
     front = expand(load("torchvision/resnet18", ["head=[]", "outputs=[stage2]"]))
-    case = Foreign(whole, other_words(0))
+    case = Foreign(whole, rename)
     found = match(front, case.file)
     nodes = {node.name for node in front.nodes if node.weights}
     assert (found.open, found.problems, case.placed(found)) == ((), (), nodes)
@@ -224,8 +225,9 @@ def test_norms_that_the_network_has_not_are_no_rest() -> None:
     assert found.pairs == {}
 
 
-def test_a_stem_of_another_number_of_channels(small: Graph) -> None:
-    case = Foreign(small, other_words(0))
+@pytest.mark.parametrize("rename", [other_words(0), lambda name: name.replace("/", ".")], ids=["foreign", "ours"])
+def test_a_stem_of_another_number_of_channels(rename: Callable[[str], str], small: Graph) -> None:
+    case = Foreign(small, rename)
     for channels, total in ((1, 3), (6, 1)):
         other = graph("input: [8, 8, 3]", f"input: [8, 8, {channels}]")
         refused = match(other, case.file)
