@@ -219,19 +219,28 @@ class _Case:
     def _may_remain(self, pairs: Pairs, rest: Sequence[Layer]) -> bool:
         """Whether what is left over is what comes after the network, or classifies beside its own head."""
         last = self.nodes[-1].name if self.nodes else ""
-        classes = self.signatures[id(pairs[last])].leaving if not self.fresh and self._classifies(last) else None
+        head = self.signatures[id(pairs[last])] if not self.fresh and self._classifies(last) else None
+        classes = head.leaving if head else self.classes
         taken = {prefix for layer in pairs.values() for prefix in _prefixes(layer.name)}
         groups = _grouped(rest, lambda layer: _apart(layer.name, taken))
         kernels = {
-            key: [self.signatures[id(one)].leaving for one in some if self.signatures[id(one)].kind == "kernel"]
+            key: [self.signatures[id(one)] for one in some if self.signatures[id(one)].kind == "kernel"]
             for key, some in groups.items()
         }
-        if classes is None and self.classes is None:
+        if classes is None:
             return all(kernels.values())
-        return all((classes or self.classes) in leaving for leaving in kernels.values())
+        return all(
+            any(one.leaving == classes for one in some) or (head is not None and _is_beside(head, some))
+            for some in kernels.values()
+        )
 
     def _classifies(self, last: str) -> bool:
         return bool(last) and isinstance(self.graph[last].op, ops.Dense)
+
+
+def _is_beside(head: Signature, others: Sequence[Signature]) -> bool:
+    """Whether these take in what a head takes in, and none could stand before it."""
+    return bool(others) and all(one.arriving == head.arriving != one.leaving for one in others)
 
 
 def _apart(name: str, taken: Set[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from math import prod
 
@@ -218,6 +219,21 @@ def test_the_front_of_a_file(rename: Callable[[str], str]) -> None:
     assert found.notes[0].startswith("left over in the file: ")
 
 
+@pytest.mark.parametrize(("shapes", "remains"), [
+    ([(12, 7)], True), ([(12, 7), (12, 4)], True), ([(12, 12)], False), ([(12, 3), (3, 12)], False), ([(12, 3, 3, 12)], False),
+])  # fmt: skip
+def test_further_heads_may_remain_but_nothing_that_could_stand_before_the_head(
+    shapes: list[tuple[int, ...]], remains: bool, small: Graph
+) -> None:
+    case = Foreign(small, other_words(0))
+    more = [
+        Layer(f"more{i}.a", "conv" if len(shape) > 2 else "dense", {"kernel": case.tensor(f"more{i}.kernel", shape)})
+        for i, shape in enumerate(shapes)
+    ]
+    found = match(small, replace(case.file, layers=(*case.file.layers, *more)))
+    assert (bool(found.pairs), not found.problems) == (remains, remains)
+
+
 def test_norms_that_the_network_has_not_are_no_rest() -> None:
     """What stands between layers that are taken would be missing, and the function another."""
     bare = graph(text=BRANCHES.replace(", norm", ""))
@@ -243,6 +259,11 @@ def test_two_networks_in_one_file(small: Graph) -> None:
     both = WeightFile("x.pth", tuple(layers), channels_first=True)
     with pytest.raises(ArchbuilderError, match=r"several networks .*: student, teacher\n.*--weights-part student"):
         chosen(both, None, small)
-    assert len(match(small, chosen(both, "teacher", small)).pairs) == len(layers) // 2
+    for part in (
+        "teacher",
+        "teacher.",
+        "module.teacher",
+    ):  # `module.` before all names is taken off when a file is read
+        assert len(match(small, chosen(both, part, small)).pairs) == len(layers) // 2
     with pytest.raises(ArchbuilderError, match="nothing under pupil"):
         chosen(both, "pupil", small)
