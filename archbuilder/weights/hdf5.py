@@ -22,6 +22,7 @@ from archbuilder.weights.weight_file import (
     LIMIT_BYTES,
     LIMIT_TENSORS,
     RATIO,
+    UNSURE,
     Budget,
     Kind,
     Layer,
@@ -34,7 +35,10 @@ from archbuilder.weights.weight_file import (
 )
 
 _MEMBER = "model.weights.h5"
-_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+_LEARNED, _MOVING = ("gamma", "beta"), ("moving_mean", "moving_variance")
+_NORM = (*_LEARNED, *_MOVING)
+_BATCH_NORM = "batch_normalization"
+_NORMS = (_BATCH_NORM, "layer_normalization", "group_normalization")
 _OTHERS = ("einsum_dense", "p_re_lu")
 """How Keras names learned scales and slopes in files that do not name weights."""
 _DEPTH = 20
@@ -70,22 +74,45 @@ def read_archive(path: Path) -> WeightFile:
 def _read(file: BinaryIO, path: Path, size: int) -> WeightFile:
     try:
         with h5py.File(file, "r") as root:
-            layers = tuple(_layers(root, Budget(path.name, size)))
+            model = _model(root)
+            layers, by_depth = tuple(_layers(model, Budget(path.name, size))), _is_functional(model)
     except BadFileError as error:
         raise unreadable(path, "HDF5 weights", error) from error
     except _HDF5_ERRORS as error:
         raise unreadable(path, "HDF5 weights", "it is damaged, or of another form") from error
-    return WeightFile(path.name, layers, channels_first=False)
+    return WeightFile(path.name, layers, channels_first=False, by_depth=by_depth)
 
 
-def _layers(root: h5py.File, budget: Budget) -> Iterator[Layer]:
-    model = _group(root, "model_weights") if _holds(root, "model_weights") else root
-    if "layer_names" in model.attrs or "layer_names0" in model.attrs:
-        return _keras2(model, budget)
-    for container in ("layers", "_layer_checkpoint_dependencies"):
+def _model(root: h5py.File) -> h5py.Group:
+    """The group that holds the layers: one a layer, or one a class and number."""
+    for container in ("model_weights", "layers", "_layer_checkpoint_dependencies"):
         if _holds(root, container):
-            return _keras3(_group(root, container), container, budget, set())
-    raise BadFileError("it holds no layers as Keras writes them")
+            return _group(root, container)
+    return root
+
+
+def _layers(model: h5py.Group, budget: Budget) -> Iterator[Layer]:
+    if _is_keras2(model):
+        return _keras2(model, budget)
+    if model.name == "/":
+        raise BadFileError("it holds no layers as Keras writes them")
+    return _keras3(model, model.name[1:], budget, set())
+
+
+def _is_keras2(model: h5py.Group) -> bool:
+    return "layer_names" in model.attrs or "layer_names0" in model.attrs
+
+
+def _is_functional(model: h5py.Group) -> bool:
+    """Whether these are the layers of one functional model, which has inputs, and nothing within one another."""
+    if _is_keras2(model):
+        names = _names(model, "layer_names")
+        alone = all(len({*map(_scope, _names(_group(model, name), "weight_names"))}) < 2 for name in names)
+    else:
+        names = list(model)
+        layers = [_linked(model, name, name) for name in names]
+        alone = all(isinstance(layer, h5py.Group) and {*layer} <= {"vars"} for layer in layers)
+    return alone and any(name.startswith("input") for name in names)
 
 
 def _keras2(model: h5py.Group, budget: Budget) -> Iterator[Layer]:
@@ -95,9 +122,13 @@ def _keras2(model: h5py.Group, budget: Budget) -> Iterator[Layer]:
         parts: dict[str, list[tuple[str, Array]]] = {}
         for weight in _names(group, "weight_names"):
             array = _dataset(group, weight, budget)
-            parts.setdefault(weight.rpartition("/")[0], []).append((weight.partition(":")[0], array))
+            parts.setdefault(_scope(weight), []).append((weight.partition(":")[0], array))
         for scope, arrays in parts.items():  # several where the layer is itself a model
             yield _layer(name if len(parts) == 1 else scope.rpartition("/")[2], arrays)
+
+
+def _scope(weight: str) -> str:
+    return weight.rpartition("/")[0]
 
 
 def _keras3(group: h5py.Group, path: str, budget: Budget, seen: set[int]) -> Iterator[Layer]:
@@ -133,7 +164,7 @@ def _layer(name: str, arrays: Sequence[tuple[str, Array]], told: str | None = No
     """A layer whose kind mostly follows from the shapes of its weights, which Keras always stores in the same order."""
     if "depthwise" in name or "depthwise_kernel" in arrays[0][0]:
         arrays = [(arrays[0][0], _as_grouped(arrays[0][1])), *arrays[1:]]
-    kind, parts = ("other", ()) if _is_other(name, *arrays[0]) else _kind([array.ndim for _, array in arrays])
+    kind, parts = ("other", ()) if _is_other(name, *arrays[0]) else _kind(name, arrays)
     named = f"{told}/" if told else ""
     tensors = [tensor(f"{named}{parts[i] if told and parts else at}", array) for i, (at, array) in enumerate(arrays)]
     return Layer(told or name, kind, _by_part(parts, tensors))
@@ -150,12 +181,32 @@ def _by_part(parts: Sequence[str], tensors: Sequence[StoredTensor]) -> dict[str,
     return dict(zip(keys, tensors, strict=False))
 
 
-def _kind(ranks: Sequence[int]) -> tuple[Kind, Sequence[str]]:
+def _kind(layer: str, arrays: Sequence[tuple[str, Array]]) -> tuple[Kind, Sequence[str]]:
+    ranks = [array.ndim for _, array in arrays]
     if ranks in ([4], [4, 1], [3], [3, 1]):
         return "conv", ("kernel", "bias")
     if ranks in ([2], [2, 1]):
         return "dense", ("kernel", "bias")
-    return ("norm", _NORM) if ranks in ([1, 1], [1, 1, 1, 1]) else ("other", ())
+    parts = _norm_parts(layer, [name for name, _ in arrays]) if set(ranks) == {1} else ()
+    return ("norm", parts) if parts else ("other", ())
+
+
+def _norm_parts(layer: str, names: Sequence[str]) -> Sequence[str]:
+    """What the vectors of a norm are, by their names, else by their number; a lone one of two is not known."""
+    told = [part for name in names for part in _NORM if name.endswith(part)]
+    if len(told) == len(set(told)) == len(names):
+        return told
+    match len(names):
+        case 1 if layer.startswith(_NORMS):
+            return (UNSURE,)
+        case 2:
+            return _MOVING if layer.startswith(_BATCH_NORM) else _LEARNED
+        case 3:
+            return (UNSURE, *_MOVING)
+        case 4:
+            return _NORM
+        case _:
+            return ()
 
 
 def _as_grouped(kernel: Array) -> Array:

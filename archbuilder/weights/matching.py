@@ -15,8 +15,8 @@ from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
 from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
-from archbuilder.weights.orders import on_shortcut, orders
-from archbuilder.weights.placing import Open, Pairs, Placing
+from archbuilder.weights.orders import by_depth, on_shortcut, orders
+from archbuilder.weights.placing import Open, Pairs, Placed, Placing, agreed
 from archbuilder.weights.signatures import Signature, as_wanted, fitted, kind, of_layer, of_node
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 
@@ -44,21 +44,12 @@ class Match:
 
 def match(graph: Graph, source: WeightFile, choices: Choices = DEFAULT) -> Match:
     """Matches by our own names, else by the tree of the file's names, the shapes and the flow of the graph."""
-    named = _by_own_names(graph, source)
-    if 2 * len(named) > len(source.layers):
-        return _judged(graph, source, named, "by name")
     nodes = [node for node in graph.nodes if node.weights]
     return _Case(graph, nodes, replace(source, layers=as_wanted(source.layers, nodes)), choices).match()
 
 
-def _by_own_names(graph: Graph, source: WeightFile) -> Pairs:
-    nodes = {node.name.replace("/", "."): node.name for node in graph.nodes if node.weights}
-    layers = {layer.name.replace("/", "."): layer for layer in source.layers}
-    return {nodes[name]: layer for name, layer in layers.items() if name in nodes}
-
-
 class _Case:
-    """One foreign file and one graph."""
+    """One file and one graph."""
 
     def __init__(self, graph: Graph, nodes: list[Node], source: WeightFile, choices: Choices) -> None:
         self.graph, self.nodes, self.source, self.choices = graph, nodes, source, choices
@@ -78,16 +69,30 @@ class _Case:
         if stem:
             return stem
         self._head()
+        named = self._by_own_names()
+        if 2 * len(named) > min(len(self.layers), len(self.nodes)):
+            self.how = "by name"
+            return self._with_rest(named) if self._fits(named) else self._judged(named)
         if self._missing():
             return self._unfitting()
-        placing = Placing(self.graph, self.nodes, self.layers, self.wanted)
-        placed = placing.place([self._by_scheme, self._by_order], self.source.ordered, self.choices.assume_order)
+        placed = self._placed()
         if self.choices.assume_order:
             self.how = "by the names of its layers, and by order where they do not tell"
             return self._with_rest(placed.pairs) if not placed.why and not placed.open else self._assumed()
         if placed.why or placed.open:
             return Match({}, self.how, (), open=tuple(map(str, placed.open)) or (placed.why,))
         return self._with_rest(placed.pairs)
+
+    def _placed(self) -> Placed:
+        up, down = (
+            Placing(self.graph, self.nodes, self.layers, self.wanted, downwards=downwards)
+            for downwards in (False, True)
+        )
+        witnesses, assume = (self._by_scheme, self._by_order), self.choices.assume_order
+        placed = up.place(witnesses, self.source.ordered, assume)
+        if not self.source.ordered or up.layers == down.layers or (assume and not placed.why):
+            return placed
+        return agreed(self.graph, placed, down.place(witnesses, ordered=True, assume_order=assume))
 
     def _missing(self) -> Counter[Signature]:
         return Counter(self.wanted) - Counter(self.signatures[id(layer)] for layer in self.layers)
@@ -115,7 +120,7 @@ class _Case:
 
     def _head(self) -> None:
         """Leaves the last node fresh where the file has another number of classes, or none at all."""
-        if not self.has_head or self.wanted[-1] not in (missing := self._missing()) or missing.total() != 1:
+        if not self.has_head or self.wanted[-1] not in self._missing():
             return
         last, wanted, surplus = self.nodes[-1], self.wanted[-1], self._surplus()
         others = [one for one in surplus if one.kind == "kernel" and one.with_leaving(wanted.leaving) == wanted]
@@ -134,16 +139,22 @@ class _Case:
         self.nodes, self.wanted = self.nodes[:-1], self.wanted[:-1]
 
     def _unfitting(self) -> Match:
-        known = scheme(layer.name for layer in self.source.layers)
+        known = scheme(layer.name for layer in self.layers)
         if known:
-            pairs = _by_place(self.graph, self.source)
-            return _judged(self.graph, self.source, pairs, f"by the names of {known}")
-        return _judged(self.graph, self.source, _in_order(self.nodes, self.layers), "by order and shapes")
+            self.how = f"by the names of {known}"
+            return self._judged(_by_place(self.nodes, self.layers))
+        self.how = "by order and shapes"
+        return self._judged(_in_order(self.nodes, self.layers))
+
+    def _by_own_names(self) -> Pairs:
+        layers = {layer.name.replace("/", "."): layer for layer in self.layers}
+        names = {node.name: node.name.replace("/", ".") for node in self.nodes}
+        return {node: layers[name] for node, name in names.items() if name in layers}
 
     def _by_scheme(self, open_: Sequence[Open]) -> Pairs | None:
         """What a known scheme says of the names, where it fits everything."""
         known = scheme(layer.name for layer in self.layers)
-        pairs = _by_place(self.graph, replace(self.source, layers=tuple(self.layers))) if known else {}
+        pairs = _by_place(self.nodes, self.layers) if known else {}
         if not self._fits(pairs):
             return None
         self.how = f"by the names of {known}"
@@ -151,11 +162,15 @@ class _Case:
 
     def _by_order(self, open_: Sequence[Open]) -> Pairs | None:
         """What the order of the file says: which path of a unit comes first, where the shapes of other units tell."""
-        if not self.source.ordered or not all(map(_is_shortcut_or_residual, open_)):
+        if self.source.ordered and all(map(_is_shortcut_or_residual, open_)):
+            possible = orders(self.graph)
+        elif self.source.by_depth and not self._fits(_in_order(self.nodes, self.layers)):
+            possible = by_depth(self.graph)  # as shapes elsewhere show
+        else:
             return None
         of_kind: list[Pairs] = []
-        for order in orders(self.graph):
-            nodes = {node.name for node in self.nodes}
+        nodes = {node.name for node in self.nodes}
+        for order in possible:
             pairs = _in_order([node for node in order if node.name in nodes], self.layers)
             if self._fits(pairs) and not any(_same(pairs, one) for one in of_kind):
                 of_kind.append(pairs)
@@ -193,22 +208,39 @@ class _Case:
         adapted = {name: _adapted(self.graph[name], layer, wanted[name]) for name, layer in pairs.items()}
         return Match(adapted, self.how, (), self.fresh, tuple(self.notes))
 
+    def _judged(self, pairs: Pairs) -> Match:
+        """Lists the tensors on both sides that have no partner of their shape."""
+        problems = [line for node in self.nodes for line in _misfits(node, pairs.get(node.name))]
+        used = {id(layer) for layer in pairs.values()}
+        rest = [tensor for layer in self.layers if id(layer) not in used for tensor in layer.tensors.values()]
+        problems += [f"left over in the file: {tensor}" for tensor in rest]
+        return Match({}, self.how, tuple(problems), self.fresh)
+
     def _may_remain(self, pairs: Pairs, rest: Sequence[Layer]) -> bool:
         """Whether what is left over is what comes after the network, or classifies beside its own head."""
         last = self.nodes[-1].name if self.nodes else ""
-        classes = self.signatures[id(pairs[last])].leaving if not self.fresh and self._classifies(last) else None
+        head = self.signatures[id(pairs[last])] if not self.fresh and self._classifies(last) else None
+        classes = head.leaving if head else self.classes
         taken = {prefix for layer in pairs.values() for prefix in _prefixes(layer.name)}
         groups = _grouped(rest, lambda layer: _apart(layer.name, taken))
         kernels = {
-            key: [self.signatures[id(one)].leaving for one in some if self.signatures[id(one)].kind == "kernel"]
+            key: [self.signatures[id(one)] for one in some if self.signatures[id(one)].kind == "kernel"]
             for key, some in groups.items()
         }
-        if classes is None and self.classes is None:
+        if classes is None:
             return all(kernels.values())
-        return all((classes or self.classes) in leaving for leaving in kernels.values())
+        return all(
+            any(one.leaving == classes for one in some) or (head is not None and _is_beside(head, some))
+            for some in kernels.values()
+        )
 
     def _classifies(self, last: str) -> bool:
         return bool(last) and isinstance(self.graph[last].op, ops.Dense)
+
+
+def _is_beside(head: Signature, others: Sequence[Signature]) -> bool:
+    """Whether these take in what a head takes in, and none could stand before it."""
+    return bool(others) and all(one.arriving == head.arriving != one.leaving for one in others)
 
 
 def _apart(name: str, taken: Set[str]) -> str:
@@ -266,16 +298,14 @@ def _adapted(node: Node, layer: Layer, theirs: Signature) -> Layer:
     return replace(layer, tensors={**layer.tensors, "kernel": changed})
 
 
-def _by_place(graph: Graph, source: WeightFile) -> Pairs:
+def _by_place(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
     """Pairs place by place and kind by kind; then what has a name of its own, in order."""
-    nodes = [node for node in graph.nodes if node.weights]
-    theirs = _grouped(source.layers, lambda layer: (position(layer.name), layer.kind))
+    theirs = _grouped(layers, lambda layer: (position(layer.name), layer.kind))
     ours = _grouped(nodes, lambda node: (_position(node), kind(node)))
     pairs: Pairs = {}
     for key, group in ours.items():
-        layers = sorted(theirs[key], key=lambda layer: rank(layer.name)) if key in theirs else []
-        pairs |= _aligned(group, layers)
-    strangers = [layer for layer in source.layers if position(layer.name) is None]
+        pairs |= _aligned(group, sorted(theirs.get(key, ()), key=lambda layer: rank(layer.name)))
+    strangers = [layer for layer in layers if position(layer.name) is None]
     return pairs | _in_order([node for node in nodes if node.name not in pairs], strangers)
 
 
@@ -302,39 +332,6 @@ def _aligned(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
     for _, start, stop, first, last in matcher.get_opcodes():
         pairs |= {node.name: layer for node, layer in zip(nodes[start:stop], layers[first:last], strict=False)}
     return pairs
-
-
-def _judged(graph: Graph, source: WeightFile, pairs: Pairs, how: str) -> Match:
-    """Lists the tensors on both sides that have no partner of their shape, but lets the number of classes differ."""
-    nodes = [node for node in graph.nodes if node.weights]
-    fresh = _fresh_head(nodes[-1], pairs, source) if nodes else ()
-    if fresh:
-        nodes = nodes[:-1]
-    problems = [line for node in nodes for line in _misfits(node, pairs.get(node.name))]
-    used = {id(layer) for layer in pairs.values()}
-    rest = [tensor for layer in source.layers if id(layer) not in used for tensor in layer.tensors.values()]
-    problems += [f"left over in the file: {tensor}" for tensor in rest]
-    return Match({node.name: pairs[node.name] for node in nodes if node.name in pairs}, how, tuple(problems), fresh)
-
-
-def _fresh_head(last: Node, pairs: Pairs, source: WeightFile) -> tuple[str, ...]:
-    """Why a last dense layer starts anew: the file has another number of classes, or no dense layer at all."""
-    if not isinstance(last.op, ops.Dense):
-        return ()
-    layer = pairs.get(last.name)
-    if layer is None:
-        if any(layer.kind == "dense" for layer in source.layers):
-            return ()
-        return (f"the file has no classes: {last.name} is left fresh",)
-    shapes, wanted = layer.shapes(), _shapes(last)
-    classes = layer.tensors["kernel"].array.shape[-1] if layer.kind == "dense" else last.op.units
-    if classes == last.op.units or _of_units(shapes, 0) != _of_units(wanted, 0):
-        return ()
-    return (f"the file has {classes:,} classes instead of {last.op.units:,}: {last.name} is left fresh",)
-
-
-def _of_units(shapes: Iterable[tuple[str, Shape]], units: int) -> frozenset[tuple[str, Shape]]:
-    return frozenset((part, (*shape[:-1], units)) for part, shape in shapes)
 
 
 def _misfits(node: Node, layer: Layer | None) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -49,15 +49,22 @@ class Branch:
     size: int = 0
 
 
-def tree(names: Sequence[str]) -> tuple[Branch, list[str]]:
-    """The tree, and the names in the order of its indices."""
+_Numbered = tuple[tuple[int, ...], Leaf | Branch]
+
+
+def tree(names: Sequence[str], *, downwards: bool = False) -> tuple[Branch, list[str]]:
+    """The tree, and the names in the order of its indices.
+
+    Numbers run upwards; or downwards where the names, in the order in which they are given, count down.
+    """
     nested: dict[str, object] = {}
     for name in names:
         at = nested
         for part in path(name):
             at = at.setdefault(part, {})  # type: ignore[assignment]
         at[""] = name
-    root, ordered = _branch(nested), list[str]()
+    places = {name: place for place, name in enumerate(names)} if downwards else {}
+    root, ordered = _branch(nested, places), list[str]()
     _number(root, ordered)
     return root, ordered
 
@@ -66,8 +73,8 @@ def path(name: str) -> list[str]:
     return re.split(r"[./]", name, maxsplit=_DEPTH)
 
 
-def _branch(nested: dict[str, object]) -> Branch:
-    groups: defaultdict[str, list[tuple[tuple[int, ...], Leaf | Branch]]] = defaultdict(list)
+def _branch(nested: dict[str, object], places: Mapping[str, int]) -> Branch:
+    groups: defaultdict[str, list[_Numbered]] = defaultdict(list)
     stems = _stems([part for part in nested if part])
     for part, inner in nested.items():
         stem, numbers = stems[part] if part else ("", ())
@@ -78,9 +85,32 @@ def _branch(nested: dict[str, object]) -> Branch:
             child = Leaf(inner[""])
         else:
             assert isinstance(inner, dict)
-            child = _branch(inner)
+            child = _branch(inner, places)
         groups[stem].append((numbers, child))
-    return Branch([Stem([child for _, child in sorted(one, key=lambda pair: pair[0])]) for one in groups.values()])
+    return Branch([Stem([child for _, child in _sorted(group, places, 0)]) for group in groups.values()])
+
+
+def _sorted(children: list[_Numbered], places: Mapping[str, int], depth: int) -> list[_Numbered]:
+    """Children by their numbers, those at one depth after those before it."""
+    groups: defaultdict[int, list[_Numbered]] = defaultdict(list)
+    for child in children:
+        groups[child[0][depth] if depth < len(child[0]) else -1].append(child)
+    if len(groups) == 1 and len(children[0][0]) <= depth:
+        return children
+    first = {number: min(_places(group, places), default=0) for number, group in groups.items()}
+    numbers = sorted(groups)
+    if all(first[one] > first[other] for one, other in pairwise(numbers)):
+        numbers.reverse()
+    return [child for number in numbers for child in _sorted(groups[number], places, depth + 1)]
+
+
+def _places(children: Iterable[_Numbered], places: Mapping[str, int]) -> Iterator[int]:
+    """Where the modules of some children stand in the file; nothing where that is not looked at."""
+    for _, child in children:
+        if isinstance(child, Branch):
+            yield from _places((((), inner) for stem in child.stems for inner in stem.children), places)
+        elif child.name in places:
+            yield places[child.name]
 
 
 def _stems(parts: Sequence[str]) -> dict[str, tuple[str, tuple[int, ...]]]:

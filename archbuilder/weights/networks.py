@@ -19,7 +19,8 @@ _SHOWN = 6
 def chosen(source: WeightFile, part: str | None, graph: Graph) -> WeightFile:
     """The file, or the part of it that is asked for; raises ArchbuilderError where several parts hold the network."""
     if part is not None:
-        begin = part.rstrip(".") + "."
+        begins = [f"{one.rstrip('.')}." for one in (part, part.removeprefix("module."))]
+        begin = next((one for one in begins if any(layer.name.startswith(one) for layer in source.layers)), begins[0])
         layers = tuple(layer for layer in source.layers if layer.name.startswith(begin))
         if not layers:
             raise ArchbuilderError(f"there is nothing under {printable(part)} in {source.file}{_hint(source.layers)}")
@@ -50,5 +51,5 @@ def _networks(layers: tuple[Layer, ...], wanted: Counter[Signature]) -> list[str
 
 
 def _hint(layers: tuple[Layer, ...]) -> str:
-    first = list(dict.fromkeys(path(layer.name)[0] for layer in layers))
+    first = [name for name in dict.fromkeys(path(layer.name)[0] for layer in layers) if name]
     return f"\n  hint: its names begin with {printable(', '.join(first[:_SHOWN]))}"

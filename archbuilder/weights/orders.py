@@ -6,39 +6,52 @@ distance by which path of a merge it walks first: in most code the shortcut, in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
+from itertools import combinations
 
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 
+_SYMMETRIC = ops.Add | ops.Multiply | ops.Gate
+"""Merges whose paths anybody may write in another order."""
+
 
 def orders(graph: Graph) -> Iterator[tuple[Node, ...]]:
     """Each possible order of the nodes that hold weights, the likeliest first; some may be equal."""
-    yield _weighted(_by_depth(graph, shortcut_first=True))
-    yield _weighted(_by_depth(graph, shortcut_first=False))
+    yield _by_depth(graph, {ops.Add})
+    yield _by_depth(graph, set())
     yield _weighted(graph.nodes)
     yield _weighted(_shortcuts_first(graph))
+
+
+def by_depth(graph: Graph) -> Iterator[tuple[Node, ...]]:
+    """Those in which Keras may list them for a functional model; none where merges of three paths leave too many."""
+    merges = [node for node in graph.nodes if isinstance(node.op, _SYMMETRIC)]
+    if all(len(node.inputs) == 2 for node in merges):
+        kinds = dict.fromkeys(type(node.op) for node in merges)
+        for count in range(len(kinds) + 1):
+            yield from (_by_depth(graph, {*turned}) for turned in combinations(kinds, count))
 
 
 def on_shortcut(name: str) -> bool:
     return any(part.startswith("shortcut") for part in name.split("/"))
 
 
-def _weighted(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def _weighted(nodes: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(node for node in nodes if node.weights)
 
 
-def _by_depth(graph: Graph, shortcut_first: bool) -> tuple[Node, ...]:
-    """The nodes in the order in which Keras lists the layers of a functional model."""
+def _by_depth(graph: Graph, turned: Set[type]) -> tuple[Node, ...]:
+    """Merges of these types list their shortcut, or else their last path, first."""
     distances = dict.fromkeys((node.name for node in graph.nodes), 0)
     for node in reversed(graph.nodes):
         for name in node.inputs:
             distances[name] = max(distances[name], distances[node.name] + 1)
-    walked = {name: place for place, name in enumerate(_walk(graph, shortcut_first))}
-    return tuple(sorted(graph.nodes, key=lambda node: (-distances[node.name], walked.get(node.name, 0))))
+    walked = {name: place for place, name in enumerate(_walk(graph, turned))}
+    return _weighted(sorted(graph.nodes, key=lambda node: (-distances[node.name], walked.get(node.name, 0))))
 
 
-def _walk(graph: Graph, shortcut_first: bool) -> dict[str, None]:
+def _walk(graph: Graph, turned: Set[type]) -> dict[str, None]:
     """All nodes from the output backwards, along the first input of each merge to its end, then along the next."""
     seen: dict[str, None] = {}
     waiting = list(reversed(graph.outputs))
@@ -46,16 +59,16 @@ def _walk(graph: Graph, shortcut_first: bool) -> dict[str, None]:
         name = waiting.pop()
         if name not in seen:
             seen[name] = None
-            waiting += reversed(_inputs(graph[name], shortcut_first))
+            waiting += reversed(_inputs(graph[name], turned))
     return seen
 
 
-def _inputs(node: Node, shortcut_first: bool) -> tuple[str, ...]:
-    if not isinstance(node.op, ops.Add) or len(node.inputs) != 2:
+def _inputs(node: Node, turned: Set[type]) -> tuple[str, ...]:
+    if not isinstance(node.op, _SYMMETRIC) or len(node.inputs) != 2:
         return node.inputs
     paths = sorted(zip(node.op.paths, node.inputs, strict=True), key=lambda pair: pair[0].startswith("shortcut"))
     names = tuple(name for _, name in paths)
-    return names[::-1] if shortcut_first else names
+    return names[::-1] if type(node.op) in turned else names
 
 
 def _shortcuts_first(graph: Graph) -> tuple[Node, ...]:

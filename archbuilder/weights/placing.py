@@ -49,15 +49,34 @@ class Placed:
 Witness = Callable[[Sequence[Open]], "Pairs | None"]
 
 
+def agreed(graph: Graph, up: Placed, down: Placed) -> Placed:
+    """Where numbers count up and the order of the file counts down: what is possible, and open where both ways are."""
+    if up.why or down.why:
+        return down if up.why else up
+    fits: dict[str, tuple[str, ...]] = {layer.name: (name,) for name, layer in down.pairs.items()}
+    fits |= {one.layer.name: tuple(node.name for node in one.nodes) for one in down.open}
+    against = [
+        Open(layer, tuple(graph[one] for one in (name, *fits[layer.name])))
+        for name, layer in up.pairs.items() if name not in fits[layer.name]
+    ]  # fmt: skip
+    return replace(up, open=(*up.open, *against))
+
+
 class Placing:
     """The search in one file; narrows the nodes of each module until one is left."""
 
     def __init__(
-        self, graph: Graph, nodes: Sequence[Node], layers: Sequence[Layer], wanted: Sequence[Signature]
+        self,
+        graph: Graph,
+        nodes: Sequence[Node],
+        layers: Sequence[Layer],
+        wanted: Sequence[Signature],
+        *,
+        downwards: bool = False,
     ) -> None:
         self.graph, self.nodes = graph, nodes
         by_name = {layer.name: layer for layer in layers}
-        root, names = tree(list(by_name))
+        root, names = tree(list(by_name), downwards=downwards)
         self.layers = [by_name[name] for name in names]
         signatures = [of_layer(layer) for layer in self.layers]
         of_signature: defaultdict[Signature, int] = defaultdict(int)

@@ -11,7 +11,7 @@ import numpy as np
 
 from archbuilder.graph.network import Node
 from archbuilder.graph.ops import Shape
-from archbuilder.weights.weight_file import Kind, Layer, StoredTensor
+from archbuilder.weights.weight_file import UNSURE, Kind, Layer, StoredTensor
 
 _NORM = {"gamma", "beta", "moving_mean", "moving_variance"}
 
@@ -72,13 +72,17 @@ def kind(node: Node) -> Kind:
 
 def as_wanted(layers: Iterable[Layer], nodes: Iterable[Node]) -> tuple[Layer, ...]:
     """The layers with norms that scale by one, or shift by zero, where the file leaves that out and the graph does not;
-    and learned numbers that one module of the file holds together, each for itself, unless a node holds them all.
+    with the only learned vector of a norm as its shift where the graph has norms that only shift; and with learned
+    numbers that one module of the file holds together, each for itself, unless a node holds them all.
     """
     wanted = {of_node(node) for node in nodes}
     return tuple(one for layer in layers for one in _as_wanted(layer, wanted))
 
 
 def _as_wanted(layer: Layer, wanted: set[Signature]) -> Iterable[Layer]:
+    if UNSURE in layer.tensors:
+        shifted = replace(layer, tensors={"beta" if k == UNSURE else k: one for k, one in layer.tensors.items()})
+        return (shifted if of_layer(shifted) in wanted else layer,)
     signature = of_layer(layer)
     if signature in wanted or signature.kind in ("kernel", "unknown"):
         return (layer,)
@@ -87,7 +91,7 @@ def _as_wanted(layer: Layer, wanted: set[Signature]) -> Iterable[Layer]:
         return (filled,) if of_layer(filled) in wanted else (layer,)
     if len(layer.tensors) < 2:
         return (layer,)
-    return [Layer(f"{layer.name}.{part}", "other", {part: tensor}) for part, tensor in layer.tensors.items()]
+    return [replace(layer, name=f"{layer.name}.{part}", tensors={part: one}) for part, one in layer.tensors.items()]
 
 
 def _filled(layer: Layer, shape: Shape) -> Layer:

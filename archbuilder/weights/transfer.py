@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph import ops
-from archbuilder.graph.network import Graph, Node
+from archbuilder.graph.network import Graph
 from archbuilder.weights.choices import DEFAULT, Choices
+from archbuilder.weights.flattening import Order, arriving
 from archbuilder.weights.matching import Match, match
 from archbuilder.weights.networks import chosen
 from archbuilder.weights.reading import read
@@ -33,7 +34,9 @@ class Transfer:
     path: Path
     graph: Graph
     match: Match
-    channels_first: bool
+    flattened: Mapping[str, Order]
+    """The order of the features of nodes behind flattened images, where the file has another."""
+    choices: Choices = DEFAULT
 
     @property
     def notes(self) -> list[str]:
@@ -42,10 +45,11 @@ class Transfer:
         first = f"weights of {count} from {self.path}, matched {self.match.how}"
         return [first, *self.match.fresh, *self.match.notes]
 
-    def facts(self) -> dict[str, str]:
-        """The path and the digest of the file, for the record of a run."""
+    def facts(self) -> dict[str, Any]:
+        """The path and the digest of the file, and what was chosen where it is open, for the record of a run."""
         with self.path.open("rb") as file:
-            return {"path": str(self.path.resolve()), "sha256": file_digest(file, "sha256").hexdigest()}
+            digest = file_digest(file, "sha256").hexdigest()
+        return {"path": str(self.path.resolve()), "sha256": digest, "choices": asdict(self.choices)}
 
     def arrays(self) -> dict[str, dict[str, Floats]]:
         """The weights of each node by their names in the graph."""
@@ -64,12 +68,15 @@ class Transfer:
 
     def _arrays(self, name: str, layer: Layer) -> dict[str, Floats]:
         node = self.graph[name]
-        flat = _flattened(self.graph, node) if self.channels_first else None
         arrays = {part: tensor.array for part, tensor in fitted(node, layer).tensors.items()}
-        if flat is None:
+        order = self.flattened.get(name)
+        if order is None:
             return arrays
         by_feature = arrays.keys() if isinstance(node.op, ops.Elementwise) else {"kernel"}
-        return {part: _channels_last(array, flat) if part in by_feature else array for part, array in arrays.items()}
+        return {
+            part: array[order] if part in by_feature and len(array) == len(order) else array  # or one number for all
+            for part, array in arrays.items()
+        }
 
 
 def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
@@ -84,25 +91,9 @@ def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
     if found.open:
         what = f"{path} leaves open what belongs where in {graph.name}, which decides what it computes"
         raise ArchbuilderError(f"{what}{_listed(found.open)}\n  hint: {_ASSUME}")
-    return Transfer(path, graph, found, source.channels_first)
+    return Transfer(path, graph, found, arriving(graph) if source.channels_first else {}, choices)
 
 
 def _listed(lines: Sequence[str]) -> str:
     more = [f"and {len(lines) - _LINES:,} more"] if len(lines) > _LINES else []
     return "".join(f"\n  {line}" for line in [*lines[:_LINES], *more])
-
-
-def _flattened(graph: Graph, node: Node) -> ops.Shape | None:
-    """The shape of the image whose values, flattened, arrive at a node in their order; None where none does."""
-    before = graph[node.inputs[0]]
-    while isinstance(before.op, ops.Elementwise):
-        before = graph[before.inputs[0]]
-    return graph[before.inputs[0]].shape if isinstance(before.op, ops.Flatten) else None
-
-
-def _channels_last(array: Floats, image: ops.Shape) -> Floats:
-    """Puts the features of an image that PyTorch flattened, channel by channel, in our order, pixel by pixel."""
-    height, width, channels = image
-    if len(array) != height * width * channels:  # one number for all features
-        return array
-    return array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(array.shape)

@@ -22,6 +22,8 @@ Kind = Literal["conv", "dense", "norm", "other"]
 LIMIT_BYTES = 8 * 2**30
 """The most bytes that a file may hold, decompressed; the largest bundled network needs 0.6 GB."""
 LIMIT_TENSORS = 100_000
+UNSURE = "gamma or beta"
+"""The part that is the only learned vector of a norm in a file that does not say which."""
 RATIO = 16
 """How many times what a file stores its weights may come to: float16 doubles, shared and compressed ones more."""
 
@@ -63,6 +65,8 @@ class WeightFile:
     """Whether its network flattens images with columns varying fastest, as PyTorch does, instead of channels."""
     ordered: bool = True
     """Whether the layers stand in an order that its writer had, not in that of the alphabet."""
+    by_depth: bool = False
+    """Whether the layers of each kind stand in the order in which Keras sorts those of one functional model."""
 
 
 class Budget:

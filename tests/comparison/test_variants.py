@@ -20,6 +20,7 @@ VARIANTS = {
     "biases": ("he2015/resnet20", ["defaults.conv.bias=true"], ["conv-bias"]),
     "dense_bias": ("he2015/resnet20", ["head.1.dense.bias=false"], ["dense-bias"]),
     "epsilon": ("he2015/resnet20", ["defaults.norm.epsilon=1.001e-5"], ["norm-epsilon"]),
+    "norms_that_only_shift": ("he2015/resnet20", ["defaults.norm.scale=false"], ["norm-scale"]),
     "momentum": ("he2015/resnet20", ["defaults.norm.momentum=0.99"], ["norm-momentum"]),
     "padding": ("he2015/resnet20", ["defaults.conv.padding=same"], ["conv-padding"]),
     "units": ("he2015/resnet20", ["stages.1.units=4"], ["units"]),

@@ -25,6 +25,7 @@ from archbuilder.training.reporting.progress import Pulse, Reporter
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.forward import Forward
+from archbuilder.weights.choices import Choices
 from tests.weights.conftest import graph, torch_state, write_safetensors
 
 TRAINED = """\
@@ -159,8 +160,10 @@ PARTS = ["stem", "stage1"]
 def tuned(spec: Spec, state: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[str]]:
     """A run that was left alone, and what was said of it."""
     folder, notes = tmp_path_factory.mktemp("tuned"), Notes()
-    path = write_safetensors(folder / "pretrained.safetensors", state)
-    return loop.train(spec, Start(out=folder / "run", weights=path, freeze=PARTS), reporter=notes), notes.said
+    path = write_safetensors(folder / "pretrained.safetensors", {f"net.{name}": one for name, one in state.items()})
+    return loop.train(
+        spec, Start(out=folder / "run", weights=path, choices=Choices(part="net"), freeze=PARTS), reporter=notes
+    ), notes.said
 
 
 def weights(run: Run) -> dict[str, Any]:
@@ -175,7 +178,8 @@ def test_frozen_parts_keep_all_their_weights_and_the_others_learn(
     from archbuilder.weights.transfer import transfer
 
     path = Path(run.environment["weights"]["path"])
-    transfer(path, expand(spec)).apply(given)
+    assert run.environment["weights"]["choices"] == {"assume_order": False, "adapt_stem": False, "part": "net"}
+    transfer(path, expand(spec), Choices(part="net")).apply(given)
     before, after = {one.path: one.value.numpy() for one in given.weights}, weights(run)
     same = {path for path, array in before.items() if np.array_equal(array, after[path])}
     assert same == {path for path in before if path.startswith(("stem.", "stage1."))}

@@ -262,6 +262,41 @@ def test_flattened_images_of_pytorch_are_put_in_our_order(tmp_path: Path) -> Non
     np.testing.assert_allclose(features.ravel() @ found.arrays()["head/dense1"]["kernel"], theirs, rtol=1e-5)
 
 
+TOWERS = """\
+archbuilder: 1
+name: towers
+input: [4, 6, 3]
+stem:
+  - concat:
+      left: [{conv: {filters: 5, kernel: 3}}, {max_pool: {size: 2, stride: 2}}, flatten]
+      right: [global_average_pool]
+      below: [{conv: {filters: 2, kernel: 3, stride: 2}}, flatten, relu]
+head: [norm, {dense: {units: 4}}]
+"""
+
+
+def test_flattened_images_that_are_put_side_by_side(tmp_path: Path) -> None:
+    network = graph(text=TOWERS)
+    names = {"stem/left/conv1": "left.0", "stem/below/conv1": "below.0", "head/norm1": "norm", "head/dense1": "fc"}
+    state = torch_state(network, names.__getitem__)
+    arrays = transfer(write_safetensors(tmp_path / "x.safetensors", state), network).arrays()
+    random = np.random.default_rng(1)
+    left, right, below = random.normal(size=(2, 3, 5)), random.normal(size=3), random.normal(size=(2, 3, 2))
+    theirs = np.concatenate([left.transpose(2, 0, 1).ravel(), right, below.transpose(2, 0, 1).ravel()])
+    ours = np.concatenate([left.ravel(), right, below.ravel()])
+    expected = state["fc.weight"] @ (theirs * state["norm.weight"])
+    found = (ours * arrays["head/norm1"]["gamma"]) @ arrays["head/dense1"]["kernel"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("between", ["{norm: {over: group, groups: 2}}", "{add: {a: [], b: [{dense: {units: 30}}]}}"])
+def test_flattened_images_that_nothing_makes_up_for(between: str, tmp_path: Path) -> None:
+    network = graph("flatten,", f"flatten, {between},", VGG)
+    state = torch_state(network, lambda name: name.replace("/", "."))
+    with pytest.raises(ArchbuilderError, match="flattened images, which PyTorch orders by channels"):
+        transfer(write_safetensors(tmp_path / "x.safetensors", state), network)
+
+
 def test_learned_scales_and_slopes_of_pytorch(tmp_path: Path) -> None:
     """They are called as their modules like, and shaped to spread over images; transposed kernels have in before out."""
     random, learned = np.random.default_rng(0), graph(text=LEARNED)
@@ -272,7 +307,7 @@ def test_learned_scales_and_slopes_of_pytorch(tmp_path: Path) -> None:
     }  # fmt: skip
     state = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     path = tmp_path / "learned.npz"
-    found = Transfer(path, learned, match(learned, in_order(state)), channels_first=True).arrays()
+    found = Transfer(path, learned, match(learned, in_order(state)), {}).arrays()
     assert found["stem/prelu1"]["alpha"].shape == (1, 1, 6)
     np.testing.assert_array_equal(found["stem/prelu1"]["alpha"][0, 0], state["act.weight"])
     np.testing.assert_array_equal(found["stem/scale1"]["kernel"], state["block.gamma"][:, 0, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from math import prod
 
@@ -18,6 +19,7 @@ from archbuilder.spec import load
 from archbuilder.weights.choices import Choices
 from archbuilder.weights.matching import Match, match
 from archbuilder.weights.networks import chosen
+from archbuilder.weights.orders import orders
 from archbuilder.weights.signatures import kind
 from archbuilder.weights.weight_file import Layer, StoredTensor, WeightFile
 from tests.weights.conftest import graph
@@ -44,6 +46,33 @@ head: [global_average_pool, {dense: {units: 5}}]
 SUM = BRANCHES.replace("concat", "add")
 
 
+INCEPTION = """\
+archbuilder: 1
+name: inception
+input: [8, 8, 3]
+defaults: {conv: {bias: false}}
+templates:
+  units:
+    convolution:
+      parameters: {filters: 4, kernel: 1}
+      layers: [{conv: {filters: $filters, kernel: $kernel}}, norm, relu]
+stem:
+  - convolution: {kernel: 3}
+  - concat:
+      direct: [convolution]
+      single: [convolution, {convolution: {kernel: 3}}]
+      double: [convolution, {convolution: {kernel: 3, filters: 5}}, {convolution: {kernel: 3}}]
+head: [global_average_pool, {dense: {units: 5}}]
+"""
+DECODER = """\
+archbuilder: 1
+name: decoder
+input: [8, 8, 4]
+stem: [{conv: {filters: 4, kernel: 3}}, {conv: {filters: 4, kernel: 3}}, {conv: {filters: 4, kernel: 3}}]
+head: [global_average_pool, {dense: {units: 5}}]
+"""
+
+
 @cache
 def network(name: str) -> Graph:
     return expand(load(name))
@@ -52,17 +81,27 @@ def network(name: str) -> Graph:
 class Foreign:
     """A file for a graph, under other names; knows where its layers belong."""
 
-    def __init__(self, graph: Graph, rename: Callable[[str], str], *, ordered: bool = False, seed: int = 1) -> None:
-        nodes = [node for node in graph.nodes if node.weights]
+    def __init__(
+        self,
+        graph: Graph,
+        rename: Callable[[str], str],
+        *,
+        ordered: bool = False,
+        by_depth: bool = False,
+        seed: int = 1,
+    ) -> None:
+        nodes = [*next(orders(graph))] if by_depth else [node for node in graph.nodes if node.weights]
         self.graph, self.origin = graph, {rename(node.name): node.name for node in nodes}
         assert len(self.origin) == len(nodes)
         layers = [
             Layer(name, kind(node), {w.name: self.tensor(f"{name}.{w.name}", w.shape) for w in node.weights})
             for name, node in zip(self.origin, nodes, strict=True)
         ]
-        if not ordered:
+        if not (ordered or by_depth):
             random.Random(seed).shuffle(layers)
-        self.file = WeightFile("x.pth", tuple(layers), channels_first=True, ordered=ordered)
+        self.file = WeightFile(
+            "x.pth", tuple(layers), channels_first=True, ordered=ordered or by_depth, by_depth=by_depth
+        )
 
     @staticmethod
     def tensor(name: str, shape: tuple[int, ...]) -> StoredTensor:
@@ -126,6 +165,31 @@ def test_two_branches_of_equal_shape_are_refused_by_name_and_right_once_chosen(o
         assert case.outcome(Choices(assume_order=True)) == "right"
 
 
+@pytest.mark.parametrize(("text", "by_depth", "outcome"), [
+    (INCEPTION, True, "right"), (INCEPTION, False, "refused"), (BRANCHES, True, "refused"),
+])  # fmt: skip
+def test_keras_sorts_by_depth_where_shapes_show_it(text: str, by_depth: bool, outcome: str) -> None:
+    """Layers without names are counted as they are made; in the file those of a kind lie by their distance from the end."""
+    network = graph(text=text)
+    numbers = {node.name: index for index, node in enumerate(network.nodes)}
+    called = {node.name: "conv2d" if kind(node) == "conv" else "batch_normalization" for node in network.nodes}
+    case = Foreign(network, lambda node: f"{called[node]}_{numbers[node]}", by_depth=by_depth)
+    assert case.outcome() == outcome
+
+
+@pytest.mark.parametrize(("widths", "ordered", "outcome"), [
+    ((8, 6), True, "right"), ((8, 6), False, "refused"), ((4, 4), True, "refused"),
+])  # fmt: skip
+def test_numbers_that_count_down(widths: tuple[int, int], ordered: bool, outcome: str) -> None:
+    """As decoders do; where shapes let both ways stand, numbers and the order of the file are against each other."""
+    first, second = (f"{{conv: {{filters: {width}, kernel: 3}}}}" for width in widths)
+    network = graph(
+        "[{conv: {filters: 4, kernel: 3}}, {conv: {filters: 4, kernel: 3}},", f"[{first}, {second},", DECODER
+    )
+    case = Foreign(network, lambda node: re.sub(r"stem/conv(.)", lambda n: f"up{4 - int(n[1])}", node), ordered=ordered)
+    assert case.outcome() == outcome
+
+
 def test_what_only_changes_the_order_of_a_sum_is_settled() -> None:
     case = Foreign(graph(text=SUM), lambda name: f"net.{renamed(name)}")
     found = match(case.graph, case.file)
@@ -144,14 +208,30 @@ def test_a_pre_activation_file_does_not_fit_a_network_that_is_not() -> None:
     assert (found.pairs, bool(found.open or found.problems)) == ({}, True)
 
 
-def test_the_front_of_a_file() -> None:
+@pytest.mark.parametrize("rename", [other_words(0), lambda name: name.replace("/", ".")], ids=["foreign", "ours"])
+def test_the_front_of_a_file(rename: Callable[[str], str]) -> None:
     whole = network("torchvision/resnet18")
     front = expand(load("torchvision/resnet18", ["head=[]", "outputs=[stage2]"]))
-    case = Foreign(whole, other_words(0))
+    case = Foreign(whole, rename)
     found = match(front, case.file)
     nodes = {node.name for node in front.nodes if node.weights}
     assert (found.open, found.problems, case.placed(found)) == ((), (), nodes)
     assert found.notes[0].startswith("left over in the file: ")
+
+
+@pytest.mark.parametrize(("shapes", "remains"), [
+    ([(12, 7)], True), ([(12, 7), (12, 4)], True), ([(12, 12)], False), ([(12, 3), (3, 12)], False), ([(12, 3, 3, 12)], False),
+])  # fmt: skip
+def test_further_heads_may_remain_but_nothing_that_could_stand_before_the_head(
+    shapes: list[tuple[int, ...]], remains: bool, small: Graph
+) -> None:
+    case = Foreign(small, other_words(0))
+    more = [
+        Layer(f"more{i}.a", "conv" if len(shape) > 2 else "dense", {"kernel": case.tensor(f"more{i}.kernel", shape)})
+        for i, shape in enumerate(shapes)
+    ]
+    found = match(small, replace(case.file, layers=(*case.file.layers, *more)))
+    assert (bool(found.pairs), not found.problems) == (remains, remains)
 
 
 def test_norms_that_the_network_has_not_are_no_rest() -> None:
@@ -161,8 +241,9 @@ def test_norms_that_the_network_has_not_are_no_rest() -> None:
     assert found.pairs == {}
 
 
-def test_a_stem_of_another_number_of_channels(small: Graph) -> None:
-    case = Foreign(small, other_words(0))
+@pytest.mark.parametrize("rename", [other_words(0), lambda name: name.replace("/", ".")], ids=["foreign", "ours"])
+def test_a_stem_of_another_number_of_channels(rename: Callable[[str], str], small: Graph) -> None:
+    case = Foreign(small, rename)
     for channels, total in ((1, 3), (6, 1)):
         other = graph("input: [8, 8, 3]", f"input: [8, 8, {channels}]")
         refused = match(other, case.file)
@@ -178,6 +259,11 @@ def test_two_networks_in_one_file(small: Graph) -> None:
     both = WeightFile("x.pth", tuple(layers), channels_first=True)
     with pytest.raises(ArchbuilderError, match=r"several networks .*: student, teacher\n.*--weights-part student"):
         chosen(both, None, small)
-    assert len(match(small, chosen(both, "teacher", small)).pairs) == len(layers) // 2
+    for part in (
+        "teacher",
+        "teacher.",
+        "module.teacher",
+    ):  # `module.` before all names is taken off when a file is read
+        assert len(match(small, chosen(both, part, small)).pairs) == len(layers) // 2
     with pytest.raises(ArchbuilderError, match="nothing under pupil"):
         chosen(both, "pupil", small)

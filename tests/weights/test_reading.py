@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,40 @@ def test_keras_3_layers_are_in_natural_order(tmp_path: Path) -> None:
 def test_a_depthwise_kernel_is_one_of_groups(tmp_path: Path) -> None:
     found = read(keras3(tmp_path / "x.weights.h5", {"depthwise_conv2d": [KERNEL]})).layers
     np.testing.assert_array_equal(found[0].tensors["kernel"].array, KERNEL.reshape(2, 3, 1, 4))
+
+
+@pytest.mark.parametrize(
+    ("layer", "names", "parts"),
+    [
+        ("batch_normalization_2", "0123", ["gamma", "beta", "moving_mean", "moving_variance"]),
+        ("batch_normalization", "012", ["gamma or beta", "moving_mean", "moving_variance"]),
+        ("batch_normalization", "01", ["moving_mean", "moving_variance"]),
+        ("layer_normalization", "01", ["gamma", "beta"]),
+        ("layer_normalization", "0", ["gamma or beta"]),
+        ("b", ["gamma", "moving_mean", "moving_variance"], ["gamma", "moving_mean", "moving_variance"]),
+        ("b", ["b_beta", "b_running_mean", "b_running_std"], ["gamma or beta", "moving_mean", "moving_variance"]),
+        ("b", ["beta"], ["beta"]),
+    ],
+)
+def test_norms_that_do_not_scale_or_shift(layer: str, names: Sequence[str], parts: list[str], tmp_path: Path) -> None:
+    """Only Keras 2 names the vectors of a norm; without names, a lone one may be either."""
+    if names[0].isdecimal():
+        path = keras3(tmp_path / "x.weights.h5", {layer: [np.ones(3)] * len(names)})
+    else:
+        path = write_keras2(tmp_path / "x.h5", {layer: {f"{layer}/{name}:0": np.ones(3) for name in names}})
+    assert [(one.kind, *one.tensors) for one in read(path).layers] == [("norm", *parts)]
+
+
+def test_a_lone_vector_is_a_shift_where_the_network_only_shifts(small: Graph, tmp_path: Path) -> None:
+    """In a network whose norms also scale, it is not known which of both it is."""
+    only_shifts = graph("{conv: {bias: false}}", "{conv: {bias: false}, norm: {scale: false}}")
+    layers: dict[str, list[Any]] = {}
+    for node in only_shifts.nodes:
+        layers |= {node.name.replace("/", "."): [np.ones(one.shape) for one in node.weights]} if node.weights else {}
+    path = keras3(tmp_path / "x.weights.h5", layers)
+    assert transfer(path, only_shifts).arrays()["stem/norm1"].keys() == {"beta", "moving_mean", "moving_variance"}
+    with pytest.raises(ArchbuilderError, match=r"left over in the file: layers/stem.norm1/vars/0 4"):
+        transfer(path, small)
 
 
 def test_what_is_neither_is_left_over(tmp_path: Path, small: Graph) -> None:

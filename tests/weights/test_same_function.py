@@ -1,4 +1,4 @@
-"""The networks of torchvision and keras.applications are the same function: their files, loaded, give their logits.
+"""The networks of torchvision, timm and keras.applications are the same function: their files, loaded, give their logits.
 
 What they said is in `reference/`, so that neither library is needed: see `reference/make.py`.
 """
@@ -21,7 +21,7 @@ from tests.weights.reference.rows import ROWS, Row
 TOLERANCE = 1e-5
 MUCH, LITTLE = 900, 300
 """The work above and up to which a network is tried more seldom and more often."""
-OURS = [row for row in ROWS if row.spec in archbuilder.bundled()]
+OURS = [row for row in ROWS if row.spec in archbuilder.bundled() or isinstance(row.source, Path)]
 BY_NAME = {row.name: row for row in OURS}
 
 
@@ -40,7 +40,7 @@ def edits(row: Row) -> list[str]:
 
 def apart(row: Row, suffix: str, folder: Path, *more: str) -> float:
     """How far our logits are from the library's."""
-    model = archbuilder.build(row.spec, [*edits(row), *more], weights=row.write(folder, suffix, row.weights()))
+    model = archbuilder.build(row.source, [*edits(row), *more], weights=row.write(folder, suffix, row.weights()))
     logits = keras.Model(model.inputs[0], model.layers[-1].input)(images(*row.input[:2]), training=False)
     return difference(told(np.asarray(logits)), row.expected)
 
@@ -72,7 +72,7 @@ def test_same_function(row: Row, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", rows(LITTLE))
 def test_each_format_gives_the_same_weights(row: Row, tmp_path: Path) -> None:
-    graph, weights = archbuilder.expand(row.spec, edits(row)), row.weights()
+    graph, weights = archbuilder.expand(row.source, edits(row)), row.weights()
     first, *others = row.formats
     expected = transfer(row.write(tmp_path, first, weights), graph).arrays()
     for suffix in others:
@@ -88,7 +88,7 @@ def test_each_format_gives_the_same_weights(row: Row, tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", OURS, ids=lambda row: row.name)
 def test_same_norms_and_counts(row: Row) -> None:
     """Epsilons have too few digits to show in an output, and momenta show in none."""
-    graph = archbuilder.expand(row.spec)
+    graph = archbuilder.expand(row.source)
     found = {"trainable": graph.trainable, "total": graph.parameters, "macs": round(graph.macs / 1e9, 3)}
     assert {key: found[key] for key in row.counts} == row.counts
     norms = {(node.op.epsilon, node.op.momentum) for node in graph.nodes if isinstance(node.op, Norm)}

@@ -61,6 +61,7 @@ class FirstWeights(Record):
 
     path: str
     sha256: Sha256
+    choices: WeightChoices = WeightChoices()
 
 
 class Environment(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import keras
@@ -144,6 +145,9 @@ GRAPHS = {
     "norms of single images": chain(
         conv(bias=True), norm("layer"), RELU, conv(6), norm("group", 3), RELU, conv(4, stride=(2, 2)), norm("instance"),
         ops.GlobalAveragePool(), dense(6), norm("layer"), dense(6), norm("group", 2), dense(3), SOFTMAX,
+    ),
+    "norms that only shift": chain(
+        conv(bias=True), replace(NORM, scale=False), RELU, conv(6), replace(norm("layer"), scale=False), RELU, *HEAD,
     ),
     "learned scales": chain(
         conv(), ops.Scale(0.3, "channel"), ops.Scale(0.5, "channel", bias=True), ops.Scale(0.5, "scalar"),

@@ -1,7 +1,7 @@
-"""Writes what networks of torchvision and keras.applications say: `python -m tests.weights.reference.make [NAME ...]`.
+"""Writes what networks of torchvision, timm and keras.applications say: `python -m tests.weights.reference.make [NAME ...]`.
 
 A name is a file's without `.json.gz`, say `torchvision/resnet18`; none means all. Each library is asked where it is
-installed. torchvision has a process of its own, since its extension crashes beside TensorFlow's.
+installed. torchvision and timm have a process of their own, since torchvision's extension crashes beside TensorFlow's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ TORCHVISION = (
     "mobilenet_v3_large", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "convnext_small", "convnext_base",
     "regnet_y_400mf", "shufflenet_v2_x1_0", "googlenet",
 )  # fmt: skip
+TIMM = ("seresnet50", "resnet50d", "efficientnet_b0", "regnety_004")
 KERAS = {
     "resnet50": "ResNet50", "resnet101": "ResNet101", "resnet152": "ResNet152", "resnet50v2": "ResNet50V2",
     "resnet101v2": "ResNet101V2", "resnet152v2": "ResNet152V2", "vgg16": "VGG16", "vgg19": "VGG19",
@@ -37,9 +38,11 @@ KERAS = {
 SPECS = {
     "torchvision/vgg16": "related/vgg16", "torchvision/vgg19": "related/vgg19",
     "torchvision/alexnet": "related/alexnet_torchvision", "keras_applications/vgg16": "related/vgg16",
-    "keras_applications/vgg19": "related/vgg19",
+    "keras_applications/vgg19": "related/vgg19", "timm/efficientnet_b0": "torchvision/efficientnet_b0",
+    "timm/regnety_004": "torchvision/regnet_y_400mf", "timm/seresnet50": "timm/seresnet50.yaml",
+    "timm/resnet50d": "timm/resnet50d.yaml",
 }  # fmt: skip
-"""Bundled names that are not those of the files."""
+"""Bundled names that are not those of the files, and specs beside them."""
 SIDES = {"vgg16": 224, "vgg19": 224, "alexnet": 224}
 """torchvision's networks that stretch a smaller image behind their convolutions."""
 GAINS = (1, 1.1, 1.2, 1.3)
@@ -50,24 +53,42 @@ SMALLEST = 75
 
 
 def of_torchvision(name: str, gain: float) -> Row:
-    import torch
     import torchvision
 
-    side = SIDES.get(name, SIDE)
     silent = {"init_weights": False} if name == "googlenet" else {}
-    model = getattr(torchvision.models, name)(weights=None, **silent).eval()
+    model = getattr(torchvision.models, name)(weights=None, **silent)
+    published = torchvision.models.get_model_weights(name).IMAGENET1K_V1.meta
+    return {
+        "library": f"torchvision {torchvision.__version__.partition('+')[0]}",
+        "counts": {"trainable": published["num_params"], "macs": published["_ops"]},
+        **of_torch(model, SIDES.get(name, SIDE), gain),
+    }
+
+
+def of_timm(name: str, gain: float) -> Row:
+    import timm
+
+    model = timm.create_model(name)
+    return {
+        "library": f"timm {timm.__version__}",
+        "counts": {"trainable": sum(weight.numel() for weight in model.parameters())},
+        **of_torch(model, SIDE, gain),
+    }
+
+
+def of_torch(model: Any, side: int, gain: float) -> Row:
+    import torch
+
+    model.eval()
     tensors = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     model.load_state_dict({key: torch.from_numpy(np.array(weight(key, shape, gain))) for key, shape in tensors.items()})
     with torch.no_grad():
         logits = model(torch.from_numpy(images(side, side).transpose((0, 3, 1, 2)).copy())).numpy()
-    published = torchvision.models.get_model_weights(name).IMAGENET1K_V1.meta
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     return {
-        "library": f"torchvision {torchvision.__version__.partition('+')[0]}",
         "input": [side, side, 3],
         "tensors": tensors,
         "norms": sorted({(norm.eps, round(1 - norm.momentum, 6)) for norm in norms}),
-        "counts": {"trainable": published["num_params"], "macs": published["_ops"]},
         **numbers(logits),
     }
 
@@ -131,6 +152,7 @@ def numbers(logits: Array) -> Row:
 
 LIBRARIES: dict[str, tuple[Callable[[str, float], Row], tuple[str, ...]]] = {
     "torchvision": (of_torchvision, TORCHVISION),
+    "timm": (of_timm, TIMM),
     "keras_applications": (of_keras, tuple(KERAS)),
 }
 

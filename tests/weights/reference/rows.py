@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -26,7 +27,7 @@ class Row:
 
     name: str
     spec: str
-    """The bundled network that is the same."""
+    """The network that is the same: a bundled one, or a spec beside the row."""
     input: list[int]
     tensors: dict[str, list[int]]
     """The shapes of the tensors by their names, in the library's order."""
@@ -43,6 +44,10 @@ class Row:
     """What the layers of Keras are called in its own files."""
 
     @property
+    def source(self) -> str | Path:
+        return HERE / self.spec if self.spec.endswith(".yaml") else self.spec
+
+    @property
     def expected(self) -> Array:
         return np.array(self.told, np.float32)
 
@@ -54,7 +59,7 @@ class Row:
     @property
     def formats(self) -> tuple[str, ...]:
         """The formats in which its weights go around; those first that need no other library to be read."""
-        return (".h5", ".weights.h5") if self.groups else (".safetensors", ".pth")
+        return (".h5", ".weights.h5", ".keras") if self.groups else (".safetensors", ".pth")
 
     def weights(self) -> Weights:
         return {name: weight(name, tuple(shape), self.gain) for name, shape in self.tensors.items()}
@@ -71,6 +76,11 @@ class Row:
                 return write_keras2(path, _in_groups(weights))
             case ".weights.h5":
                 return _write_keras3(path, weights, self.groups or {})
+            case ".keras":
+                inner = self.write(folder, ".weights.h5", weights)
+                with zipfile.ZipFile(path, "w") as archive:
+                    archive.write(inner, "model.weights.h5")
+                return path
         raise ValueError(suffix)
 
 
@@ -107,6 +117,7 @@ def _in_groups(weights: Weights) -> dict[str, dict[str, Any]]:
 def _write_keras3(path: Path, weights: Weights, groups: Mapping[str, str]) -> Path:
     """A group a layer, named by its class and number, with its own name beside weights that are only numbered."""
     with h5py.File(path, "w") as file:
+        file.create_group("layers/input_layer/vars").attrs["name"] = "input_layer"
         for layer, parts in _layers(weights).items():
             group = file.create_group(f"{groups[layer]}/vars")
             group.attrs["name"] = layer.rpartition("/")[2]
