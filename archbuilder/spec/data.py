@@ -39,7 +39,7 @@ class ImageFolder(Kind):
 
 
 class Npz(Kind):
-    """A NumPy archive with x_train, y_train, x_test and y_test."""
+    """A NumPy archive with x_train, y_train, x_test and y_test: classes, flags or numbers, as the loss has it."""
 
     kind: Literal["npz"] = "npz"
     path: Text | None = Field(None, description="The file, from where archbuilder is called; --data goes before it.")
@@ -59,6 +59,8 @@ class Tfds(Kind):
     name: Text = Field(description="Its name there, such as imagenet2012 or oxford_flowers102.")
 
 
+LabelKind = Literal["classes", "flags", "numbers"]
+"""What an image is labelled with: its class, a 0 or 1 for each of several labels, or numbers."""
 Source = Digits | Cifar10 | Cifar100 | ImageFolder | Npz | TfRecord | Tfds
 
 
@@ -120,6 +122,10 @@ class Known:
     train_images: int
     """Those to be held out are among them."""
     classes: int
+    labels: LabelKind = "classes"
+    """What its images are labelled with; of flags and numbers, `classes` counts the columns."""
+    names: tuple[str, ...] = ()
+    """The names of the classes, if they are known."""
     shape: tuple[int, int, int] | None = None
     """The shape of its images; none where they take that of the input."""
 
@@ -130,9 +136,9 @@ def known_of(source: Source) -> Known | None:
         case Digits():
             return Known(source.kind, 1433, 10)
         case Cifar10():
-            return Known(source.kind, 50_000, 10, (32, 32, 3))
+            return Known(source.kind, 50_000, 10, shape=(32, 32, 3))
         case Cifar100():
-            return Known(source.kind, 50_000, 100, (32, 32, 3))
+            return Known(source.kind, 50_000, 100, shape=(32, 32, 3))
         case ImageFolder() | Npz() | TfRecord() | Tfds():
             return None
         case _:

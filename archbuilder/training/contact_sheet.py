@@ -56,7 +56,7 @@ def learned_from(setup: Setup, normaliser: Normaliser, chosen: Indices, epoch: i
     [(_, *streamed)] = setup.feed.read([indices], epoch)
     kept = setup.feed.pixels(setup.train)
     pixels = kept[indices] if isinstance(kept, np.ndarray) else streamed[0]
-    labels = tf.one_hot(setup.train.labels[indices], len(setup.data.classes))
+    labels = tf.constant(setup.objective.rows(setup.train.labels[indices], setup.width))
     augment = augmenter(training.augment, normaliser, training.seed)
     normalised, soft_labels = augment(tf.constant(pixels), labels, tf.constant(indices), tf.constant(epoch))
     return Epoch(normaliser.undone(normalised.numpy()[::mixed]), soft_labels.numpy()[::mixed])

@@ -13,8 +13,10 @@ from archbuilder.aliases import Array, Json
 from archbuilder.data.load import load_data
 from archbuilder.errors import UsageError
 from archbuilder.spec.data import Holdout
+from archbuilder.spec.optimization import CrossEntropy
 from archbuilder.training.engine import evaluator_for
 from archbuilder.training.evaluator import Evaluation
+from archbuilder.training.objective import Objective
 from archbuilder.training.run.folder import Run, Which
 from archbuilder.training.setup import Load, prepare
 
@@ -36,6 +38,8 @@ def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which 
         total, measured = total + member.probabilities, [*measured, member.measured]
     if len(runs) == 1:
         return first.measured
+    if not isinstance(runs[0].objective.loss, CrossEntropy):
+        raise UsageError("only runs with `loss: cross_entropy` make an ensemble")
     return {"runs": measured, "ensemble": {"test": _score(total / len(runs), first.labels)}}
 
 
@@ -65,21 +69,23 @@ class _Member:
     @classmethod
     def of(cls, run: Run, data_path: Path | None, weights: Which, load: Load) -> _Member:
         precision = run.environment["precision"]
-        setup = prepare(run.spec, data_path, precision, load=load)
+        setup = prepare(run.spec, data_path, precision, load=load, objective=run.objective)
         if setup.data.classes != run.classes:
             raise UsageError(
                 f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}"
             )
-        evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser)
+        evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser, run.objective)
         test = evaluator(setup.feed.pixels(setup.data.test), setup.data.test.labels)
         notes = list(setup.data.notes)
         if run.result is None:
             notes.append(f"the run in {run.folder} is not finished: its weights are those of its epochs so far")
         measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "notes": notes,
-                    "test": _facts(test)}  # fmt: skip
+                    "test": _facts(test, run.objective)}  # fmt: skip
         is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
         if is_own and isinstance(setup.training.data.validation, Holdout):
-            measured["validation"] = _facts(evaluator(setup.feed.pixels(setup.validation), setup.validation.labels))
+            measured["validation"] = _facts(
+                evaluator(setup.feed.pixels(setup.validation), setup.validation.labels), run.objective
+            )
         return cls(setup.data.fingerprint, setup.data.test.labels, measured, test.probabilities)
 
 
@@ -91,8 +97,8 @@ def _require_same_images(first: _Member, other: _Member) -> None:
         )
 
 
-def _facts(evaluation: Evaluation) -> Json:
-    return {"images": len(evaluation.probabilities), "loss": evaluation.loss, "accuracy": evaluation.accuracy}
+def _facts(evaluation: Evaluation, objective: Objective) -> Json:
+    return {"images": len(evaluation.answers), "loss": evaluation.loss, objective.metric: evaluation.score}
 
 
 def _score(probabilities: Array, labels: Array) -> Json:

@@ -47,7 +47,7 @@ def predict(run: Run, paths: Sequence[str | Path], top: int = 3, weights: Which 
     require_fitting(recipe)
     graph, steps = recipe.graph, recipe.training.testing_frame
     precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
-    evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, at_once)
+    evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, run.objective, at_once)
     for start in range(0, len(paths), evaluator.batch_size):
         batch = [_read(Path(path), graph.input.shape, steps) for path in paths[start : start + evaluator.batch_size]]
         readable = [one.pixels for one in batch if one.pixels is not None]
@@ -82,5 +82,7 @@ def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Array
 
 
 def _likeliest(probabilities: Array, classes: tuple[str, ...], top: int) -> tuple[ClassProbability, ...]:
+    if len(probabilities) == 1 and len(classes) == 2:  # the sigmoid of one unit
+        probabilities = np.array([1 - probabilities[0], probabilities[0]])
     order = np.argsort(-probabilities, kind="stable")[:top]
     return tuple(ClassProbability(classes[index], float(probabilities[index])) for index in order)

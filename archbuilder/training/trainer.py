@@ -55,6 +55,7 @@ class Trainer:
         self.position, self.schedule = Position(), setup.schedule()
         self.keep, early = setup.training.keep, setup.training.early_stopping
         self.patience = Patience(early.watch, early.min_change) if early else None
+        self.metric = setup.objective.metric
         self.rate = 0.0
         """The learning rate of the iteration that was made last."""
         self.checkpoints = run.checkpoints(self.keep.last)
@@ -106,8 +107,8 @@ class Trainer:
         return ceil(self.position.iteration / self.setup.iterations_per_epoch)
 
     def _tested(self) -> Json:
-        loss, accuracy = self.learner.evaluate(self.setup.data.test)
-        return {"test_loss": loss, "test_accuracy": accuracy}
+        loss, score = self.learner.evaluate(self.setup.data.test)
+        return {"test_loss": loss, f"test_{self.metric}": score}
 
     def train(self) -> None:
         """Raises StoppedError once the stop flag is up, DivergedError when there is no sense in going on."""
@@ -166,11 +167,13 @@ class Trainer:
     def _look(self, number: int, pace: Pace) -> None:
         totals = self.learner.totals()
         self._require_finite("the loss", totals.loss)
-        means = totals.means()
+        means = totals.means(self.metric)
         speed = pace.images_per_second
         left = (self.setup.iterations - self.position.iteration) * self.setup.training.batch_size
         seconds_left = left / speed if speed else None
-        self.reporter.pulse(Pulse(number, means["loss"], means["accuracy"], self.rate, speed, seconds_left))
+        self.reporter.pulse(
+            Pulse(number, means["loss"], means[self.metric], self.rate, speed, seconds_left, self.metric)
+        )
 
     def _end_epoch(self, epoch: int, pace: Pace) -> None:
         if self.schedule.low_error:
@@ -180,11 +183,11 @@ class Trainer:
         speed, arrays = pace.images_per_second, self.learner.arrays()
         self._require_finite("a weight", *arrays.values())
         with self.learner.averaged():
-            loss, accuracy = self.learner.evaluate(self.setup.validation, quick=True)
+            loss, score = self.learner.evaluate(self.setup.validation, quick=True)
             self._require_finite("the validation loss", loss)
             metrics = {
                 "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,
-                "validation_loss": loss, "validation_accuracy": accuracy,
+                "validation_loss": loss, f"validation_{self.metric}": score,
                 "images_per_second": speed, "seconds": pace.seconds,
             }  # fmt: skip
             self._take_note(metrics)
@@ -203,7 +206,7 @@ class Trainer:
             self.patience.note(metrics[self.patience.watch])
         self.run.add_metrics(metrics)
         self.reporter.end_epoch(metrics, is_best)
-        if metrics["epoch"] == GUESSING_EPOCHS and not self._is_over:
+        if metrics["epoch"] == GUESSING_EPOCHS and not self._is_over and self.setup.validation.labels.ndim == 1:
             self._warn_of_guessing()
 
     def _warn_of_guessing(self) -> None:

@@ -86,7 +86,7 @@ def test_what_a_recipe_leaves_out() -> None:
     recipe = training(SHORT)
     assert recipe.data.source == data.ImageFolder(path="photos")
     assert (recipe.batch_size, recipe.precision, recipe.seed, recipe.augment) == (128, "auto", 0, ())
-    assert recipe.loss.cross_entropy.label_smoothing == 0
+    assert recipe.loss == optimization.CrossEntropy()
     assert recipe.keep == Keep(best="validation_accuracy", last=3, every_epochs=1)
     assert recipe.learning_rate == OneCycle(peak=1e-3, warmup=WarmUp(iterations=10, initial=0.1, shape="linear"))
     digits = training(SHORT.replace("{image_folder: {path: photos}}, validation: {holdout: 0.2}", "digits"))

@@ -8,14 +8,16 @@ from rich.text import Text
 from archbuilder.aliases import Json
 from archbuilder.formatting import counted, percent, printable
 from archbuilder.spec.network import Figure
+from archbuilder.training.objective import Metric
 
 
 def result_table(result: Json) -> Table:
     """Final and best weights on the test set."""
-    table = Table("weights", "epoch", "test loss", "test accuracy")
+    metric: Metric = "mae" if "test_mae" in result["final"] else "accuracy"
+    table = Table("weights", "epoch", "test loss", f"test {metric}")
     for which in ("best", "final"):
         one = result[which]
-        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
+        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", score_text(metric, one[f"test_{metric}"]))
     return table
 
 
@@ -31,9 +33,18 @@ def summary_table(summary: Json) -> Table:
     return table
 
 
+def score_text(metric: Metric, score: float) -> str:
+    return percent(score) if metric == "accuracy" else f"{score:.4g}"
+
+
+def metric_text(metric: Metric, score: float) -> str:
+    return f"{metric} {score_text(metric, score)}"
+
+
 def evaluation_table(measured: Json) -> Table:
     """What `evaluate` measured: each run, and the ensemble of several."""
-    table = Table("network", "images", "number", "accuracy", "loss")
+    first = measured.get("runs", [measured])[0]
+    table = Table("network", "images", "number", "mae" if "mae" in first["test"] else "accuracy", "loss")
     for one in measured.get("runs", [measured]):
         for name in ("test", "validation"):
             if name in one:
@@ -44,7 +55,8 @@ def evaluation_table(measured: Json) -> Table:
 
 
 def _add_score(table: Table, network: str, images: str, score: Json) -> None:
-    numbers = (f"{score['images']:,}", percent(score["accuracy"]), f"{score['loss']:.4f}")
+    metric: Metric = "mae" if "mae" in score else "accuracy"
+    numbers = (f"{score['images']:,}", score_text(metric, score[metric]), f"{score['loss']:.4f}")
     table.add_row(_name(network), images, *numbers)
 
 

@@ -29,7 +29,8 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.machine.loading import load_tensorflow
-from archbuilder.spec import Spec
+from archbuilder.spec import Spec, require_training
+from archbuilder.training.objective import Objective, Scaling
 from archbuilder.training.run import records
 from archbuilder.training.run.checkpoint import (
     Checkpoints,
@@ -133,10 +134,22 @@ class Run:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the network's outputs."""
         names, outputs = tuple(self.environment["data"]["classes"]), self.graph[self.graph.outputs[0]].shape
-        if outputs != (len(names),):
+        of_two = len(names) == 2 and outputs == (1,) and require_training(self.spec).labels == "flags"
+        if outputs != (len(names),) and not of_two:
             reason = f"it names {len(names):,} classes, and the network of {SPEC} ends in {show(outputs)}"
             raise records.unreadable(self.folder / ENVIRONMENT, reason)
         return names
+
+    @property
+    def objective(self) -> Objective:
+        """What the network was trained by, without class weights; raises MissingError where its scaling is gone."""
+        training, scaling = require_training(self.spec), self.environment["data"].get("scaling")
+        is_whole = scaling is not None and all(len(one) == len(self.classes) for one in scaling.values())
+        if training.is_regression and not is_whole:
+            raise records.unreadable(self.folder / ENVIRONMENT, "it does not say how the numbers were standardised")
+        return Objective(
+            training.loss, Scaling(tuple(scaling["mean"]), tuple(scaling["deviation"])) if scaling else None
+        )
 
     @cached_property
     def normaliser(self) -> Normaliser:

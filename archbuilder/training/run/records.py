@@ -43,6 +43,13 @@ class WeightChoices(Record):
     part: str | None = None
 
 
+class Scaling(Record):
+    """What made the numbers of the training set standardised."""
+
+    mean: list[float]
+    deviation: list[Annotated[float, Field(gt=0)]]
+
+
 class Data(Record):
     """What a run knows of its data."""
 
@@ -54,6 +61,7 @@ class Data(Record):
     train: Count
     validation: Count
     test: Count
+    scaling: Scaling | None = None
 
 
 class FirstWeights(Record):
@@ -84,6 +92,7 @@ class Best(Record):
     epoch: Count
     iteration: Count
     validation_accuracy: float | None = None
+    validation_mae: float | None = None
     validation_loss: float | None = None
 
 
@@ -91,7 +100,8 @@ class Tested(Best):
     """What some weights come to on the test set."""
 
     test_loss: float
-    test_accuracy: Share
+    test_accuracy: Share | None = None
+    test_mae: Annotated[float, Field(ge=0)] | None = None
 
 
 class End(Record):

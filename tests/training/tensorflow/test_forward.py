@@ -206,7 +206,7 @@ def images(count: int = 5) -> Any:
 
 def outputs(forward: Forward, training: bool) -> Any:
     logits = forward.logits(images(), training, (3, 4))
-    return tf.nn.softmax(logits) if forward.ends_in_softmax else logits
+    return tf.nn.softmax(logits) if forward.ends_in_probabilities else logits
 
 
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
@@ -324,9 +324,9 @@ def test_logits_are_those_of_the_last_output() -> None:
     graph = Graph("two", tuple(sketch.nodes), (early.name, last.name))
     model = model_with_random_weights(graph)
     forward = Forward(graph, model)
-    assert forward.ends_in_softmax
+    assert forward.ends_in_probabilities
     np.testing.assert_allclose(tf.nn.softmax(forward.logits(images(), False)), model(images())[1], atol=TOLERANCE)
-    assert not Forward(GRAPHS["highway"], build_model(GRAPHS["highway"])).ends_in_softmax
+    assert not Forward(GRAPHS["highway"], build_model(GRAPHS["highway"])).ends_in_probabilities
 
 
 def test_a_norm_is_not_folded_where_others_see_the_convolution() -> None:

@@ -15,7 +15,9 @@ from archbuilder.augmentation.augmenter import Augmenter
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, node
 from archbuilder.keras_model.build import build_model
+from archbuilder.spec.optimization import CrossEntropy
 from archbuilder.training.evaluator import Evaluator
+from archbuilder.training.objective import Objective
 from archbuilder.training.step_settings import StepSettings, TrainingImages
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.inference import logits_of
@@ -180,7 +182,7 @@ def test_dropout_follows_from_the_seed_and_the_iteration() -> None:
 
 
 def test_label_smoothing_is_that_of_keras() -> None:
-    bench = Bench(label_smoothing=0.3)
+    bench = Bench(objective=Objective(CrossEntropy(label_smoothing=0.3)))
     probabilities = bench.model(normalise(bench.pixels), training=True)
     expected = keras.losses.CategoricalCrossentropy(label_smoothing=0.3)(
         keras.ops.one_hot(bench.labels, CLASSES), probabilities
