@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+
+import numpy as np
 
 from archbuilder.aliases import Json
 from archbuilder.data.normalisation import Normaliser
@@ -29,6 +32,9 @@ from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights.transfer import Transfer, transfer
+
+IMBALANCED = 3
+"""How many times the images of the smallest class the largest has, where that is told."""
 
 
 def train(
@@ -128,8 +134,21 @@ def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
 
 
 def _tell_of_setup(setup: Setup, reporter: Reporter) -> None:
-    for note in (*left_out(setup.graph), *setup.data.notes):
+    for note in (*left_out(setup.graph), *setup.data.notes, *_imbalance(setup)):
         reporter.note(note)
+
+
+def _imbalance(setup: Setup) -> Iterator[str]:
+    """A note where one class has several times the images of another."""
+    if setup.train.labels.ndim > 1:
+        return
+    counts = np.bincount(setup.train.labels, minlength=len(setup.data.classes))
+    most, least = int(counts.argmax()), int(counts.argmin())
+    if counts[most] < IMBALANCED * counts[least]:
+        return
+    told = f"{setup.data.classes[most]} has {counts[most]:,} images to learn from, {setup.data.classes[least]}"
+    is_met = setup.training.class_weights is not None or setup.training.sampling == "balanced"
+    yield f"{told} {counts[least]:,}" + ("" if is_met else ": `class_weights: balanced` makes them count alike")
 
 
 def _begin_with(weights: Transfer, trainer: Trainer) -> None:

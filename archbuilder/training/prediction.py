@@ -11,7 +11,7 @@ import numpy as np
 from archbuilder.aliases import Array
 from archbuilder.data.decoding import decode_with_bits, mode_of
 from archbuilder.data.framing import frame
-from archbuilder.errors import MissingError
+from archbuilder.errors import MissingError, UsageError
 from archbuilder.graph.ops import Shape
 from archbuilder.linting.linting import require_fitting
 from archbuilder.linting.recipe import Recipe
@@ -44,6 +44,8 @@ class Prediction:
 def predict(run: Run, paths: Sequence[str | Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
     """What a run's network takes images to be, in their order, batch by batch."""
     recipe = Recipe.of(run.spec)
+    if recipe.training.is_regression:
+        raise UsageError(f"the run in {run.folder} learned numbers, and what is predicted are classes")
     require_fitting(recipe)
     graph, steps = recipe.graph, recipe.training.testing_frame
     precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
