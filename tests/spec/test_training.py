@@ -122,7 +122,7 @@ MISTAKES = [
     ("{epochs: 200}", "{epochs: 200, iterations: 5}", "bad-training", "{epochs: 200, iterations: 5}"),
     ("{epochs: 200}", "{}", "bad-training", "{}"),
     ("label_smoothing: 0", "label_smoothing: 1", "bad-value", "1"),
-    ("cross_entropy:", "hinge:", "unknown-key", "hinge"),
+    ("cross_entropy:", "hinge:", "unknown-kind", "hinge"),
     ("optimizer: adam", "optimizer: adagrad", "unknown-kind", "adagrad"),
     ("optimizer: adam", "optimizer: {adam: {beta1: 0.9}}", "unknown-key", "beta1"),
     ("optimizer: adam", "optimizer: adamw", "bad-training", "optimizer"),
