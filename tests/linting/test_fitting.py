@@ -47,7 +47,12 @@ CASES = [
     ("mean: [0.5, 0.5, 0.5], deviation: [1, 1, 1]", "mean: [0.5], deviation: [1]", "means-differ", "mean"),
     ("filters: 4", "filters: 4, l2: 1e-4", "decays-twice", "weight_decay"),
     ("holdout: 5000", "holdout: 60000", "nothing-to-learn-from", "validation"),
-    (", softmax]\noutputs: [head]\ntraining:", "]\noutputs: [head]\ntraining:\n  loss: huber", "labels-without-loss", "loss"),
+    (
+        ", softmax]\noutputs: [head]\ntraining:",
+        "]\noutputs: [head]\ntraining:\n  loss: huber",
+        "labels-without-loss",
+        "loss",
+    ),
     ("  optimizer: sgd", "  optimizer: sgd\n  class_weights: [1, 2]", "class-weights-differ", "class_weights"),
     ("  optimizer: sgd", "  optimizer: sgd\n  freeze: [stem, haed]", "part-differs", "haed"),
 ]
