@@ -34,7 +34,11 @@ class SeedsType(click.ParamType[int | tuple[int, ...]]):
 )  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Stop after N epochs instead of as the spec says.")
 @weights_options
-@click.option("--freeze", metavar="PARTS", help="Keep the weights of these parts, such as stem,stage1 or stage2/unit1.")
+@click.option(
+    "--freeze",
+    metavar="PARTS",
+    help="Keep the weights of these parts, such as stem,stage1, stage2/unit1, or norms: all norms.",
+)
 @edits_option
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
 @click.option(

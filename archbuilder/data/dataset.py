@@ -22,6 +22,12 @@ Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32] | npt.NDArray[np.float32]
 """(n,) the class of each image, int32; or (n, k) flags of 0 and 1 or numbers, float32."""
 Indices = npt.NDArray[np.int64]
+
+
+class LabelsError(UsageError):
+    """The labels of a data set are not what the loss learns from."""
+
+
 MAX_CLASSES = 1_000_000
 
 

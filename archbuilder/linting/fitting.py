@@ -80,7 +80,7 @@ def _classes(recipe: Recipe) -> Iterator[Found]:
 
 def _widths(recipe: Recipe, data: Known) -> set[int]:
     """How many units the last layer may have; the sigmoid of one tells two classes apart."""
-    of_two = recipe.training.labels == "flags" and data.labels == "classes" and data.classes <= 2
+    of_two = recipe.training.labels == "flags" and data.labels == "classes" and data.classes == 2
     return {data.classes} | ({1} if of_two else set())
 
 
@@ -140,6 +140,14 @@ def _decay(recipe: Recipe) -> Iterator[Found]:
         yield Found(("training", "weight_decay"), message, (recipe.penalised,))
 
 
+def _until(recipe: Recipe) -> Iterator[Found]:
+    """A warm-up until an error is reached needs answers that are right or wrong."""
+    warmup = recipe.rate.warmup
+    if recipe.training.is_regression and warmup and warmup.until:
+        message = f"{recipe.training.loss.kind} has no share of wrong answers, until which a warm-up could last"
+        yield Found(recipe.rate_path("warmup", "until", "training_error"), message, (LOSS,))
+
+
 def _class_weights(recipe: Recipe) -> Iterator[Found]:
     """Weights of classes, and classes that are drawn alike, need one class an image."""
     given, kind = recipe.training.class_weights, recipe.data.labels if recipe.data else recipe.training.labels
@@ -150,8 +158,10 @@ def _class_weights(recipe: Recipe) -> Iterator[Found]:
     if given is None or recipe.data is None or kind != "classes":
         return
     if isinstance(given, tuple) and len(given) != recipe.data.classes:
-        message = f"{counted(len(given), 'weight')} are given, but {recipe.data.name} has {_said(recipe.data)}"
+        message = f"{counted(len(given), 'weight')} for {recipe.data.name}, which has {_said(recipe.data)}"
         yield Found(("training", "class_weights"), message, (SOURCE,))
+    elif isinstance(given, tuple) and not any(given):
+        yield Found(("training", "class_weights"), "with a weight of 0 for each class, nothing is learned")
     if isinstance(given, dict) and recipe.data.names:
         for name in given:
             if name not in recipe.data.names:
@@ -181,13 +191,18 @@ def _hold_out(recipe: Recipe) -> Iterator[Found]:
         )
 
 
+LABELS = Rule(
+    "labels-without-loss",
+    "Take `loss: cross_entropy` for one class an image, `loss: binary_cross_entropy` for two classes or several labels, "
+    "`loss: mean_squared_error` for numbers.",
+    _labels,
+)
 FITTING = (
     Rule("many-outputs", "Training needs one output, such as `outputs: [head]`.", _outputs),
     Rule("head-without-loss", "End in the loss's own activation, or in the layer before it: softmax for "
          "cross_entropy, sigmoid for binary_cross_entropy, none for mean_squared_error and huber.",
          _head),
-    Rule("labels-without-loss", "Take `loss: cross_entropy` for one class an image, `loss: binary_cross_entropy` for "
-         "two classes or several labels, `loss: mean_squared_error` for numbers.", _labels),
+    LABELS,
     Rule("classes-differ", "The last dense layer needs a unit for each class, label or number; of two classes, the "
          "sigmoid of one unit tells.", _classes),
     Rule("images-differ", "The input has to be as the images are; with `resize` or a crop in `augment` or `testing`, "
@@ -200,6 +215,8 @@ FITTING = (
          "meaning).", _decay),
     Rule("class-weights-differ", "Such as `class_weights: balanced`, `{cat: 2, dog: 1}`, or a list with one number for "
          "each class; `sampling: balanced` is for classes, too.", _class_weights),
+    Rule("until-without-classes", "Say how long it lasts, such as `warmup: {epochs: 5}`: no number is right or wrong.",
+         _until),
     Rule("part-differs", "Name parts as `build --summary` shows them, such as `freeze: [stem, stage1, norms]` "
          "and `rate_factors: {head: 10}`.", _parts),
     Rule("nothing-to-learn-from", "`holdout` is a number of images or a share, and has to leave some.", _hold_out),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, assert_never
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from archbuilder.spec.augmentation import Augmentations
 from archbuilder.spec.base import Integer, Model, Positive, Text, one_of
@@ -25,8 +26,38 @@ from archbuilder.spec.optimization import (
     WeightDecay,
 )
 from archbuilder.spec.short import Weight, checks, problem
+from archbuilder.spec.values import shown
 
 ClassWeight = Annotated[float, Field(strict=True, ge=0, le=1e6)]
+
+
+def _named_by_text(value: object) -> object:
+    """Names of classes may be numbers, as those of digits are."""
+    match value:
+        case None | str() | list() | tuple():
+            return value
+        case dict():
+            return {str(name) if isinstance(name, int | float) else name: weight for name, weight in value.items()}
+        case _:
+            message = (
+                f"balanced, a weight for each class by its name, or a list of them is expected, not {shown(value)}"
+            )
+            raise PydanticCustomError(
+                "bad-training", "{message}", {"message": message, "hint": "such as class_weights: balanced"}
+            )
+
+
+def _form_of_weights(value: object) -> str:
+    return "word" if isinstance(value, str) else "by name" if isinstance(value, dict) else "in order"
+
+
+ClassWeights = Annotated[
+    Annotated[Literal["balanced"], Tag("word")]
+    | Annotated[dict[str, ClassWeight], Tag("by name")]
+    | Annotated[tuple[ClassWeight, ...], Tag("in order")],
+    Discriminator(_form_of_weights),
+    BeforeValidator(_named_by_text),
+]
 
 
 class Stop(Model):
@@ -107,7 +138,7 @@ class Training(Model):
         CrossEntropy(),
         description="What training makes small: cross_entropy, binary_cross_entropy, mean_squared_error, huber.",
     )
-    class_weights: Literal["balanced"] | dict[str, ClassWeight] | tuple[ClassWeight, ...] | None = Field(
+    class_weights: ClassWeights | None = Field(
         None,
         description="What the loss of an image is multiplied by: balanced, {class: weight}, or one for each class.",
     )

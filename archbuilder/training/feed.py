@@ -36,12 +36,13 @@ class Feed:
 
     def batches(self, epoch: int) -> list[Array]:
         """The training images of each iteration of an epoch, by their indices."""
-        order = self._order(epoch)
+        order = self.order(epoch)
         size, length = self.training.batch_size, self.length
         count = min(length.iterations_per_epoch, length.iterations - epoch * length.iterations_per_epoch)
         return [order[start : start + size] for start in range(0, count * size, size)]
 
-    def _order(self, epoch: int) -> Array:
+    def order(self, epoch: int) -> Array:
+        """The training images of an epoch, by their indices; some twice and some not, where classes are drawn alike."""
         if self.training.sampling == "balanced":
             return balanced_order(self.training.seed, epoch, self.images.labels)
         return epoch_order(self.training.seed, epoch, len(self.images))

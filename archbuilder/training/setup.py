@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from archbuilder.aliases import Json, Precision
-from archbuilder.data.dataset import Shape
+from archbuilder.data.dataset import LabelsError, Shape
 from archbuilder.data.load import Dataset, Pictures, load_data, split
 from archbuilder.errors import UsageError
 from archbuilder.graph.network import Graph
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
-from archbuilder.linting.linting import require_fitting
+from archbuilder.linting.linting import labels_error, require_fitting
 from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import Spec
 from archbuilder.spec.data import Data, ImageFolder, Known, LabelKind, Npz, OnTest, Source, TfRecord
@@ -102,7 +102,10 @@ def prepare(
     graph = freeze_norms(recipe.graph, frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
-    data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed, training.labels)
+    try:
+        data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed, training.labels)
+    except LabelsError as error:
+        raise labels_error(recipe, str(error)) from error
     require_fitting(
         replace(recipe, data=Known(data.name, len(data.train), len(data.classes), data.labels, data.classes))
     )

@@ -41,8 +41,8 @@ class Plan(records.Record):
     freeze: tuple[str, ...]
 
 
-class Errors(records.Record):
-    """What the test errors of several runs come to, in percent."""
+class Statistics(records.Record):
+    """What a number of several runs comes to, where less is better."""
 
     best: float
     mean: float
@@ -64,7 +64,10 @@ class Summary(records.Record):
     data: str
     test_images: records.Count
     runs: list[Finished]
-    test_error: dict[Literal["best", "final"], Errors]
+    test_error: dict[Literal["best", "final"], Statistics] | None = None
+    """In percent."""
+    test_mae: dict[Literal["best", "final"], Statistics] | None = None
+    """Where numbers are learned."""
     published: list[dict[str, str | float]]
 
 
@@ -203,19 +206,28 @@ def _require_same_start(first: Run, run: Run) -> None:
 
 
 def summarised(runs: Sequence[Run]) -> Json:
-    """What finished runs of one spec came to on the test set: errors in percent, and the published ones."""
+    """What finished runs of one spec came to on the test set: errors in percent or of numbers, and those published."""
     results = [run.result or {} for run in runs]
     spec, data = runs[0].spec, runs[0].environment["data"]
-    errors = {which: [100 * (1 - result[which]["test_accuracy"]) for result in results] for which in ("best", "final")}
+    measured = {which: [_error(result[which]) for result in results] for which in ("best", "final")}
+    metric = runs[0].objective.metric
     return {
         "network": spec.name, "data": data["name"], "test_images": data["test"],
         "runs": [
             {"seed": run.environment["seed"], "folder": run.folder.name, **result}
             for run, result in zip(runs, results, strict=True)
         ],
-        "test_error": {which: _statistics(values) for which, values in errors.items()},
+        f"test_{'error' if metric == 'accuracy' else metric}": {
+            which: _statistics(values) for which, values in measured.items()
+        },
         "published": [figure.model_dump(exclude_none=True) for figure in spec.network.published],
     }  # fmt: skip
+
+
+def _error(tested: Json) -> float:
+    """In percent, or the mean absolute error of numbers."""
+    found: float = tested["test_mae"] if "test_mae" in tested else 100 * (1 - tested["test_accuracy"])
+    return found
 
 
 def _statistics(errors: Sequence[float]) -> Json:

@@ -14,7 +14,7 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.bounded_arrays import Arrays, Header
-from archbuilder.data.dataset import MAX_CLASSES, Images, Labels, Pixels
+from archbuilder.data.dataset import MAX_CLASSES, Images, Labels, LabelsError, Pixels
 from archbuilder.errors import UsageError
 from archbuilder.graph.ops import show
 from archbuilder.spec.data import LabelKind
@@ -68,12 +68,12 @@ class ImageArrays:
     def values(self, name: str) -> Array:
         return self.arrays.read(name)
 
-    def refused(self, name: str, expected: str) -> UsageError:
+    def refused(self, name: str, expected: str, error: type[UsageError] = UsageError) -> UsageError:
         """What an array is, beside what is expected."""
         header = self.arrays.header(name)
         kind = "text" if header.dtype.kind in "SU" else str(header.dtype)
         facts = f"{kind} of shape {header.shape}" if header.shape else "a single value"
-        return UsageError(f"{self.origin}: {name} is {facts}; {expected}")
+        return error(f"{self.origin}: {name} is {facts}; {expected}")
 
     def plan(self, part: str, images: str, labels: str, shape: tuple[int, ...]) -> Plan:
         """Decides from what is declared; `shape` is that of the input, or its channels for images at their own size."""
@@ -139,7 +139,7 @@ class ImageArrays:
             return rows, rows.shape[1]
         if kind == "flags" and stored.ndim == 2 and stored.shape[1] != 1:
             if not ((stored == 0) | (stored == 1)).all():
-                raise self.refused(name, "rows of 0 and 1 are expected, one number for each label")
+                raise self.refused(name, "rows of 0 and 1 are expected, one number for each label", LabelsError)
             return stored.astype(np.float32), stored.shape[1]
         if stored.ndim == 2 and stored.shape[1] != 1:
             if not ((stored == 0) | (stored == 1)).all() or not (stored.sum(axis=1, dtype=np.float64) == 1).all():
@@ -147,6 +147,7 @@ class ImageArrays:
                     name,
                     "a row of more than one number is taken where it is one-hot: one 1, else 0; `loss: "
                     "binary_cross_entropy` learns several labels an image",
+                    LabelsError,
                 )
             return stored.argmax(axis=1).astype(np.int32), stored.shape[1]
         flat = stored.reshape(-1)
@@ -154,6 +155,7 @@ class ImageArrays:
             raise self.refused(
                 name,
                 "its numbers are not whole, and so do not count classes; `loss: mean_squared_error` learns numbers",
+                LabelsError,
             )
         lowest, highest = int(flat.min()), int(flat.max())
         if lowest < 0 or highest >= MAX_CLASSES:

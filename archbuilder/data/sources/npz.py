@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archbuilder.bounded_arrays import open_arrays
 from archbuilder.bounded_files import BadFileError
-from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, Parts, numbered
+from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, LabelsError, Parts, numbered
 from archbuilder.data.sources.image_arrays import ImageArrays, Part
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import first_ten, printable
@@ -62,6 +62,10 @@ def require(origin: Path, train: Images, test: Images, classes: int, shape: tupl
 
     Of images at their own size, `shape` is no more than the input's channels.
     """
+    if train.labels.ndim != test.labels.ndim:
+        raise LabelsError(
+            f"{printable(str(origin))}: one of training and test images have one class each, the others a row of labels"
+        )
     for part, found in (("training", train), ("test", test)):
         if found.labels.ndim > 1 and found.labels.shape[1] != classes:
             columns = found.labels.shape[1]

@@ -23,11 +23,15 @@ def result_table(result: Json) -> Table:
 
 def summary_table(summary: Json) -> Table:
     """What runs with several seeds came to, in the form of He et al. 2015: best (mean ± deviation)."""
-    title = f"{summary['network']}, {counted(len(summary['runs']), 'seed')}: test error in %"
+    of_numbers = "test_mae" in summary
+    title = (
+        f"{summary['network']}, {counted(len(summary['runs']), 'seed')}: test {'mae' if of_numbers else 'error in %'}"
+    )
     table = Table("weights", "best (mean ± deviation)", "median", title=_name(title), title_justify="left")
-    for which, found in summary["test_error"].items():
-        deviation = "" if found["deviation"] is None else f" ± {found['deviation']:.2f}"
-        table.add_row(which, f"{found['best']:.2f} ({found['mean']:.2f}{deviation})", f"{found['median']:.2f}")
+    form = ".4g" if of_numbers else ".2f"
+    for which, found in summary["test_mae" if of_numbers else "test_error"].items():
+        deviation = "" if found["deviation"] is None else f" ± {found['deviation']:{form}}"
+        table.add_row(which, f"{found['best']:{form}} ({found['mean']:{form}}{deviation})", f"{found['median']:{form}}")
     for figure in map(Figure.model_validate, summary["published"]):
         table.add_row(_name(f"published: {figure.conditions}"), figure.value, "")
     return table
