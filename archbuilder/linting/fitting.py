@@ -215,7 +215,7 @@ FITTING = (
          "meaning).", _decay),
     Rule("class-weights-differ", "Such as `class_weights: balanced`, `{cat: 2, dog: 1}`, or a list with one number for "
          "each class; `sampling: balanced` is for classes, too.", _class_weights),
-    Rule("until-without-classes", "Say how long it lasts, such as `warmup: {epochs: 5}`: no number is right or wrong.",
+    Rule("until-without-classes", "Say how long it lasts, such as `warmup: {epochs: 5}`: numbers are never wrong.",
          _until),
     Rule("part-differs", "Name parts as `build --summary` shows them, such as `freeze: [stem, stage1, norms]` "
          "and `rate_factors: {head: 10}`.", _parts),

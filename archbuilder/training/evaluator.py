@@ -38,14 +38,6 @@ class Evaluation:
     answers: Array
     """A probability for each image and class or label, or numbers in their own units (n, k)."""
 
-    @property
-    def accuracy(self) -> float:
-        return self.score
-
-    @property
-    def probabilities(self) -> Array:
-        return self.answers
-
 
 @dataclass(frozen=True)
 class Evaluator:
@@ -57,33 +49,11 @@ class Evaluator:
 
     def __call__(self, pixels: Array | Streamed, labels: Array) -> Evaluation:
         """Loss, score and answers on pixels (n, H, W, C), uint8, and their labels (n,) or (n, k)."""
-        logits = self.logits(pixels)
-        if isinstance(self.objective.loss, CrossEntropy):
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            scores = tf.equal(tf.argmax(logits, -1, tf.int32), tf.constant(labels, tf.int32))
-        else:
-            rows = tf.constant(self.objective.rows(labels, logits.shape[-1]))
-            losses = losses_of(self.objective, logits, rows, smooth=False)
-            scores = scores_of(self.objective, logits, rows)
-        loss, score, count = sums(losses, scores).numpy()
-        return Evaluation(float(loss / count), float(score / count), self._answers(logits))
+        return evaluated(self.objective, self.logits(pixels), labels)
 
-    def probabilities(self, pixels: Array | Streamed) -> Array:
-        """One for each image and class or label (n, k); numbers are what they are."""
-        return self._answers(self.logits(pixels))
-
-    def _answers(self, logits: Tensor) -> Array:
-        match self.objective.loss:
-            case CrossEntropy():
-                answers: Array = tf.nn.softmax(logits).numpy()
-            case BinaryCrossEntropy():
-                answers = tf.sigmoid(logits).numpy()
-            case MeanSquaredError() | Huber():
-                scaling = self.objective.scaling
-                answers = scaling.undone(logits.numpy()) if scaling else logits.numpy()
-            case _:
-                assert_never(self.objective.loss)
-        return answers
+    def answers(self, pixels: Array | Streamed) -> Array:
+        """A probability for each image and class or label, or numbers in their own units (n, k)."""
+        return _answers(self.objective, self.logits(pixels))
 
     def logits(self, pixels: Array | Streamed) -> Tensor:
         """What enters the last activation (n, k); for several crops, that of their mean answer."""
@@ -111,3 +81,43 @@ class Evaluator:
                 return tf.reduce_mean(tf.reshape(logits, crops), 1)
             case _:
                 assert_never(self.objective.loss)
+
+
+def evaluated(objective: Objective, logits: Tensor, labels: Array) -> Evaluation:
+    """Loss, score and answers of what enters the last activation (n, k), on labels (n,) or (n, k)."""
+    if isinstance(objective.loss, CrossEntropy):
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        scores = tf.equal(tf.argmax(logits, -1, tf.int32), tf.constant(labels, tf.int32))
+    else:
+        rows = tf.constant(objective.rows(labels, logits.shape[-1]))
+        losses = losses_of(objective, logits, rows, smooth=False)
+        scores = scores_of(objective, logits, rows)
+    loss, score, count = sums(losses, scores).numpy()
+    return Evaluation(float(loss / count), float(score / count), _answers(objective, logits))
+
+
+def _answers(objective: Objective, logits: Tensor) -> Array:
+    match objective.loss:
+        case CrossEntropy():
+            answers: Array = tf.nn.softmax(logits).numpy()
+        case BinaryCrossEntropy():
+            answers = tf.sigmoid(logits).numpy()
+        case MeanSquaredError() | Huber():
+            answers = objective.scaling.undone(logits.numpy()) if objective.scaling else logits.numpy()
+        case _:
+            assert_never(objective.loss)
+    return answers
+
+
+def logits_from(objective: Objective, answers: Array) -> Tensor:
+    """What enters the last activation where these are the answers."""
+    smallest = np.finfo(np.float32).tiny
+    match objective.loss:
+        case CrossEntropy():
+            return tf.math.log(tf.maximum(answers, smallest))
+        case BinaryCrossEntropy():
+            return tf.math.log(tf.maximum(answers, smallest)) - tf.math.log(tf.maximum(1 - answers, smallest))
+        case MeanSquaredError() | Huber():
+            return tf.constant(objective.scaling.done(answers) if objective.scaling else answers)
+        case _:
+            assert_never(objective.loss)

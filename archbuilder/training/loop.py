@@ -18,6 +18,7 @@ from archbuilder.spec import Spec, edit, require_training
 from archbuilder.training.engine import learner_for
 from archbuilder.training.environment import take_memory_as_needed
 from archbuilder.training.memory import Need
+from archbuilder.training.objective import is_imbalanced
 from archbuilder.training.reporting.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run.checkpoint import Checkpoint
 from archbuilder.training.run.folder import ReadOnlyRun, Run, require_empty
@@ -32,9 +33,6 @@ from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights.transfer import Transfer, transfer
-
-IMBALANCED = 3
-"""How many times the images of the smallest class the largest has, where that is told."""
 
 
 def train(
@@ -144,7 +142,7 @@ def _imbalance(setup: Setup) -> Iterator[str]:
         return
     counts = np.bincount(setup.train.labels, minlength=len(setup.data.classes))
     most, least = int(counts.argmax()), int(counts.argmin())
-    if counts[most] < IMBALANCED * counts[least]:
+    if not is_imbalanced(counts):
         return
     told = f"{setup.data.classes[most]} has {counts[most]:,} images to learn from, {setup.data.classes[least]}"
     is_met = setup.training.class_weights is not None or setup.training.sampling == "balanced"

@@ -13,6 +13,8 @@ from archbuilder.data.dataset import Labels
 from archbuilder.spec.optimization import BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanSquaredError
 from archbuilder.spec.training import Training
 
+IMBALANCED = 3
+"""How many times the images of the smallest class the largest has, where that is told."""
 Metric = Literal["accuracy", "mae"]
 """What is measured beside the loss: the share of right answers, or the mean absolute error of numbers."""
 
@@ -106,3 +108,8 @@ def weights_of(
     if isinstance(given, Mapping):
         return tuple(given.get(name, 1.0) for name in classes)
     return tuple(float(weight) for weight in given)
+
+
+def is_imbalanced(counts: Array) -> bool:
+    """Whether one class has several times the images of another."""
+    return bool(counts.max() >= IMBALANCED * counts.min())

@@ -72,7 +72,7 @@ def predict(
     for start in range(0, len(paths), evaluator.batch_size):
         batch = [_read(Path(path), graph.input.shape, steps) for path in paths[start : start + evaluator.batch_size]]
         readable = [one.pixels for one in batch if one.pixels is not None]
-        answers = iter(evaluator.probabilities(np.stack(readable)) if readable else ())
+        answers = iter(evaluator.answers(np.stack(readable)) if readable else ())
         for one in batch:
             path = str(one.path)
             if one.pixels is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.table import Table
 from rich.text import Text
 
@@ -9,6 +11,9 @@ from archbuilder.aliases import Json
 from archbuilder.formatting import counted, percent, printable
 from archbuilder.spec.network import Figure
 from archbuilder.training.objective import Metric
+
+BESIDE = {"mean_class_accuracy": "mean over classes", "rmse": "rmse"}
+"""What may stand beside the metric in a measurement, and what it is called in a table."""
 
 
 def result_table(result: Json) -> Table:
@@ -48,20 +53,29 @@ def metric_text(metric: Metric, score: float) -> str:
 def evaluation_table(measured: Json) -> Table:
     """What `evaluate` measured: each run, and the ensemble of several."""
     first = measured.get("runs", [measured])[0]
-    table = Table("network", "images", "number", "mae" if "mae" in first["test"] else "accuracy", "loss")
+    beside = [name for name in BESIDE if any(name in one.get("test", {}) for one in measured.get("runs", [measured]))]
+    metric = "mae" if "mae" in first["test"] else "accuracy"
+    table = Table("network", "images", "number", metric, *(BESIDE[name] for name in beside), "loss")
     for one in measured.get("runs", [measured]):
         for name in ("test", "validation"):
             if name in one:
-                _add_score(table, f"{one['run']}, {one['weights']} weights", name, one[name])
+                _add_score(table, f"{one['run']}, {one['weights']} weights", name, one[name], beside)
     if "ensemble" in measured:
-        _add_score(table, f"ensemble of {len(measured['runs'])}", "test", measured["ensemble"]["test"])
+        _add_score(table, f"ensemble of {len(measured['runs'])}", "test", measured["ensemble"]["test"], beside)
     return table
 
 
-def _add_score(table: Table, network: str, images: str, score: Json) -> None:
+def _add_score(table: Table, network: str, images: str, score: Json, beside: Sequence[str]) -> None:
     metric: Metric = "mae" if "mae" in score else "accuracy"
-    numbers = (f"{score['images']:,}", score_text(metric, score[metric]), f"{score['loss']:.4f}")
-    table.add_row(_name(network), images, *numbers)
+    others = [score_text(metric, score[name]) if name in score else "" for name in beside]
+    table.add_row(
+        _name(network),
+        images,
+        f"{score['images']:,}",
+        score_text(metric, score[metric]),
+        *others,
+        f"{score['loss']:.4f}",
+    )
 
 
 def _name(text: str) -> Text:
