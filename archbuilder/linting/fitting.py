@@ -193,8 +193,8 @@ def _hold_out(recipe: Recipe) -> Iterator[Found]:
 
 LABELS = Rule(
     "labels-without-loss",
-    "Take `loss: cross_entropy` for one class an image, `loss: binary_cross_entropy` for two classes or several labels, "
-    "`loss: mean_squared_error` for numbers.",
+    "Take `loss: cross_entropy` for one class an image, `loss: binary_cross_entropy` for two classes or several "
+    "labels, `loss: mean_squared_error` for numbers.",
     _labels,
 )
 FITTING = (

@@ -53,6 +53,19 @@ CASES = [
         "labels-without-loss",
         "loss",
     ),
+    (
+        "  learning_rate: {constant: {rate: 0.1}}",
+        "  loss: huber\n  learning_rate: {constant: {rate: 0.1, warmup: "
+        "{shape: constant, until: {training_error: 0.8}}}}",
+        "until-without-classes",
+        "training_error",
+    ),
+    (
+        "  optimizer: sgd",
+        "  optimizer: sgd\n  class_weights: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
+        "class-weights-differ",
+        "class_weights",
+    ),
     ("  optimizer: sgd", "  optimizer: sgd\n  class_weights: [1, 2]", "class-weights-differ", "class_weights"),
     ("  optimizer: sgd", "  optimizer: sgd\n  freeze: [stem, haed]", "part-differs", "haed"),
 ]

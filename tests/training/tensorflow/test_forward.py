@@ -229,7 +229,7 @@ def test_the_evaluation_of_a_whole_network_is_what_keras_predicts(name: str) -> 
     pixels = np.stack([random.integers(0, brightest, (32, 32, 3), np.uint8) for brightest in (20, 90, 256)])
     step = Evaluator(logits_of(Forward(graph, model), fit(Unchanged(), ())), 2)
     expected = model.predict(pixels / np.float32(255), verbose=0)
-    np.testing.assert_allclose(step.probabilities(pixels), expected, rtol=1e-5)
+    np.testing.assert_allclose(step.answers(pixels), expected, rtol=1e-5)
     assert (expected.std(axis=0) > 1e-3).any()
 
 
