@@ -191,10 +191,11 @@ class Training(Model):
         if "best" not in self.keep.model_fields_set and self.keep.best != needed:
             object.__setattr__(self, "keep", self.keep.model_copy(update={"best": needed}))
         rate = self.learning_rate
+        plateau = rate if isinstance(rate, Plateau) else rate.plateau
         watching = {
             "keep": self.keep.best,
             "early_stopping": self.early_stopping and self.early_stopping.watch,
-            "learning_rate": rate.watch if isinstance(rate, Plateau) else None,
+            "learning_rate": plateau and plateau.watch,
         }
         for place, watched in watching.items():
             if watched not in (None, "validation_loss", needed):

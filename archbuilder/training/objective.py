@@ -90,9 +90,8 @@ class Objective:
         """`(base, slope)`: a row counts `base + row @ slope`, linear, so that mixed images count in between."""
         weights = np.array(self.class_weights, np.float32)
         if width == 1:
-            low, high = weights[0], weights[-1]
-            return np.float32(low), np.array([high - low], np.float32)  # type: ignore[return-value]
-        return np.float32(0), weights  # type: ignore[return-value]
+            return weights[:1], weights[1:] - weights[:1]
+        return np.zeros(1, np.float32), weights
 
 
 def weights_of(

@@ -21,6 +21,8 @@ RECIPE = [
     "training.augment=[pad_crop: {pad: 1}, flip: horizontal, shift: {fraction: 0.1}]",
     "training.learning_rate={plateau: {initial: 0.05, patience: 1, factor: 0.5, min_change: 0.5}}",
     "training.moving_average={decay: 0.9}", "training.clip={norm: 1}", "training.stop.epochs=5",
+    "training.class_weights={3: 2, 7: 0.5}", "training.sampling=balanced", "training.freeze=[stem]",
+    "training.rate_factors={head: 3, norms: 0.5}",
 ]  # fmt: skip
 
 AT_STEP = """

@@ -20,6 +20,8 @@ from archbuilder.graph.ops import show
 from archbuilder.spec.data import LabelKind
 
 PIXELS = "uint8 of shape (n, H, W) or (n, H, W, C) is expected, or uint16, or floats from 0 (black) to 1 (white)"
+SEVERAL, NUMBERS = "binary_cross_entropy", "mean_squared_error"
+"""The losses that learn from labels which are no classes."""
 AT_ONCE = 256
 """How many images are brought to 8 bits at once."""
 
@@ -142,19 +144,19 @@ class ImageArrays:
                 raise self.refused(name, "rows of 0 and 1 are expected, one number for each label", LabelsError)
             return stored.astype(np.float32), stored.shape[1]
         if stored.ndim == 2 and stored.shape[1] != 1:
-            if not ((stored == 0) | (stored == 1)).all() or not (stored.sum(axis=1, dtype=np.float64) == 1).all():
-                raise self.refused(
-                    name,
-                    "a row of more than one number is taken where it is one-hot: one 1, else 0; `loss: "
-                    "binary_cross_entropy` learns several labels an image",
-                    LabelsError,
+            are_flags = bool(((stored == 0) | (stored == 1)).all())
+            if not are_flags or not (stored.sum(axis=1, dtype=np.float64) == 1).all():
+                learns = (
+                    f"`loss: {SEVERAL}` learns several labels" if are_flags else f"`loss: {NUMBERS}` learns numbers"
                 )
+                expected = "a row of more than one number is taken where it is one-hot: one 1, else 0"
+                raise self.refused(name, f"{expected}; {learns}", LabelsError)
             return stored.argmax(axis=1).astype(np.int32), stored.shape[1]
         flat = stored.reshape(-1)
         if flat.dtype.kind == "f" and not (np.isfinite(flat) & (flat == np.floor(flat))).all():
             raise self.refused(
                 name,
-                "its numbers are not whole, and so do not count classes; `loss: mean_squared_error` learns numbers",
+                f"its numbers are not whole, and so do not count classes; `loss: {NUMBERS}` learns numbers",
                 LabelsError,
             )
         lowest, highest = int(flat.min()), int(flat.max())

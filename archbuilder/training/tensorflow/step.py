@@ -164,9 +164,8 @@ class TrainingStep:
             mean = share.mean if self.settings.synchronise_norms else None
             logits = self.forward.logits(images, training=True, seed=seed, mean=mean)
             losses = losses_of(objective, logits, labels)
-            loss = (
-                tf.reduce_mean(weighted(objective, losses, labels)) * share.weight
-            )  # before its gradient, which synchronised norms sum up
+            mean_loss = tf.reduce_mean(weighted(objective, losses, labels))
+            loss = mean_loss * share.weight  # before its gradient, which synchronised norms sum up
             scaled = loss if self._scale is None else self._scale.apply(loss)
         gradients: Sequence[Tensor] = tape.gradient(
             scaled, self.forward.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
