@@ -1,4 +1,4 @@
-"""Writes scikit-learn's digits in 16x16 twice: labels.npz with three labels each, numbers.npz with where their ink is."""
+"""Writes scikit-learn's digits in 16x16: labels.npz with three labels each, numbers.npz with where their ink is."""
 
 import numpy as np
 from PIL import Image

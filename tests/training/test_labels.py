@@ -119,14 +119,11 @@ def test_images_are_predicted(kind: str, run: Run, data: Path, tmp_path: Path) -
     [answer], _ = (some[:1] for some in expected_of(run, data))
     [found] = predict(run, [tmp_path / "image.png"])
     if kind == "numbers":
-        assert [(one.name, one.number) for one in found.numbers] == [
-            (name, pytest.approx(number, rel=1e-4)) for name, number in zip(NAMES, answer, strict=True)
-        ]
+        told, expected = {one.name: one.number for one in found.numbers}, answer
     else:
-        shares = [1 - answer[0], answer[0]] if kind == "two classes" else answer
-        assert {one.name: one.probability for one in found.classes} == pytest.approx(
-            dict(zip(NAMES, shares, strict=True)), rel=1e-4
-        )
+        told = {one.name: one.probability for one in found.classes}
+        expected = [1 - answer[0], answer[0]] if kind == "two classes" else answer
+    assert told == pytest.approx(dict(zip(NAMES, expected, strict=True)), rel=1e-4)
     printed = CliRunner().invoke(command, [str(run.folder), str(tmp_path / "image.png"), "--json"]).stdout
     [facts] = json.loads(printed)
     assert facts.keys() == {"image", "problem", "bits", "numbers" if kind == "numbers" else "classes"}
