@@ -73,6 +73,9 @@ def command(
     everything from the run's folder; only the place of the data may be given anew. A SPEC beside --resume is held to
     the one that the run began with, field by field.
 
+    --resume RUN --epochs N, without SPEC, takes a finished run further, until N epochs in all. Where its learning rate
+    spanned the run, --set training.learning_rate=... gives one for what is left.
+
     All GPUs that are visible share each batch. Processes on several machines do, too, when TF_CONFIG or Slurm brings
     them together: see docs/engines.md.
 
@@ -87,13 +90,15 @@ def command(
       archbuilder train quickstart
       archbuilder train resnet20_v1 --data cifar-10-batches-py --epochs 1 --out runs/first
       archbuilder train --resume runs/first
+      archbuilder train --resume runs/first --epochs 3 --set 'training.learning_rate={cosine: {initial: 0.01}}'
       archbuilder train he2015/resnet110 --seeds 5
       archbuilder train mine.yaml --weights pretrained.weights.h5 --freeze stem,stage1
     """
     require_one(
         spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds},
-        of_spec={"--epochs": epochs, "--set": edits},
     )  # fmt: skip
+    if spec is None and edits and epochs is None:
+        raise UsageError("--set beside --resume needs --epochs N: it says the learning rate of more epochs")
     if epochs and any(edit.startswith("training.stop") for edit in edits):
         raise UsageError("--epochs and --set training.stop both say how long the run is: leave one out")
     from archbuilder.linting.linting import require_fitting
@@ -114,23 +119,21 @@ def command(
     if resume is not None and sweep.is_sweep(resume):
         if loaded is not None:
             raise UsageError(f"there are several runs in {resume}: leave SPEC out")
+        if epochs is not None:
+            raise UsageError(f"there are several runs in {resume}: name one of them to give it more epochs")
         sweep.resume_seeds(resume, data=data, reporter=reporter)
     elif resume is not None:
-        loop.resume(resume, loaded, data=data, epochs=epochs, reporter=reporter)
+        loop.resume(resume, loaded, data=data, epochs=epochs, edits=edits, reporter=reporter)
     elif loaded is not None and seeds is not None:
         sweep.train_seeds(loaded, seeds, start, reporter)
     elif loaded is not None:
         loop.train(loaded, start, reporter=reporter)
 
 
-def require_one(spec: str | None, resume: Path | None, kept: dict[str, object], of_spec: dict[str, object]) -> None:
-    """Raises UsageError unless there is a spec, or a run to resume and nothing that would change it.
-
-    Beside --resume, the options `of_spec` belong to a spec that is given, too.
-    """
+def require_one(spec: str | None, resume: Path | None, kept: dict[str, object]) -> None:
+    """Raises UsageError unless there is a spec, or a run to resume and nothing that would change it."""
     if spec is None and resume is None:
         raise UsageError("either SPEC or --resume RUN is needed")
-    refused = {} if resume is None else kept if spec else {**kept, **of_spec}
-    changes = [option for option, value in refused.items() if value]
+    changes = [option for option, value in kept.items() if value and resume is not None]
     if changes:
         raise UsageError(f"a run goes on as it began: {', '.join(changes)} cannot stand beside --resume")

@@ -42,6 +42,10 @@ class Setup:
     objective: Objective
     frozen: tuple[str, ...] = ()
     """The parts whose weights stay as they are."""
+    begins: int = 0
+    """The iterations that earlier legs of the run made."""
+    rate_begins: int = 0
+    """The iterations that had been made when the learning rate began."""
 
     @property
     def width(self) -> int:
@@ -65,7 +69,8 @@ class Setup:
         return self.length.epochs
 
     def schedule(self) -> Schedule:
-        return schedule(self.training.learning_rate, self.iterations_per_epoch, self.iterations)
+        """That of the iterations since the rate began."""
+        return schedule(self.training.learning_rate, self.iterations_per_epoch, self.iterations - self.rate_begins)
 
     @property
     def feed(self) -> Feed:

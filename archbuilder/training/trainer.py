@@ -18,6 +18,7 @@ from archbuilder.training.reporting.pace import Pace
 from archbuilder.training.reporting.progress import Pulse, Reporter
 from archbuilder.training.run.checkpoint import Checkpoint
 from archbuilder.training.run.folder import Run
+from archbuilder.training.run.legs import require_leg
 from archbuilder.training.setup import Setup
 from archbuilder.training.signals import StopFlag
 
@@ -64,17 +65,26 @@ class Trainer:
     def restore(self) -> None:
         """Goes back to the newest whole checkpoint; where there is none, to the beginning."""
         checkpoint = self.checkpoints.latest(self.reporter.note)
+        if self.setup.begins:
+            require_leg(self.run, checkpoint, self.setup.begins)
         if checkpoint is None:
             self.reporter.note("there is no whole checkpoint: the run begins anew")
         else:
             self.learner.restore(checkpoint.arrays)
             self.position = Position(checkpoint.iteration, checkpoint.progress.get("best"))
-            for name, memory in self._memories().items():
-                if state := checkpoint.progress.get(name):
-                    memory.restore(state)
+            self._remember(checkpoint)
         self.run.drop_metrics_after(self.position.iteration)
         if not self._has_best_weights():
             self.position.best = None  # they are of an epoch that comes again, and then is the best again
+
+    def _remember(self, checkpoint: Checkpoint) -> None:
+        """A rate that begins at the checkpoint knows nothing yet, and in a new leg patience waits anew."""
+        begins_rate = 0 < checkpoint.iteration == self.setup.rate_begins
+        for name, memory in self._memories().items():
+            if (state := checkpoint.progress.get(name)) and (memory is self.patience or not begins_rate):
+                memory.restore(state)
+        if self.patience and checkpoint.iteration == self.setup.begins:
+            self.patience.begin_anew()
 
     def _memories(self) -> dict[str, Memory]:
         """What remembers more than the position: its state is part of a checkpoint."""
@@ -158,10 +168,10 @@ class Trainer:
 
     def _iteration(self, batch: Any, epoch: int, *pixels: Any) -> None:
         iteration = self.position.iteration
-        self.rate = self.schedule.rate(iteration)
+        self.rate = self.schedule.rate(iteration - self.setup.rate_begins)
         self.learner.iterate(batch, epoch, iteration, self.rate, *pixels)
         self.position.iteration += 1
-        if self.schedule.low_error and self.schedule.low_error.is_due(self.position.iteration):
+        if self.schedule.low_error and self.schedule.low_error.is_due(self.position.iteration - self.setup.rate_begins):
             self.schedule.low_error.look(*self.learner.totals()[1:])
 
     def _look(self, number: int, pace: Pace) -> None:

@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 Which = Literal["best", "final"]
 
 SPEC, ENVIRONMENT, METRICS, RESULT = "spec.yaml", "environment.json", "metrics.jsonl", "result.json"
-NORMALISER, WEIGHTS, CHECKPOINTS = "normaliser.npz", "weights.json", "checkpoints"
+NORMALISER, WEIGHTS, CHECKPOINTS, LEGS = "normaliser.npz", "weights.json", "checkpoints", "legs.json"
 LOCK, HOLDER = ".lock", ".holder.json"
 PLAN = "sweep.json"
 """The file that makes a folder that of several seeds."""
-_FILES = (SPEC, ENVIRONMENT, METRICS, RESULT, NORMALISER, WEIGHTS, CHECKPOINTS, LOCK, HOLDER,
+_FILES = (SPEC, ENVIRONMENT, METRICS, RESULT, NORMALISER, WEIGHTS, CHECKPOINTS, LEGS, LOCK, HOLDER,
           "best.weights.h5", "final.weights.h5")  # fmt: skip
 _BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT}
 """What a run that was killed before it began may have left."""
@@ -163,10 +163,23 @@ class Run:
         return found
 
     @property
+    def legs(self) -> tuple[records.Leg, ...]:
+        """What the run went on with after it was finished, the latest last."""
+        path = self.folder / LEGS
+        return tuple(records.read(path, records.Legs).legs) if path.exists() else ()
+
+    def begin_leg(self, leg: records.Leg) -> None:
+        """From then on the run is not finished any more."""
+        write_json(self.folder / LEGS, {"legs": [one.to_json() for one in (*self.legs, leg)]})
+
+    @property
     def result(self) -> Json | None:
-        """What the run came to on the test set, once it is finished."""
-        path = self.folder / RESULT
-        return records.read(path, records.Result).to_json() if path.exists() else None
+        """What the run came to on the test set, once its last leg is finished."""
+        path, legs = self.folder / RESULT, self.legs
+        if not path.exists():
+            return None
+        found = records.read(path, records.Result)
+        return None if legs and found.final.iteration <= legs[-1].begins else found.to_json()
 
     def finish(self, result: Json) -> None:
         write_json(self.folder / RESULT, result)
@@ -280,6 +293,9 @@ class ReadOnlyRun(Run):
     @contextmanager
     def locked(self) -> Iterator[None]:
         yield
+
+    def begin_leg(self, leg: records.Leg) -> None:
+        pass
 
     def finish(self, result: Json) -> None:
         pass

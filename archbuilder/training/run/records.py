@@ -119,6 +119,25 @@ class Result(Record):
     stopped_early: End = End(epoch=0, iteration=0)
 
 
+class Leg(Record):
+    """What a finished run went on with: more epochs, and perhaps another learning rate."""
+
+    begins: Annotated[int, Field(ge=1, le=2**53)]
+    """How many iterations had been made."""
+    epochs: Annotated[int, Field(ge=1, le=2**31)]
+    """How many there are to be in all."""
+    set: list[Annotated[str, Field(pattern=r"^training\.learning_rate[.=]")]]
+    """Edits of the spec that make the rate of this leg, which counts from its beginning; none where it stays."""
+    before: Result
+    """What the run had come to."""
+
+
+class Legs(Record):
+    """`legs.json`: the legs of a run after the first, which is that of its spec."""
+
+    legs: Annotated[list[Leg], Field(max_length=10_000)]
+
+
 class Metrics(Record):
     """A line of `metrics.jsonl`: the numbers of an epoch."""
 

@@ -115,6 +115,12 @@ for kind in ("dropping", "numbers"):
         loop.train(load(f"{kind}.yaml"), Start(out=Path(kind, "killed")), reporter=Notes(2, kill))
     except KeyboardInterrupt:
         loop.resume(Path(kind, "killed"))
+    more = {"epochs": 3, "edits": ["training.learning_rate={cosine: {initial: 0.02}}"]}
+    loop.resume(Path(kind, "whole"), **more)
+    try:
+        loop.resume(Path(kind, "killed"), **more, reporter=Notes(3, kill))
+    except KeyboardInterrupt:
+        loop.resume(Path(kind, "killed"), **more)
 try:
     loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), Start(out=Path("mixed")))
 except UsageError as error:
