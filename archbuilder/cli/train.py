@@ -46,6 +46,10 @@ class SeedsType(click.ParamType[int | tuple[int, ...]]):
     help="Train with several seeds, one run after another: 5 (from the spec's seed on), or 0,1,2.",
 )  # fmt: skip
 @click.option(
+    "--folds", type=click.IntRange(2, 1000), metavar="K",
+    help="Train K times, each time with another of K parts of the training images held out.",
+)  # fmt: skip
+@click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line: start, note, epoch, result, summary."
 )
 @click.option("--quiet", is_flag=True, help="Print only what it comes to.")
@@ -60,6 +64,7 @@ def command(
     edits: tuple[str, ...],
     resume: Path | None,
     seeds: int | tuple[int, ...] | None,
+    folds: int | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -83,7 +88,8 @@ def command(
     moving statistics, too.
 
     With --seeds, the folder holds a run for each seed and a summary: best, mean, deviation and median of the test
-    error, beside what was published. --resume of that folder goes on with the runs that are missing.
+    error, beside what was published. --resume of that folder goes on with the runs that are missing. --folds does the
+    same with parts of the training images in place of seeds: each image is held out once.
 
     \b
     Examples:
@@ -92,15 +98,19 @@ def command(
       archbuilder train --resume runs/first
       archbuilder train --resume runs/first --epochs 3 --set 'training.learning_rate={cosine: {initial: 0.01}}'
       archbuilder train he2015/resnet110 --seeds 5
+      archbuilder train mine.yaml --folds 5
       archbuilder train mine.yaml --weights pretrained.weights.h5 --freeze stem,stage1
     """
     require_one(
-        spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds},
+        spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds,
+                           "--folds": folds},
     )  # fmt: skip
     if spec is None and edits and epochs is None:
         raise UsageError("--set beside --resume needs --epochs N: it says the learning rate of more epochs")
     if epochs and any(edit.startswith("training.stop") for edit in edits):
         raise UsageError("--epochs and --set training.stop both say how long the run is: leave one out")
+    if seeds is not None and folds is not None:
+        raise UsageError("--seeds and --folds both say in what the runs differ: leave one out")
     from archbuilder.linting.linting import require_fitting
     from archbuilder.linting.recipe import Recipe
     from archbuilder.spec import load
@@ -126,6 +136,8 @@ def command(
         loop.resume(resume, loaded, data=data, epochs=epochs, edits=edits, reporter=reporter)
     elif loaded is not None and seeds is not None:
         sweep.train_seeds(loaded, seeds, start, reporter)
+    elif loaded is not None and folds is not None:
+        sweep.train_folds(loaded, folds, start, reporter)
     elif loaded is not None:
         loop.train(loaded, start, reporter=reporter)
 

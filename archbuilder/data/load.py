@@ -17,6 +17,8 @@ from archbuilder.spec.data import (
     Cifar100,
     Data,
     Digits,
+    Fold,
+    Holdout,
     ImageFolder,
     LabelKind,
     Npz,
@@ -78,10 +80,27 @@ def split(train: SomePictures, validation: Validation, seed: int) -> tuple[SomeP
 
     A held-out part takes the same share of each class, as nearly as whole images can.
     """
-    if isinstance(validation, OnTest):
-        return train, train.take(np.zeros(0, np.int64))
-    chosen = _stratified(strata(train.labels), validation.count(len(train)), seed)
+    match validation:
+        case OnTest():
+            return train, train.take(np.zeros(0, np.int64))
+        case Holdout():
+            chosen = _stratified(strata(train.labels), validation.count(len(train)), seed)
+        case Fold():
+            chosen = _dealt(strata(train.labels), validation, seed)
+        case _:
+            assert_never(validation)
     return train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))
+
+
+def _dealt(labels: npt.NDArray[np.int32], fold: Fold, seed: int) -> npt.NDArray[np.bool_]:
+    """Which of the images are in a fold: shuffled, then dealt one by one, class after class."""
+    fold.count(len(labels))
+    random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, 0xF01D])))
+    shuffled = random.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    chosen = np.zeros(len(labels), np.bool_)
+    chosen[by_class[fold.number - 1 :: fold.of]] = True
+    return chosen
 
 
 def strata(labels: Labels) -> npt.NDArray[np.int32]:

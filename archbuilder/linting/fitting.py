@@ -15,7 +15,7 @@ from archbuilder.graph.parts import is_held, nothing_left, unknown
 from archbuilder.graph.words import op_name
 from archbuilder.linting.recipe import Found, Recipe, Rule
 from archbuilder.spec.augmentation import Colours, Lighting
-from archbuilder.spec.data import Known, LabelKind
+from archbuilder.spec.data import Fold, Known, LabelKind
 from archbuilder.spec.document import Path
 from archbuilder.spec.framing import Resize
 from archbuilder.spec.normalisation import Channels
@@ -185,10 +185,13 @@ def _parts(recipe: Recipe) -> Iterator[Found]:
 
 
 def _hold_out(recipe: Recipe) -> Iterator[Found]:
-    if recipe.images is not None and recipe.learned_from is None:
-        yield Found(
-            ("training", "data", "validation"), f"all {recipe.images:,} training images are held out", (SOURCE,)
-        )
+    if recipe.images is None or recipe.learned_from is not None:
+        return
+    validation = recipe.training.data.validation
+    message = f"all {recipe.images:,} training images are held out"
+    if isinstance(validation, Fold):
+        message = f"{recipe.images:,} training images cannot be parted into {validation.of:,} folds"
+    yield Found(("training", "data", "validation"), message, (SOURCE,))
 
 
 LABELS = Rule(
@@ -219,5 +222,6 @@ FITTING = (
          _until),
     Rule("part-differs", "Name parts as `build --summary` shows them, such as `freeze: [stem, stage1, norms]` "
          "and `rate_factors: {head: 10}`.", _parts),
-    Rule("nothing-to-learn-from", "`holdout` is a number of images or a share, and has to leave some.", _hold_out),
+    Rule("nothing-to-learn-from", "`holdout` is a number of images or a share, and has to leave some; each fold needs "
+         "an image.", _hold_out),
 )  # fmt: skip

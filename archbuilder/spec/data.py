@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal, Self, assert_never
 
-from pydantic import BeforeValidator, Field, StrictInt
+from pydantic import BeforeValidator, Field, StrictInt, model_validator
 
 from archbuilder.errors import UsageError
+from archbuilder.formatting import counted
 from archbuilder.spec.base import Kind, Model, Text, one_of
 from archbuilder.spec.short import Short, checks, one_of_short, problem
 from archbuilder.spec.values import shown
@@ -59,6 +60,7 @@ class Tfds(Kind):
     name: Text = Field(description="Its name there, such as imagenet2012 or oxford_flowers102.")
 
 
+MAX_FOLDS = 1000
 LabelKind = Literal["classes", "flags", "numbers"]
 """What an image is labelled with: its class, a 0 or 1 for each of several labels, or numbers."""
 Source = Digits | Cifar10 | Cifar100 | ImageFolder | Npz | TfRecord | Tfds
@@ -90,13 +92,33 @@ class Holdout(Short):
         return count
 
 
+class Fold(Kind):
+    """One of several parts of the training images, which are dealt by a shuffle of the seed, class by class."""
+
+    kind: Literal["fold"] = "fold"
+    number: Annotated[int, Field(strict=True, ge=1, le=MAX_FOLDS)] = Field(description="Which of them, from 1 on.")
+    of: Annotated[int, Field(strict=True, ge=2, le=MAX_FOLDS)] = Field(description="How many there are.")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.number > self.of:
+            raise problem(f"there is no fold {self.number} of {self.of}", at="number")
+        return self
+
+    def count(self, total: int) -> int:
+        """The number of images in it, which may be one more than in others; raises UsageError where some have none."""
+        if self.of > total:
+            raise UsageError(f"{counted(total, 'training image')} cannot be parted into {self.of} folds")
+        return (total - self.number) // self.of + 1
+
+
 class OnTest(Kind):
     """The test set itself, as in Keras' CIFAR-10 example; the best epoch is then chosen on the images that judge it."""
 
     kind: Literal["test"] = "test"
 
 
-Validation = Holdout | OnTest
+Validation = Holdout | Fold | OnTest
 
 
 class Data(Model):
@@ -106,12 +128,12 @@ class Data(Model):
         description="digits, cifar10, cifar100, image_folder, npz, tfrecord or tfds."
     )
     validation: Annotated[Validation, *checks(one_of_short(Validation, "validations"))] = Field(
-        Holdout(), description="{holdout: images or share} of the training set, or test."
+        Holdout(), description="{holdout: images or share} or {fold: {number, of}} of the training set, or test."
     )
 
     def held_out(self, total: int) -> int:
         """The number of training images that are not learned from."""
-        return self.validation.count(total) if isinstance(self.validation, Holdout) else 0
+        return 0 if isinstance(self.validation, OnTest) else self.validation.count(total)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from archbuilder.data.load import load_data
 from archbuilder.errors import UsageError
 from archbuilder.graph.ops import show
 from archbuilder.spec import require_training
-from archbuilder.spec.data import Holdout
+from archbuilder.spec.data import OnTest
 from archbuilder.spec.optimization import CrossEntropy
 from archbuilder.training.engine import evaluator_for
 from archbuilder.training.evaluator import Evaluation, evaluated, logits_from
@@ -96,7 +96,7 @@ class _Member:
         measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "notes": notes,
                     "test": _facts(test, setup.data.test.labels, run.objective)}  # fmt: skip
         is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
-        if is_own and isinstance(setup.training.data.validation, Holdout):
+        if is_own and not isinstance(setup.training.data.validation, OnTest):
             labels = setup.validation.labels
             measured["validation"] = _facts(
                 evaluator(setup.feed.pixels(setup.validation), labels), labels, run.objective

@@ -27,14 +27,17 @@ def result_table(result: Json) -> Table:
 
 
 def summary_table(summary: Json) -> Table:
-    """What runs with several seeds came to, in the form of He et al. 2015: best (mean ± deviation)."""
-    of_numbers = "test_mae" in summary
-    title = (
-        f"{summary['network']}, {counted(len(summary['runs']), 'seed')}: test {'mae' if of_numbers else 'error in %'}"
-    )
+    """What runs with several seeds or folds came to, in the form of He et al. 2015: best (mean ± deviation)."""
+    of_numbers, of_folds = "test_mae" in summary, "fold" in summary["runs"][0]
+    varied = counted(len(summary["runs"]), "fold" if of_folds else "seed")
+    title = f"{summary['network']}, {varied}: test {'mae' if of_numbers else 'error in %'}"
     table = Table("weights", "best (mean ± deviation)", "median", title=_name(title), title_justify="left")
-    form = ".4g" if of_numbers else ".2f"
-    for which, found in summary["test_mae" if of_numbers else "test_error"].items():
+    form, kind = (".4g", "mae") if of_numbers else (".2f", "error")
+    rows = {
+        **summary[f"test_{kind}"],
+        **{f"{which}, on its fold": found for which, found in summary.get(f"fold_{kind}", {}).items()},
+    }
+    for which, found in rows.items():
         deviation = "" if found["deviation"] is None else f" ± {found['deviation']:{form}}"
         table.add_row(which, f"{found['best']:{form}} ({found['mean']:{form}}{deviation})", f"{found['median']:{form}}")
     for figure in map(Figure.model_validate, summary["published"]):
