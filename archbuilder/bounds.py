@@ -31,6 +31,8 @@ SIDE = 2**14
 """The height and the width of an image, here and behind every layer."""
 UNITS = 10_000
 """The units of a stage."""
+PARTS = 100
+"""The parts of a network that are frozen, or that have a rate of their own."""
 LAYERS = 50_000
 """The layers of a network."""
 EXPANSIONS = 100_000

@@ -11,7 +11,7 @@ from typing import assert_never
 from archbuilder.formatting import counted, first_ten
 from archbuilder.graph import ops
 from archbuilder.graph.ops import show
-from archbuilder.graph.parts import is_held, nothing_left, unknown
+from archbuilder.graph.parts import hint_for, left
 from archbuilder.graph.words import op_name
 from archbuilder.linting.recipe import Found, Recipe, Rule
 from archbuilder.spec.augmentation import Colours, Lighting
@@ -163,8 +163,9 @@ def _class_weights(recipe: Recipe) -> Iterator[Found]:
     elif isinstance(given, tuple) and not any(given):
         yield Found(("training", "class_weights"), "with a weight of 0 for each class, nothing is learned")
     if isinstance(given, dict) and recipe.data.names:
+        names = {*recipe.data.names}
         for name in given:
-            if name not in recipe.data.names:
+            if name not in names:
                 message = f"{recipe.data.name} has no class '{name}': {first_ten(recipe.data.names)}"
                 yield Found(("training", "class_weights", name), message, (SOURCE,))
 
@@ -174,12 +175,13 @@ def _parts(recipe: Recipe) -> Iterator[Found]:
     training, graph = recipe.training, recipe.graph
     frozen: list[Path] = [("training", "freeze", index) for index in range(len(training.freeze))]
     rated: list[Path] = [("training", "rate_factors", part) for part in training.rate_factors]
+    known, trained = left(graph, ()), left(graph, training.freeze)
     for part, place in zip([*training.freeze, *training.rate_factors], [*frozen, *rated], strict=True):
-        if hint := unknown(graph, part):
-            yield Found(place, f"there is no part '{part}' with weights in {graph.name}; {hint}")
-        elif place in rated and is_held(graph, part, training.freeze):
+        if part not in known:
+            yield Found(place, f"there is no part '{part}' with weights in {graph.name}; {hint_for(graph, part)}")
+        elif place in rated and part not in trained:
             yield Found(place, f"'{part}' is frozen, so that a factor of its rate changes nothing")
-    if training.freeze and nothing_left(graph, training.freeze):
+    if training.freeze and not trained:
         message = f"with {', '.join(training.freeze)} frozen, nothing of {graph.name} is left to train"
         yield Found(("training", "freeze"), message)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, assert_never
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from archbuilder.bounds import PARTS
 from archbuilder.spec.augmentation import Augmentations
 from archbuilder.spec.base import Integer, Model, Positive, Text, one_of
 from archbuilder.spec.data import Data, LabelKind
@@ -146,10 +147,12 @@ class Training(Model):
         "shuffled", description="Each image once an epoch; or drawn with replacement, each class as often."
     )
     freeze: tuple[Text, ...] = Field(
-        (), description="Parts whose weights stay as they are, such as stem or stage1; norms are all norms."
+        (),
+        max_length=PARTS,
+        description="Parts whose weights stay as they are, such as stem or stage1; norms are all norms.",
     )
     rate_factors: dict[str, Weight] = Field(
-        {}, description="What the learning rate of a part is multiplied by: {head: 10, stem: 0.1}."
+        {}, max_length=PARTS, description="What the learning rate of a part is multiplied by: {head: 10, stem: 0.1}."
     )
     optimizer: Annotated[Optimizer, *checks(one_of(Optimizer, "optimizers"))] = Field(
         description="How the weights are updated."

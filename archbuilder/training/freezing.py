@@ -13,17 +13,18 @@ import keras
 from archbuilder.errors import UsageError
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
-from archbuilder.graph.parts import is_in, nothing_left, unknown
+from archbuilder.graph.parts import hint_for, is_in, left
 
 
 def freeze_norms(graph: Graph, parts: Sequence[str]) -> Graph:
     """The graph with the norms of some parts frozen; raises UsageError for one that it lacks, or where none is left."""
     if not parts:
         return graph
+    known = left(graph, ())
     for part in parts:
-        if hint := unknown(graph, part):
-            raise UsageError(f"there is no part '{part}' with weights in {graph.name}\n  hint: {hint}")
-    if nothing_left(graph, parts):
+        if part not in known:
+            raise UsageError(f"there is no part '{part}' with weights in {graph.name}\n  hint: {hint_for(graph, part)}")
+    if not left(graph, parts):
         raise UsageError(f"with {', '.join(parts)} frozen, nothing of {graph.name} is left to train")
     return replace(graph, nodes=tuple(_frozen(node) if is_in(node, parts) else node for node in graph.nodes))
 
