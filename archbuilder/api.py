@@ -133,6 +133,31 @@ def train_seeds(
     return sweep.train_seeds(loaded, seeds, start)
 
 
+def train_folds(
+    spec: SpecLike,
+    edits: Edits = (),
+    *,
+    folds: int,
+    data_path: str | Path | None = None,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    weights: str | Path | None = None,
+    choices: Choices = DEFAULT,
+    freeze: str | Sequence[str] = (),
+) -> Sweep:
+    """Trains the network of a spec once for each fold, silently; `summary` of what it returns is what they come to.
+
+    `folds` is into how many parts the training images are dealt; each is held out once. The rest is as for `train`.
+    """
+    loaded = _loaded(spec, edits)
+    load_tensorflow()
+    from archbuilder.training import sweep
+    from archbuilder.training.start import Start
+
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
+    return sweep.train_folds(loaded, folds, start)
+
+
 def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
 

@@ -33,6 +33,8 @@ OUTPUTS = SIDE * SIDE * SIZE
 """The values behind a layer: as many filters as there may be, at each place of the largest image."""
 UNITS = 10_000
 """The units of a stage."""
+PARTS = 100
+"""The parts of a network that are frozen, or that have a rate of their own."""
 LAYERS = 50_000
 """The layers of a network."""
 EXPANSIONS = 100_000

@@ -89,7 +89,7 @@ def archbuilder(precision: Any) -> Callable[[], Predict]:
         from archbuilder.training.tensorflow.inference import logits_of
 
         forward = Forward(expand("resnet20_v1"), build("resnet20_v1", seed=0), precision)
-        return Evaluator(logits_of(forward, fit(Unchanged(), ())), BATCH).probabilities
+        return Evaluator(logits_of(forward, fit(Unchanged(), ())), BATCH).answers
 
     return make
 

@@ -18,13 +18,14 @@ HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 KERAS_ONLY = (
     "augmentation", "cli/test_train.py", "data/test_encoded.py", "data/test_framing.py", "data/test_normalisation.py",
-    "faults/test_kills.py", "faults/test_processes.py", "faults/test_refusals.py", "faults/test_resources.py",
+    "faults/test_kills.py", "faults/test_legs.py", "faults/test_processes.py", "faults/test_refusals.py", "faults/test_resources.py",
     "faults/test_resume.py", "faults/test_strange_runs.py", "keras_model/test_any_graph.py",
     "keras_model/test_layers.py", "keras_model/test_receptive_field.py",
     "keras_model/test_same_function.py",
     "keras_model/test_silence.py", "training/jax",
     "training/run/test_folder.py", "training/tensorflow", "training/test_any_graph.py", "training/test_contact_sheet.py",
-    "training/test_evaluation.py", "training/test_memory.py", "training/test_prediction.py", "training/test_recipes.py", "training/test_sweep.py", "weights/test_fine_tuning.py",
+    "training/test_evaluation.py", "training/test_labels.py", "training/test_memory.py", "training/test_objective.py",
+    "training/test_prediction.py", "training/test_recipes.py", "training/test_sweep.py", "weights/test_fine_tuning.py",
     "weights/test_keras_files.py", "weights/test_same_function.py",
 )  # fmt: skip
 """Folders and modules whose tests all need Keras: they carry the mark, and are not imported where it is deselected."""

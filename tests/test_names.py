@@ -11,7 +11,7 @@ import archbuilder
 
 API = (
     "build", "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "export", "family", "import_model",
-    "lint", "load", "load_text", "new", "numbers", "predict", "report", "runs", "schedule", "summary", "train", "train_seeds",
+    "lint", "load", "load_text", "new", "numbers", "predict", "report", "runs", "schedule", "summary", "train", "train_folds", "train_seeds",
     "verify",
 )  # fmt: skip
 """The functions of `archbuilder`, and those that it will have."""

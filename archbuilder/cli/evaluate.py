@@ -27,8 +27,8 @@ def command(runs: tuple[Path, ...], data: Path | None, weights: Which, as_json: 
     """Measure the network of a finished or interrupted RUN on the test set, and on its validation images.
 
     Several runs of the same data, of whatever specs, are measured one by one and as an ensemble: their probabilities
-    are averaged. The folder of `train --seeds` stands for all of its runs. With --json, one run gives one object;
-    several give `runs`, a list of such objects, and `ensemble`.
+    are averaged. The folder of `train --seeds` or `--folds` stands for all of its runs. With --json, one run gives one
+    object; several give `runs`, a list of such objects, and `ensemble`.
 
     \b
     Examples:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +22,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to print.")
+@click.option("--top", type=click.IntRange(1), help="How many classes to print.  [default: 3; of several labels, all]")
 @weights_option
 @json_option
-def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_json: bool) -> None:
+def command(run: Path, images: tuple[Path, ...], top: int | None, weights: Which, as_json: bool) -> None:
     """Say what the network of a RUN takes images to be: the likeliest classes with their probabilities.
+
+    Of several labels, each has a probability of its own; numbers that were learned are printed in their own units.
 
     Images may be of any size, in PNG, JPEG, BMP, GIF, WebP, TIFF or PPM; `testing` in the spec says how they are
     framed. 16 bits a channel are divided by 257, and white shows through where images are transparent. Those that
@@ -46,12 +47,13 @@ def command(run: Path, images: tuple[Path, ...], top: int, weights: Which, as_js
 
     predictions = _shown(predict(Run.open(run), images, top, weights), len(images))
     if as_json:
-        print_json([asdict(prediction) for prediction in predictions])
+        print_json([prediction.to_json() for prediction in predictions])
     else:
         for prediction in predictions:
-            shares = ", ".join(f"{one.name} {percent(one.probability)}" for one in prediction.classes)
-            if shares:
-                say(f"{prediction.image}: {shares}")
+            shares = [f"{one.name} {percent(one.probability)}" for one in prediction.classes]
+            numbers = [f"{one.name} {one.number:.6g}" for one in prediction.numbers]
+            if told := ", ".join([*shares, *numbers]):
+                say(f"{prediction.image}: {told}")
     deep = sum((prediction.bits or 0) > 8 for prediction in predictions)
     print_notes(notes_of_depth(deep, len(predictions)))
     problems = [prediction.problem for prediction in predictions if prediction.problem]

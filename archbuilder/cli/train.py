@@ -34,12 +34,20 @@ class SeedsType(click.ParamType[int | tuple[int, ...]]):
 )  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Stop after N epochs instead of as the spec says.")
 @weights_options
-@click.option("--freeze", metavar="PARTS", help="Keep the weights of these parts, such as stem,stage1 or stage2/unit1.")
+@click.option(
+    "--freeze",
+    metavar="PARTS",
+    help="Keep the weights of these parts, such as stem,stage1, stage2/unit1, or norms: all norms.",
+)
 @edits_option
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
 @click.option(
     "--seeds", type=SeedsType(), metavar="SEEDS",
     help="Train with several seeds, one run after another: 5 (from the spec's seed on), or 0,1,2.",
+)  # fmt: skip
+@click.option(
+    "--folds", type=click.IntRange(2, 1000), metavar="K",
+    help="Train K times, each time with another of K parts of the training images held out.",
 )  # fmt: skip
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line: start, note, epoch, result, summary."
@@ -56,6 +64,7 @@ def command(
     edits: tuple[str, ...],
     resume: Path | None,
     seeds: int | tuple[int, ...] | None,
+    folds: int | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -69,6 +78,9 @@ def command(
     everything from the run's folder; only the place of the data may be given anew. A SPEC beside --resume is held to
     the one that the run began with, field by field.
 
+    --resume RUN --epochs N, without SPEC, takes a finished run further, until N epochs in all. Where its learning rate
+    spanned the run, --set training.learning_rate=... gives one for what is left.
+
     All GPUs that are visible share each batch. Processes on several machines do, too, when TF_CONFIG or Slurm brings
     them together: see docs/engines.md.
 
@@ -76,22 +88,29 @@ def command(
     moving statistics, too.
 
     With --seeds, the folder holds a run for each seed and a summary: best, mean, deviation and median of the test
-    error, beside what was published. --resume of that folder goes on with the runs that are missing.
+    error, beside what was published. --resume of that folder goes on with the runs that are missing. --folds does the
+    same with parts of the training images in place of seeds: each image is held out once.
 
     \b
     Examples:
       archbuilder train quickstart
       archbuilder train resnet20_v1 --data cifar-10-batches-py --epochs 1 --out runs/first
       archbuilder train --resume runs/first
+      archbuilder train --resume runs/first --epochs 3 --set 'training.learning_rate={cosine: {initial: 0.01}}'
       archbuilder train he2015/resnet110 --seeds 5
+      archbuilder train mine.yaml --folds 5
       archbuilder train mine.yaml --weights pretrained.weights.h5 --freeze stem,stage1
     """
     require_one(
-        spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds},
-        of_spec={"--epochs": epochs, "--set": edits},
+        spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds,
+                           "--folds": folds},
     )  # fmt: skip
+    if spec is None and edits and epochs is None:
+        raise UsageError("--set beside --resume needs --epochs N: it says the learning rate of more epochs")
     if epochs and any(edit.startswith("training.stop") for edit in edits):
         raise UsageError("--epochs and --set training.stop both say how long the run is: leave one out")
+    if seeds is not None and folds is not None:
+        raise UsageError("--seeds and --folds both say in what the runs differ: leave one out")
     from archbuilder.linting.linting import require_fitting
     from archbuilder.linting.recipe import Recipe
     from archbuilder.spec import load
@@ -110,23 +129,23 @@ def command(
     if resume is not None and sweep.is_sweep(resume):
         if loaded is not None:
             raise UsageError(f"there are several runs in {resume}: leave SPEC out")
+        if epochs is not None:
+            raise UsageError(f"there are several runs in {resume}: name one of them to give it more epochs")
         sweep.resume_seeds(resume, data=data, reporter=reporter)
     elif resume is not None:
-        loop.resume(resume, loaded, data=data, epochs=epochs, reporter=reporter)
+        loop.resume(resume, loaded, data=data, epochs=epochs, edits=edits, reporter=reporter)
     elif loaded is not None and seeds is not None:
         sweep.train_seeds(loaded, seeds, start, reporter)
+    elif loaded is not None and folds is not None:
+        sweep.train_folds(loaded, folds, start, reporter)
     elif loaded is not None:
         loop.train(loaded, start, reporter=reporter)
 
 
-def require_one(spec: str | None, resume: Path | None, kept: dict[str, object], of_spec: dict[str, object]) -> None:
-    """Raises UsageError unless there is a spec, or a run to resume and nothing that would change it.
-
-    Beside --resume, the options `of_spec` belong to a spec that is given, too.
-    """
+def require_one(spec: str | None, resume: Path | None, kept: dict[str, object]) -> None:
+    """Raises UsageError unless there is a spec, or a run to resume and nothing that would change it."""
     if spec is None and resume is None:
         raise UsageError("either SPEC or --resume RUN is needed")
-    refused = {} if resume is None else kept if spec else {**kept, **of_spec}
-    changes = [option for option, value in refused.items() if value]
+    changes = [option for option, value in kept.items() if value and resume is not None]
     if changes:
         raise UsageError(f"a run goes on as it began: {', '.join(changes)} cannot stand beside --resume")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archbuilder.errors import UsageError
+from archbuilder.spec.data import LabelKind
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 """Height, width, channels."""
 Pixels = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int32]
+Labels = npt.NDArray[np.int32] | npt.NDArray[np.float32]
+"""(n,) the class of each image, int32; or (n, k) flags of 0 and 1 or numbers, float32."""
 Indices = npt.NDArray[np.int64]
+
+
+class LabelsError(UsageError):
+    """The labels of a data set are not what the loss learns from."""
+
+
 MAX_CLASSES = 1_000_000
 
 
@@ -38,7 +46,7 @@ class Pictures(Protocol):
 
     @property
     def labels(self) -> Labels:
-        """The class of each image, (n,)."""
+        """The class of each image, (n,), or its flags or numbers, (n, k)."""
         ...
 
     @property
@@ -61,7 +69,7 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """(n, H, W, C) pixels in memory and (n,) labels."""
+    """(n, H, W, C) pixels in memory and (n,) classes, or (n, k) flags or numbers."""
 
     pixels: Pixels
     labels: Labels
@@ -84,7 +92,10 @@ class Images:
 
     def digests(self) -> list[bytes]:
         """The sha256 of each label and its image."""
-        pixels, labels = np.ascontiguousarray(self.pixels), self.labels.astype("<i4")
+        pixels, labels = (
+            np.ascontiguousarray(self.pixels),
+            self.labels.astype("<i4" if self.labels.ndim == 1 else "<f4"),
+        )
         return [sha256(label.tobytes() + image.tobytes()).digest() for label, image in zip(labels, pixels, strict=True)]
 
 
@@ -113,6 +124,8 @@ class Dataset:
     """The file, folder or package that it was read from."""
     notes: tuple[str, ...] = ()
     """What a person should know of how it was read."""
+    labels: LabelKind = "classes"
+    """What its images are labelled with; `classes` names the columns of flags and numbers."""
 
     @classmethod
     def of(
@@ -123,10 +136,11 @@ class Dataset:
         test: Pictures,
         origin: str,
         notes: Sequence[str] = (),
+        labels: LabelKind = "classes",
     ) -> Dataset:
         """A data set with its training images in order, and its fingerprint."""
         digests, test_digests = train.digests(), sorted(test.digests())
         order = np.array(sorted(range(len(train)), key=digests.__getitem__), dtype=np.int64)
         header = f"{train.extent} {test.extent}".encode()
         fingerprint = sha256(b"".join([header, *sorted(digests), *test_digests])).hexdigest()
-        return cls(name, tuple(classes), train.take(order), test, fingerprint, origin, tuple(notes))
+        return cls(name, tuple(classes), train.take(order), test, fingerprint, origin, tuple(notes), labels)

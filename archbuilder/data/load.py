@@ -12,19 +12,35 @@ from archbuilder.data.dataset import Dataset, Images, Indices, Labels, Pictures,
 from archbuilder.data.decoding import mode_of
 from archbuilder.data.sources import cifar, digits, folder, npz, tfds, tfrecord
 from archbuilder.errors import UsageError
-from archbuilder.spec.data import Cifar10, Cifar100, Data, Digits, ImageFolder, Npz, OnTest, Tfds, TfRecord, Validation
+from archbuilder.spec.data import (
+    Cifar10,
+    Cifar100,
+    Data,
+    Digits,
+    Fold,
+    Holdout,
+    ImageFolder,
+    LabelKind,
+    Npz,
+    OnTest,
+    Tfds,
+    TfRecord,
+    Validation,
+)
 
 __all__ = ["Dataset", "Images", "Pictures", "load_data", "split"]
 
 SomePictures = TypeVar("SomePictures", bound=Pictures)
 
 
-def load_data(data: Data, input_shape: Shape, path: Path | None, own_size: bool = False) -> Dataset:
+def load_data(
+    data: Data, input_shape: Shape, path: Path | None, own_size: bool = False, labels: LabelKind = "classes"
+) -> Dataset:
     """The data set of a spec, from `path` if that is given, in images of the network's input shape.
 
     Where they are wanted at their own size, they share only the input's channels; so do those of records and of large
-    folders in any case. Raises MissingError where it is not there or damaged, UsageError where it is something else
-    than the spec says.
+    folders in any case. `labels` is what the loss learns from; only archives hold more than classes. Raises
+    MissingError where it is not there or damaged, UsageError where it is something else than the spec says.
     """
     source = data.source
     if own_size:
@@ -42,7 +58,7 @@ def load_data(data: Data, input_shape: Shape, path: Path | None, own_size: bool 
         case ImageFolder():
             return folder.load(_given(path, source), input_shape, own_size)
         case Npz():
-            return npz.load(_given(path, source), shape)
+            return npz.load(_given(path, source), shape, labels)
         case TfRecord():
             return tfrecord.load(_given(path, source), input_shape)
         case Tfds():
@@ -64,13 +80,35 @@ def split(train: SomePictures, validation: Validation, seed: int) -> tuple[SomeP
 
     A held-out part takes the same share of each class, as nearly as whole images can.
     """
-    if isinstance(validation, OnTest):
-        return train, train.take(np.zeros(0, np.int64))
-    chosen = _stratified(train.labels, validation.count(len(train)), seed)
+    match validation:
+        case OnTest():
+            return train, train.take(np.zeros(0, np.int64))
+        case Holdout():
+            chosen = _stratified(strata(train.labels), validation.count(len(train)), seed)
+        case Fold():
+            chosen = _dealt(strata(train.labels), validation, seed)
+        case _:
+            assert_never(validation)
     return train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))
 
 
-def _stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.bool_]:
+def _dealt(labels: npt.NDArray[np.int32], fold: Fold, seed: int) -> npt.NDArray[np.bool_]:
+    """Which of the images are in a fold: shuffled, then dealt one by one, class after class."""
+    fold.count(len(labels))
+    random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, 0xF01D])))
+    shuffled = random.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    chosen = np.zeros(len(labels), np.bool_)
+    chosen[by_class[fold.number - 1 :: fold.of]] = True
+    return chosen
+
+
+def strata(labels: Labels) -> npt.NDArray[np.int32]:
+    """What images are parted by, (n,): their classes; those of flags or numbers are all alike."""
+    return labels.astype(np.int32) if labels.ndim == 1 else np.zeros(len(labels), np.int32)
+
+
+def _stratified(labels: npt.NDArray[np.int32], count: int, seed: int) -> npt.NDArray[np.bool_]:
     """Which of the images are held out; largest remainders decide where shares are not whole."""
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, 0x5011])))  # a stream of its own
     shares = np.bincount(labels) * (count / len(labels))

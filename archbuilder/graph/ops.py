@@ -763,3 +763,8 @@ def _pads_along(size: int, kernel: int, stride: int, dilation: int, padding: str
         case _:
             total = max((-(-size // stride) - 1) * stride + span - size, 0)
             return (total // 2, total - total // 2)
+
+
+def gives_probabilities(op: Op) -> bool:
+    """Whether an op at the end of a network makes logits into probabilities: of one class, or each by itself."""
+    return isinstance(op, Activation) and op.function in ("softmax", "sigmoid")

@@ -48,16 +48,16 @@ def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
     return sorted(node.inputs, key=places.__getitem__) if is_sum_of_two else node.inputs
 
 
-def without_softmax(graph: Graph, model: keras.Model) -> keras.Model:
-    """The model up to what enters the softmax of its last output, of the same layers; up to that output without one."""
+def without_probabilities(graph: Graph, model: keras.Model) -> keras.Model:
+    """The model up to what enters the softmax or sigmoid of its last output, if there is one, of the same layers."""
     last = graph[graph.outputs[-1]]
-    ends_in_softmax = isinstance(last.op, ops.Activation) and last.op.function == "softmax"
-    if not ends_in_softmax and len(graph.outputs) == 1:
+    ends_in_probabilities = ops.gives_probabilities(last.op)
+    if not ends_in_probabilities and len(graph.outputs) == 1:
         return model
     layer = model.get_layer(layer_name(last.name))
     with _recursion_for(len(graph.nodes)):
         return keras.Model(
-            model.inputs[0], layer.input if ends_in_softmax else layer.output, name=f"{model.name}.logits"
+            model.inputs[0], layer.input if ends_in_probabilities else layer.output, name=f"{model.name}.logits"
         )
 
 

@@ -26,6 +26,10 @@ class Patience:
         elif counts:
             self.waited += 1
 
+    def begin_anew(self) -> None:
+        """Waits for an improvement on the best so far as if none had been waited for."""
+        self.waited = 0
+
     def state(self) -> State:
         return {"best": self._best, "waited": self.waited}
 

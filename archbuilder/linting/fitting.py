@@ -5,13 +5,17 @@ Commands that do not train take no notice of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import assert_never
 
+from archbuilder.formatting import counted, first_ten
 from archbuilder.graph import ops
 from archbuilder.graph.ops import show
+from archbuilder.graph.parts import hint_for, left
 from archbuilder.graph.words import op_name
 from archbuilder.linting.recipe import Found, Recipe, Rule
 from archbuilder.spec.augmentation import Colours, Lighting
+from archbuilder.spec.data import Fold, Known, LabelKind
 from archbuilder.spec.document import Path
 from archbuilder.spec.framing import Resize
 from archbuilder.spec.normalisation import Channels
@@ -21,6 +25,9 @@ OUTPUTS: Path = ("outputs",)
 MOST_OUTPUTS = 4
 """The most outputs that are named one by one."""
 SOURCE: Path = ("training", "data", "source")
+LOSS: Path = ("training", "loss")
+ACTIVATIONS: Mapping[LabelKind, str | None] = {"classes": "softmax", "flags": "sigmoid", "numbers": None}
+"""The activation that a network may end in, by what its loss learns from."""
 
 
 def _outputs(recipe: Recipe) -> Iterator[Found]:
@@ -34,7 +41,7 @@ def _outputs(recipe: Recipe) -> Iterator[Found]:
 
 
 def _head(recipe: Recipe) -> Iterator[Found]:
-    """An activation at the end, dropout and flatten left aside, has to be a softmax, and the very last layer."""
+    """An activation at the end, dropout and flatten left aside, has to be the loss's own, and the very last layer."""
     if (last := recipe.end) is None:
         return
     node = last
@@ -42,11 +49,22 @@ def _head(recipe: Recipe) -> Iterator[Found]:
         node = recipe.graph[node.inputs[0]]
     if node.op.family != "activation":
         return
-    if op_name(node.op) != "softmax":
-        message = f"the network ends in '{op_name(node.op)}', but cross_entropy is the loss of a softmax"
-        yield Found(node.span, message, (OUTPUTS,))
+    loss, own, name = recipe.training.loss.kind, ACTIVATIONS[recipe.training.labels], op_name(node.op)
+    if name != own:
+        wanted = f"a {own}" if own else "numbers as they are"
+        yield Found(node.span, f"the network ends in '{name}', but {loss} is the loss of {wanted}", (OUTPUTS, LOSS))
     elif node is not last:
-        yield Found(last.span, f"'{op_name(last.op)}' follows the softmax, which has to be the last layer")
+        yield Found(last.span, f"'{op_name(last.op)}' follows the {own}, which has to be the last layer")
+
+
+def _labels(recipe: Recipe) -> Iterator[Found]:
+    """A loss of classes learns from classes, one of numbers from numbers; flags may be those of classes."""
+    if recipe.data is None or recipe.data.labels == (wanted := recipe.training.labels):
+        return
+    if wanted == "flags" and recipe.data.labels == "classes":
+        return
+    message = f"{recipe.training.loss.kind} learns from {wanted}, but the images of {recipe.data.name} have"
+    yield Found(LOSS, f"{message} {recipe.data.labels}", (SOURCE,))
 
 
 def _classes(recipe: Recipe) -> Iterator[Found]:
@@ -54,12 +72,28 @@ def _classes(recipe: Recipe) -> Iterator[Found]:
     if last is not None and len(last.shape) > 1:
         message = f"the output {last.name} is {show(last.shape)}: what can be trained is one number for each class"
         yield Found(last.span, message, (OUTPUTS,))
-    elif recipe.data is not None and last is not None and last.shape != (recipe.data.classes,):
+    elif recipe.data is not None and last is not None and last.shape[0] not in _widths(recipe, recipe.data):
         ending = f"the network '{recipe.spec.name}' ends in {show(last.shape)}"
         dense = next((node for node in reversed(recipe.graph.nodes) if isinstance(node.op, ops.Dense)), last)
-        yield Found(
-            dense.span, f"{ending}, but {recipe.data.name} has {recipe.data.classes} classes", (OUTPUTS, SOURCE)
-        )
+        yield Found(dense.span, f"{ending}, but {recipe.data.name} has {_said(recipe.data)}", (OUTPUTS, SOURCE, LOSS))
+
+
+def _widths(recipe: Recipe, data: Known) -> set[int]:
+    """How many units the last layer may have; the sigmoid of one tells two classes apart."""
+    of_two = recipe.training.labels == "flags" and data.labels == "classes" and data.classes == 2
+    return {data.classes} | ({1} if of_two else set())
+
+
+def _said(data: Known) -> str:
+    match data.labels:
+        case "classes":
+            return f"{data.classes} classes"
+        case "flags":
+            return f"{data.classes} labels"
+        case "numbers":
+            return counted(data.classes, "number")
+        case _:
+            assert_never(data.labels)
 
 
 def _images(recipe: Recipe) -> Iterator[Found]:
@@ -106,18 +140,76 @@ def _decay(recipe: Recipe) -> Iterator[Found]:
         yield Found(("training", "weight_decay"), message, (recipe.penalised,))
 
 
+def _until(recipe: Recipe) -> Iterator[Found]:
+    """A warm-up until an error is reached needs answers that are right or wrong."""
+    warmup = recipe.rate.warmup
+    if recipe.training.is_regression and warmup and warmup.until:
+        message = f"{recipe.training.loss.kind} has no share of wrong answers, until which a warm-up could last"
+        yield Found(recipe.rate_path("warmup", "until", "training_error"), message, (LOSS,))
+
+
+def _class_weights(recipe: Recipe) -> Iterator[Found]:
+    """Weights of classes, and classes that are drawn alike, need one class an image."""
+    given, kind = recipe.training.class_weights, recipe.data.labels if recipe.data else recipe.training.labels
+    for key, is_said in (("class_weights", given is not None), ("sampling", recipe.training.sampling == "balanced")):
+        if is_said and (kind == "numbers" or (kind == "flags" and recipe.data is not None)):
+            what = "numbers" if kind == "numbers" else "several labels"
+            yield Found(("training", key), f"'{key}' goes by the class of an image, but what is learned are {what}")
+    if given is None or recipe.data is None or kind != "classes":
+        return
+    if isinstance(given, tuple) and len(given) != recipe.data.classes:
+        message = f"{counted(len(given), 'weight')} for {recipe.data.name}, which has {_said(recipe.data)}"
+        yield Found(("training", "class_weights"), message, (SOURCE,))
+    elif isinstance(given, tuple) and not any(given):
+        yield Found(("training", "class_weights"), "with a weight of 0 for each class, nothing is learned")
+    if isinstance(given, dict) and recipe.data.names:
+        names = {*recipe.data.names}
+        for name in given:
+            if name not in names:
+                message = f"{recipe.data.name} has no class '{name}': {first_ten(recipe.data.names)}"
+                yield Found(("training", "class_weights", name), message, (SOURCE,))
+
+
+def _parts(recipe: Recipe) -> Iterator[Found]:
+    """Parts that are frozen or have a rate of their own are parts of the network."""
+    training, graph = recipe.training, recipe.graph
+    frozen: list[Path] = [("training", "freeze", index) for index in range(len(training.freeze))]
+    rated: list[Path] = [("training", "rate_factors", part) for part in training.rate_factors]
+    known, trained = left(graph, ()), left(graph, training.freeze)
+    for part, place in zip([*training.freeze, *training.rate_factors], [*frozen, *rated], strict=True):
+        if part not in known:
+            yield Found(place, f"there is no part '{part}' with weights in {graph.name}; {hint_for(graph, part)}")
+        elif place in rated and part not in trained:
+            yield Found(place, f"'{part}' is frozen, so that a factor of its rate changes nothing")
+    if training.freeze and not trained:
+        message = f"with {', '.join(training.freeze)} frozen, nothing of {graph.name} is left to train"
+        yield Found(("training", "freeze"), message)
+
+
 def _hold_out(recipe: Recipe) -> Iterator[Found]:
-    if recipe.images is not None and recipe.learned_from is None:
-        yield Found(
-            ("training", "data", "validation"), f"all {recipe.images:,} training images are held out", (SOURCE,)
-        )
+    if recipe.images is None or recipe.learned_from is not None:
+        return
+    validation = recipe.training.data.validation
+    message = f"all {recipe.images:,} training images are held out"
+    if isinstance(validation, Fold):
+        message = f"{recipe.images:,} training images cannot be parted into {validation.of:,} folds"
+    yield Found(("training", "data", "validation"), message, (SOURCE,))
 
 
+LABELS = Rule(
+    "labels-without-loss",
+    "Take `loss: cross_entropy` for one class an image, `loss: binary_cross_entropy` for two classes or several "
+    "labels, `loss: mean_squared_error` for numbers.",
+    _labels,
+)
 FITTING = (
     Rule("many-outputs", "Training needs one output, such as `outputs: [head]`.", _outputs),
-    Rule("head-without-loss", "End in softmax, or in the layer before it: its values are then taken for logits.",
+    Rule("head-without-loss", "End in the loss's own activation, or in the layer before it: softmax for "
+         "cross_entropy, sigmoid for binary_cross_entropy, none for mean_squared_error and huber.",
          _head),
-    Rule("classes-differ", "The last dense layer needs a unit for each class.", _classes),
+    LABELS,
+    Rule("classes-differ", "The last dense layer needs a unit for each class, label or number; of two classes, the "
+         "sigmoid of one unit tells.", _classes),
     Rule("images-differ", "The input has to be as the images are; with `resize` or a crop in `augment` or `testing`, "
          "height and width may differ.", _images),
     Rule("crop-too-large", "`shorter_side` has to be at least as long as the longer side of the input.", _crops),
@@ -126,5 +218,12 @@ FITTING = (
          _means),
     Rule("decays-twice", "Say it once: l2 in the layers (Keras' meaning), or weight_decay in the recipe (the papers' "
          "meaning).", _decay),
-    Rule("nothing-to-learn-from", "`holdout` is a number of images or a share, and has to leave some.", _hold_out),
+    Rule("class-weights-differ", "Such as `class_weights: balanced`, `{cat: 2, dog: 1}`, or a list with one number for "
+         "each class; `sampling: balanced` is for classes, too.", _class_weights),
+    Rule("until-without-classes", "Say how long it lasts, such as `warmup: {epochs: 5}`: numbers are never wrong.",
+         _until),
+    Rule("part-differs", "Name parts as `build --summary` shows them, such as `freeze: [stem, stage1, norms]` "
+         "and `rate_factors: {head: 10}`.", _parts),
+    Rule("nothing-to-learn-from", "`holdout` is a number of images or a share, and has to leave some; each fold needs "
+         "an image.", _hold_out),
 )  # fmt: skip

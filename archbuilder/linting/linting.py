@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
-from archbuilder.errors import Diagnostic, Span
-from archbuilder.linting.fitting import FITTING
+from archbuilder.errors import Diagnostic, Span, SpecError
+from archbuilder.linting.fitting import FITTING, LABELS, LOSS, SOURCE
 from archbuilder.linting.recipe import Found, Recipe, Rule
 from archbuilder.linting.rules import RULES
 from archbuilder.spec.document import Document
@@ -22,6 +23,12 @@ def require_fitting(recipe: Recipe) -> None:
     """Raises SpecError with all in which the recipe does not fit its network or its data."""
     if errors := _diagnostics(FITTING, recipe, "error"):
         raise spec_error(errors, recipe.spec.document)
+
+
+def labels_error(recipe: Recipe, message: str) -> SpecError:
+    """What is wrong with labels that were read, at the loss that they do not fit."""
+    rule = replace(LABELS, check=lambda _: iter([Found(LOSS, message, (SOURCE,))]))
+    return spec_error(_diagnostics([rule], recipe, "error"), recipe.spec.document)
 
 
 def _diagnostics(rules: Iterable[Rule], recipe: Recipe, severity: Literal["error", "warning"]) -> list[Diagnostic]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal, Self, assert_never
 
-from pydantic import BeforeValidator, Field, StrictInt
+from pydantic import BeforeValidator, Field, StrictInt, model_validator
 
 from archbuilder.errors import UsageError
+from archbuilder.formatting import counted
 from archbuilder.spec.base import Kind, Model, Text, one_of
 from archbuilder.spec.short import Short, checks, one_of_short, problem
 from archbuilder.spec.values import shown
@@ -39,7 +40,7 @@ class ImageFolder(Kind):
 
 
 class Npz(Kind):
-    """A NumPy archive with x_train, y_train, x_test and y_test."""
+    """A NumPy archive with x_train, y_train, x_test and y_test: classes, flags or numbers, as the loss has it."""
 
     kind: Literal["npz"] = "npz"
     path: Text | None = Field(None, description="The file, from where archbuilder is called; --data goes before it.")
@@ -59,6 +60,9 @@ class Tfds(Kind):
     name: Text = Field(description="Its name there, such as imagenet2012 or oxford_flowers102.")
 
 
+MAX_FOLDS = 1000
+LabelKind = Literal["classes", "flags", "numbers"]
+"""What an image is labelled with: its class, a 0 or 1 for each of several labels, or numbers."""
 Source = Digits | Cifar10 | Cifar100 | ImageFolder | Npz | TfRecord | Tfds
 
 
@@ -88,13 +92,33 @@ class Holdout(Short):
         return count
 
 
+class Fold(Kind):
+    """One of several parts of the training images, which are dealt by a shuffle of the seed, class by class."""
+
+    kind: Literal["fold"] = "fold"
+    number: Annotated[int, Field(strict=True, ge=1, le=MAX_FOLDS)] = Field(description="Which of them, from 1 on.")
+    of: Annotated[int, Field(strict=True, ge=2, le=MAX_FOLDS)] = Field(description="How many there are.")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.number > self.of:
+            raise problem(f"there is no fold {self.number} of {self.of}", at="number")
+        return self
+
+    def count(self, total: int) -> int:
+        """The number of images in it, which may be one more than in others; raises UsageError where some have none."""
+        if self.of > total:
+            raise UsageError(f"{counted(total, 'training image')} cannot be parted into {self.of} folds")
+        return (total - self.number) // self.of + 1
+
+
 class OnTest(Kind):
     """The test set itself, as in Keras' CIFAR-10 example; the best epoch is then chosen on the images that judge it."""
 
     kind: Literal["test"] = "test"
 
 
-Validation = Holdout | OnTest
+Validation = Holdout | Fold | OnTest
 
 
 class Data(Model):
@@ -104,12 +128,12 @@ class Data(Model):
         description="digits, cifar10, cifar100, image_folder, npz, tfrecord or tfds."
     )
     validation: Annotated[Validation, *checks(one_of_short(Validation, "validations"))] = Field(
-        Holdout(), description="{holdout: images or share} of the training set, or test."
+        Holdout(), description="{holdout: images or share} or {fold: {number, of}} of the training set, or test."
     )
 
     def held_out(self, total: int) -> int:
         """The number of training images that are not learned from."""
-        return self.validation.count(total) if isinstance(self.validation, Holdout) else 0
+        return 0 if isinstance(self.validation, OnTest) else self.validation.count(total)
 
 
 @dataclass(frozen=True)
@@ -120,6 +144,10 @@ class Known:
     train_images: int
     """Those to be held out are among them."""
     classes: int
+    labels: LabelKind = "classes"
+    """What its images are labelled with; of flags and numbers, `classes` counts the columns."""
+    names: tuple[str, ...] = ()
+    """The names of the classes, if they are known."""
     shape: tuple[int, int, int] | None = None
     """The shape of its images; none where they take that of the input."""
 
@@ -130,9 +158,9 @@ def known_of(source: Source) -> Known | None:
         case Digits():
             return Known(source.kind, 1433, 10)
         case Cifar10():
-            return Known(source.kind, 50_000, 10, (32, 32, 3))
+            return Known(source.kind, 50_000, 10, shape=(32, 32, 3))
         case Cifar100():
-            return Known(source.kind, 50_000, 100, (32, 32, 3))
+            return Known(source.kind, 50_000, 100, shape=(32, 32, 3))
         case ImageFolder() | Npz() | TfRecord() | Tfds():
             return None
         case _:

@@ -15,7 +15,7 @@ Rate = Annotated[float, Field(strict=True, ge=0, le=1000, allow_inf_nan=False)]
 PositiveRate = Annotated[float, Field(strict=True, gt=0, le=1000, allow_inf_nan=False)]
 Change = Annotated[float, Field(strict=True, ge=0, le=1000)]
 Unit = Literal["iterations", "epochs", "fraction"]
-Watched = Literal["validation_loss", "validation_accuracy"]
+Watched = Literal["validation_loss", "validation_accuracy", "validation_mae"]
 
 
 def _problem(message: str, at: object = None) -> PydanticCustomError:

@@ -10,20 +10,34 @@ from archbuilder.spec.base import Flag, Kind, Model
 from archbuilder.spec.short import Factor, Weight, problem
 
 
-class CrossEntropy(Model):
-    """The cross-entropy of the softmax with the labels."""
+class CrossEntropy(Kind):
+    """The cross-entropy of the softmax with the labels: one class an image."""
 
+    kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Factor = Field(0.0, description="The share of each label that is spread over all classes.")
 
 
-class Loss(Model):
-    """What training makes small, besides the weights themselves."""
+class BinaryCrossEntropy(Kind):
+    """The cross-entropy of each unit's sigmoid with its label, 0 or 1: one unit for two classes, or several labels."""
 
-    @classmethod
-    def hint_for_key(cls, key: str) -> str | None:
-        return "losses: cross_entropy, or {cross_entropy: {label_smoothing: 0.1}}"
+    kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    label_smoothing: Factor = Field(0.0, description="How far each label is drawn from 0 and 1 to one half.")
 
-    cross_entropy: CrossEntropy = Field(default_factory=CrossEntropy, description="The only one there is so far.")
+
+class MeanSquaredError(Kind):
+    """The mean of the squared errors of standardised numbers."""
+
+    kind: Literal["mean_squared_error"] = "mean_squared_error"
+
+
+class Huber(Kind):
+    """Half of the squared error of standardised numbers, and a line beyond `delta`: outliers weigh less."""
+
+    kind: Literal["huber"] = "huber"
+    delta: Weight = Field(1.0, description="The error from which on it grows in a line, in deviations of the numbers.")
+
+
+Loss = CrossEntropy | BinaryCrossEntropy | MeanSquaredError | Huber
 
 
 class Sgd(Kind):

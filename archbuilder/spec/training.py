@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, assert_never
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
+from archbuilder.bounds import PARTS
 from archbuilder.spec.augmentation import Augmentations
-from archbuilder.spec.base import Integer, Model, Positive, named, one_of
-from archbuilder.spec.data import Data
+from archbuilder.spec.base import Integer, Model, Positive, Text, one_of
+from archbuilder.spec.data import Data, LabelKind
 from archbuilder.spec.framing import AnyFraming, CentreCrop, Framing, Resize, TenCrop, Testing
-from archbuilder.spec.learning_rate import Change, LearningRate, Watched
+from archbuilder.spec.learning_rate import Change, LearningRate, Plateau, Watched
 from archbuilder.spec.normalisation import AnyNormalisation, PixelMean
-from archbuilder.spec.optimization import AdamW, Clip, Loss, MovingAverage, Optimizer, WeightDecay
-from archbuilder.spec.short import checks, problem
+from archbuilder.spec.optimization import (
+    AdamW,
+    BinaryCrossEntropy,
+    Clip,
+    CrossEntropy,
+    Huber,
+    Loss,
+    MeanSquaredError,
+    MovingAverage,
+    Optimizer,
+    WeightDecay,
+)
+from archbuilder.spec.short import Weight, checks, problem
+from archbuilder.spec.values import shown
+
+ClassWeight = Annotated[float, Field(strict=True, ge=0, le=1e6)]
+
+
+def _named_by_text(value: object) -> object:
+    """Names of classes may be numbers, as those of digits are."""
+    match value:
+        case None | str() | list() | tuple():
+            return value
+        case dict():
+            return {str(name) if isinstance(name, int | float) else name: weight for name, weight in value.items()}
+        case _:
+            message = (
+                f"balanced, a weight for each class by its name, or a list of them is expected, not {shown(value)}"
+            )
+            raise PydanticCustomError(
+                "bad-training", "{message}", {"message": message, "hint": "such as class_weights: balanced"}
+            )
+
+
+def _form_of_weights(value: object) -> str:
+    return "word" if isinstance(value, str) else "by name" if isinstance(value, dict) else "in order"
+
+
+ClassWeights = Annotated[
+    Annotated[Literal["balanced"], Tag("word")]
+    | Annotated[dict[str, ClassWeight], Tag("by name")]
+    | Annotated[tuple[ClassWeight, ...], Tag("in order")],
+    Discriminator(_form_of_weights),
+    BeforeValidator(_named_by_text),
+]
 
 
 class Stop(Model):
@@ -40,7 +85,9 @@ class EarlyStopping(Model):
 class Keep(Model):
     """What a run leaves behind."""
 
-    best: Watched = Field("validation_accuracy", description="What the best weights are chosen by.")
+    best: Watched = Field(
+        "validation_accuracy", description="What the best weights are chosen by; for numbers, validation_mae."
+    )
     last: Positive = Field(3, description="How many checkpoints are kept.")
     every_epochs: Positive = Field(1, description="How many epochs lie between two checkpoints.")
 
@@ -53,6 +100,7 @@ NAMES_ELSEWHERE = {
     "momentum": "optimizer.sgd.momentum", "wd": "weight_decay", "decay": "weight_decay", "augmentation": "augment",
     "augmentations": "augment", "transforms": "augment", "normalize": "normalise", "normalization": "normalise",
     "ema": "moving_average", "amp": "precision", "dtype": "precision", "patience": "early_stopping",
+    "frozen": "freeze", "class_weight": "class_weights", "sampler": "sampling",
     "label_smoothing": "loss.cross_entropy.label_smoothing",
 }  # fmt: skip
 """What other tools call the settings of a recipe, and where they stand here."""
@@ -87,8 +135,24 @@ class Training(Model):
     )
     stop: Stop = Field(description="When training ends.")
     early_stopping: EarlyStopping | None = Field(None, description="What ends it before its time.")
-    loss: Annotated[Loss, BeforeValidator(lambda value: _loss(value))] = Field(
-        default_factory=Loss, description="What training makes small."
+    loss: Annotated[Loss, *checks(one_of(Loss, "losses"))] = Field(
+        CrossEntropy(),
+        description="What training makes small: cross_entropy, binary_cross_entropy, mean_squared_error, huber.",
+    )
+    class_weights: ClassWeights | None = Field(
+        None,
+        description="What the loss of an image is multiplied by: balanced, {class: weight}, or one for each class.",
+    )
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled", description="Each image once an epoch; or drawn with replacement, each class as often."
+    )
+    freeze: tuple[Text, ...] = Field(
+        (),
+        max_length=PARTS,
+        description="Parts whose weights stay as they are, such as stem or stage1; norms are all norms.",
+    )
+    rate_factors: dict[str, Weight] = Field(
+        {}, max_length=PARTS, description="What the learning rate of a part is multiplied by: {head: 10, stem: 0.1}."
     )
     optimizer: Annotated[Optimizer, *checks(one_of(Optimizer, "optimizers"))] = Field(
         description="How the weights are updated."
@@ -123,6 +187,42 @@ class Training(Model):
             raise problem("adamw needs `weight_decay: {decoupled: ...}`; without it, it is adam", at="optimizer")
         return self
 
+    @model_validator(mode="after")
+    def _watches_what_is_measured(self) -> Self:
+        """The best is chosen by the accuracy, or for numbers by their mean absolute error."""
+        needed = "validation_mae" if self.is_regression else "validation_accuracy"
+        if "best" not in self.keep.model_fields_set and self.keep.best != needed:
+            object.__setattr__(self, "keep", self.keep.model_copy(update={"best": needed}))
+        rate = self.learning_rate
+        plateau = rate if isinstance(rate, Plateau) else rate.plateau
+        watching = {
+            "keep": self.keep.best,
+            "early_stopping": self.early_stopping and self.early_stopping.watch,
+            "learning_rate": plateau and plateau.watch,
+        }
+        for place, watched in watching.items():
+            if watched not in (None, "validation_loss", needed):
+                raise problem(f"{self.loss.kind} has no {watched}: watch {needed} or validation_loss", at=place)
+        return self
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether numbers are learned, not classes or labels."""
+        return isinstance(self.loss, MeanSquaredError | Huber)
+
+    @property
+    def labels(self) -> LabelKind:
+        """What the loss learns from."""
+        match self.loss:
+            case CrossEntropy():
+                return "classes"
+            case BinaryCrossEntropy():
+                return "flags"
+            case MeanSquaredError() | Huber():
+                return "numbers"
+            case _:
+                assert_never(self.loss)
+
     @property
     def is_framed(self) -> bool:
         """Whether images are taken at their own size."""
@@ -142,11 +242,3 @@ class Training(Model):
     def quick_frame(self) -> tuple[AnyFraming, ...]:
         """The framing after each epoch and for statistics: the middle instead of ten crops."""
         return tuple(CentreCrop() if isinstance(step, TenCrop) else step for step in self.testing_frame)
-
-
-def _loss(value: object) -> object:
-    """Reads the plain name of a loss as well."""
-    if isinstance(value, Loss):
-        return value
-    name, fields = named(value, "losses")
-    return {name: fields}

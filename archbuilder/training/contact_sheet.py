@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,6 @@ from archbuilder.data.dataset import Pixels
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import UsageError
 from archbuilder.spec.augmentation import Mixing
-from archbuilder.training.feed import epoch_order
 from archbuilder.training.setup import Setup
 
 Indices = npt.NDArray[np.int32]
@@ -31,6 +31,8 @@ class Epoch:
 
     pixels: Pixels
     soft_labels: SoftLabels
+    drawn: npt.NDArray[np.bool_]
+    """Whether the epoch has the image at all: where classes are drawn alike, it may not."""
 
 
 def draw(setup: Setup, images: int, epochs: int) -> Image.Image:
@@ -51,19 +53,21 @@ def learned_from(setup: Setup, normaliser: Normaliser, chosen: Indices, epoch: i
     """What an epoch makes of the images at `chosen`, each mixed with those that follow it in its batch."""
     training = setup.training
     mixed = 1 + sum(isinstance(step, Mixing) for step in training.augment)
-    order = epoch_order(training.seed, epoch, len(setup.train))
+    order = setup.feed.order(epoch)
     indices = np.concatenate([_followed(order, int(index), training.batch_size, mixed) for index in chosen])
     [(_, *streamed)] = setup.feed.read([indices], epoch)
     kept = setup.feed.pixels(setup.train)
     pixels = kept[indices] if isinstance(kept, np.ndarray) else streamed[0]
-    labels = tf.one_hot(setup.train.labels[indices], len(setup.data.classes))
+    labels = tf.constant(setup.objective.rows(setup.train.labels[indices], setup.width))
     augment = augmenter(training.augment, normaliser, training.seed)
     normalised, soft_labels = augment(tf.constant(pixels), labels, tf.constant(indices), tf.constant(epoch))
-    return Epoch(normaliser.undone(normalised.numpy()[::mixed]), soft_labels.numpy()[::mixed])
+    return Epoch(normaliser.undone(normalised.numpy()[::mixed]), soft_labels.numpy()[::mixed], np.isin(chosen, order))
 
 
 def _followed(order: Indices, index: int, batch_size: int, count: int) -> Indices:
-    """An image and the next `count - 1` of its batch, where the first follows the last."""
+    """An image and the next `count - 1` of its batch, where the first follows the last; alone where it is not drawn."""
+    if index not in order:
+        return np.full(count, index, np.int32)
     place = int(np.flatnonzero(order == index)[0])
     start = place // batch_size * batch_size
     batch = order[start : start + batch_size]
@@ -93,9 +97,24 @@ class _Sheet:
         zoom = min(self._cell[0] / picture.width, self._cell[1] / picture.height)
         size = max(1, round(picture.width * zoom)), max(1, round(picture.height * zoom))
         self._paste(picture, size, GAP, top)
-        self._write(GAP, top + self._cell[1], self._setup.data.classes[self._setup.train.labels[index]])
+        self._write(GAP, top + self._cell[1], self._label(index))
+
+    def _label(self, index: int) -> str:
+        names, label = self._setup.data.classes, self._setup.train.labels[index]
+        match self._setup.data.labels:
+            case "classes":
+                return names[int(label)]
+            case "flags":
+                return ", ".join(name for name, flag in zip(names, label, strict=True) if flag) or "none"
+            case "numbers":
+                return ", ".join(f"{number:.4g}" for number in label)
+            case _:
+                assert_never(self._setup.data.labels)
 
     def _learned_from(self, epoch: Epoch, row: int, left: int, top: int) -> None:
+        if not epoch.drawn[row]:
+            self._write(left, top, "not drawn")
+            return
         pixels = epoch.pixels[row]
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
         self._paste(picture, self._cell, left, top)
@@ -103,9 +122,17 @@ class _Sheet:
             self._write_soft_label(epoch.soft_labels[row], left, top + self._cell[1])
 
     def _write_soft_label(self, soft_label: SoftLabels, left: int, top: int) -> None:
-        largest = np.argsort(-soft_label, kind="stable")[: self._lines - 1]
-        for line, label in enumerate(label for label in largest if soft_label[label] >= 0.005):
-            self._write(left, top + line * LINE, f"{100 * soft_label[label]:.0f} % {self._setup.data.classes[label]}")
+        for line, text in enumerate(self._mixed(soft_label)[: self._lines - 1]):
+            self._write(left, top + line * LINE, text)
+
+    def _mixed(self, soft_label: SoftLabels) -> list[str]:
+        """What a mixed image is labelled with, the largest share first; numbers are those between."""
+        if scaling := self._setup.objective.scaling:
+            return [", ".join(f"{number:.4g}" for number in scaling.undone(soft_label))]
+        if len(soft_label) < len(self._setup.data.classes):  # the sigmoid of one unit
+            soft_label = np.array([1 - soft_label[0], soft_label[0]])
+        largest = [label for label in np.argsort(-soft_label, kind="stable") if soft_label[label] >= 0.005]
+        return [f"{100 * soft_label[label]:.0f} % {self._setup.data.classes[label]}" for label in largest]
 
     def _paste(self, picture: Image.Image, size: tuple[int, int], left: int, top: int) -> None:
         is_larger = size[0] >= picture.width

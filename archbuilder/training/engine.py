@@ -13,6 +13,7 @@ from archbuilder.training.environment import take_memory_as_needed
 from archbuilder.training.evaluator import BATCH_SIZE, Evaluator
 from archbuilder.training.learner import Learner
 from archbuilder.training.memory import Need, images_at_once
+from archbuilder.training.objective import Objective
 from archbuilder.training.setup import Setup
 from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.tensorflow.forward import Forward
@@ -33,15 +34,20 @@ def learner_for(setup: Setup, normaliser: Normaliser, distribution: Distribution
 
 
 def evaluator_for(
-    graph: Graph, model: keras.Model, precision: Precision, normaliser: Normaliser, most: int = BATCH_SIZE
+    graph: Graph,
+    model: keras.Model,
+    precision: Precision,
+    normaliser: Normaliser,
+    objective: Objective,
+    most: int = BATCH_SIZE,
 ) -> Evaluator:
     """Evaluates a network in the precision of its training, at most so many images at once."""
     batch_size = images_at_once(graph, most)
     if backend() == "tensorflow":
-        return Evaluator(logits_of(Forward(graph, model, precision), normaliser), batch_size)
+        return Evaluator(logits_of(Forward(graph, model, precision), normaliser), batch_size, objective)
     take_memory_as_needed()
     from archbuilder.training.jax.forward import JaxNetwork
     from archbuilder.training.jax.inference import logits_of as logits_of_jax
 
     network = JaxNetwork(graph, model, precision=precision)
-    return Evaluator(logits_of_jax(network, normaliser, batch_size), batch_size)
+    return Evaluator(logits_of_jax(network, normaliser, batch_size), batch_size, objective)

@@ -12,9 +12,13 @@ import numpy as np
 from archbuilder.aliases import Array, Json
 from archbuilder.data.load import load_data
 from archbuilder.errors import UsageError
-from archbuilder.spec.data import Holdout
+from archbuilder.graph.ops import show
+from archbuilder.spec import require_training
+from archbuilder.spec.data import OnTest
+from archbuilder.spec.optimization import CrossEntropy
 from archbuilder.training.engine import evaluator_for
-from archbuilder.training.evaluator import Evaluation
+from archbuilder.training.evaluator import Evaluation, evaluated, logits_from
+from archbuilder.training.objective import Objective, is_imbalanced
 from archbuilder.training.run.folder import Run, Which
 from archbuilder.training.setup import Load, prepare
 
@@ -22,21 +26,35 @@ from archbuilder.training.setup import Load, prepare
 def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Json:
     """Loss and accuracy of a run's network on the test set and, where the data is the run's own, on its hold-out.
 
-    For several runs, `runs` has each, and `ensemble` what the mean of their probabilities comes to. Raises UsageError
-    where the classes or the data of the runs differ from each other, or from the data at `data_path`.
+    Of numbers it is the mean absolute error and the root of the mean squared one. For several runs, `runs` has each,
+    and `ensemble` what the mean of their answers comes to. Raises UsageError where classes, losses or data of the runs
+    differ from each other, or from the data at `data_path`.
     """
     _require_alike(runs, data_path)
+    _require_same_answers(runs)
     load = cache(load_data)  # once, where the networks take the images alike
     first = _Member.of(runs[0], data_path or runs[0].data_path, weights, load)
-    total, measured = first.probabilities, [first.measured]
+    total, measured = first.answers, [first.measured]
     for run in runs[1:]:
         # The same images: they lie in one layout, so their order is the same.
         member = _Member.of(run, data_path or runs[0].data_path, weights, load)
         _require_same_images(first, member)
-        total, measured = total + member.probabilities, [*measured, member.measured]
+        total, measured = total + member.answers, [*measured, member.measured]
     if len(runs) == 1:
         return first.measured
-    return {"runs": measured, "ensemble": {"test": _score(total / len(runs), first.labels)}}
+    return {"runs": measured, "ensemble": {"test": _score(total / len(runs), first.labels, runs[0].objective)}}
+
+
+def _require_same_answers(runs: Sequence[Run]) -> None:
+    """The mean of a probability and a number is neither, and one loss has to measure all."""
+    losses = [require_training(run.spec).loss.kind for run in runs]
+    widths = [run.graph[run.graph.outputs[0]].shape for run in runs]
+    for run, loss, width in zip(runs, losses, widths, strict=True):
+        if (loss, width) != (losses[0], widths[0]):
+            raise UsageError(
+                f"the runs in {runs[0].folder} and {run.folder} do not have the same loss and outputs: {losses[0]} of "
+                f"{show(widths[0])} and {loss} of {show(width)}; measure them one by one"
+            )
 
 
 def _require_alike(runs: Sequence[Run], data_path: Path | None) -> None:
@@ -59,28 +77,31 @@ class _Member:
     """The fingerprint of the data."""
     labels: Array
     measured: Json
-    probabilities: Array
-    """One for each test image and class."""
+    answers: Array
+    """Probabilities or numbers of each test image (n, k)."""
 
     @classmethod
     def of(cls, run: Run, data_path: Path | None, weights: Which, load: Load) -> _Member:
         precision = run.environment["precision"]
-        setup = prepare(run.spec, data_path, precision, load=load)
+        setup = prepare(run.spec, data_path, precision, load=load, objective=run.objective)
         if setup.data.classes != run.classes:
             raise UsageError(
                 f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}"
             )
-        evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser)
+        evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser, run.objective)
         test = evaluator(setup.feed.pixels(setup.data.test), setup.data.test.labels)
         notes = list(setup.data.notes)
         if run.result is None:
             notes.append(f"the run in {run.folder} is not finished: its weights are those of its epochs so far")
         measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "notes": notes,
-                    "test": _facts(test)}  # fmt: skip
+                    "test": _facts(test, setup.data.test.labels, run.objective)}  # fmt: skip
         is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
-        if is_own and isinstance(setup.training.data.validation, Holdout):
-            measured["validation"] = _facts(evaluator(setup.feed.pixels(setup.validation), setup.validation.labels))
-        return cls(setup.data.fingerprint, setup.data.test.labels, measured, test.probabilities)
+        if is_own and not isinstance(setup.training.data.validation, OnTest):
+            labels = setup.validation.labels
+            measured["validation"] = _facts(
+                evaluator(setup.feed.pixels(setup.validation), labels), labels, run.objective
+            )
+        return cls(setup.data.fingerprint, setup.data.test.labels, measured, test.answers)
 
 
 def _require_same_images(first: _Member, other: _Member) -> None:
@@ -91,11 +112,31 @@ def _require_same_images(first: _Member, other: _Member) -> None:
         )
 
 
-def _facts(evaluation: Evaluation) -> Json:
-    return {"images": len(evaluation.probabilities), "loss": evaluation.loss, "accuracy": evaluation.accuracy}
+def _facts(evaluation: Evaluation, labels: Array, objective: Objective) -> Json:
+    facts = {"images": len(evaluation.answers), "loss": evaluation.loss, objective.metric: evaluation.score}
+    return {**facts, **_beside(evaluation.answers, labels, objective)}
 
 
-def _score(probabilities: Array, labels: Array) -> Json:
+def _beside(answers: Array, labels: Array, objective: Objective) -> Json:
+    """What stands beside the metric: of classes that are imbalanced, the mean of their accuracies; of numbers, RMSE."""
+    if objective.metric == "mae":
+        return {"rmse": float(np.sqrt(np.square(answers.astype(np.float64) - labels).mean()))}
+    if labels.ndim > 1 or not is_imbalanced(counts := np.bincount(labels)):
+        return {}
+    found = answers[:, 0] > 0.5 if answers.shape[1] == 1 else answers.argmax(axis=1)
+    correct = np.bincount(labels, found == labels)
+    return {"mean_class_accuracy": float((correct[counts > 0] / counts[counts > 0]).mean())}
+
+
+def _score(answers: Array, labels: Array, objective: Objective) -> Json:
+    """What the mean answers of several networks `(n, k)` come to."""
+    if isinstance(objective.loss, CrossEntropy):
+        return {**_score_of_classes(answers, labels), **_beside(answers, labels, objective)}
+    evaluation = evaluated(objective, logits_from(objective, answers), labels)
+    return _facts(evaluation, labels, objective)
+
+
+def _score_of_classes(probabilities: Array, labels: Array) -> Json:
     """What probabilities `(n, classes)` come to."""
     of_truth = probabilities[np.arange(len(labels)), labels]
     loss = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean(dtype=np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.augmentation.augmenter import augmenter
-from archbuilder.data.dataset import Images, Pictures, Shape
+from archbuilder.data.dataset import Images, Labels, Pictures, Shape
 from archbuilder.data.normalisation import Normaliser, fit
 from archbuilder.data.stream import Stream
 from archbuilder.learning_rate.schedules import Length
@@ -36,10 +36,16 @@ class Feed:
 
     def batches(self, epoch: int) -> list[Array]:
         """The training images of each iteration of an epoch, by their indices."""
-        order = epoch_order(self.training.seed, epoch, len(self.images))
+        order = self.order(epoch)
         size, length = self.training.batch_size, self.length
         count = min(length.iterations_per_epoch, length.iterations - epoch * length.iterations_per_epoch)
         return [order[start : start + size] for start in range(0, count * size, size)]
+
+    def order(self, epoch: int) -> Array:
+        """The training images of an epoch, by their indices; some twice and some not, where classes are drawn alike."""
+        if self.training.sampling == "balanced":
+            return balanced_order(self.training.seed, epoch, self.images.labels)
+        return epoch_order(self.training.seed, epoch, len(self.images))
 
     def read(
         self, batches: Sequence[Array], epoch: int, rows: Callable[[int], slice] = slice
@@ -86,3 +92,18 @@ def epoch_order(seed: int, epoch: int, images: int) -> Array:
     """A shuffle that depends on nothing but its arguments; NumPy promises that RandomState will never change."""
     bits = np.random.MT19937(np.random.SeedSequence([seed, epoch]))
     return np.random.RandomState(bits).permutation(images).astype(np.int32)
+
+
+def balanced_order(seed: int, epoch: int, labels: Labels) -> Array:
+    """As many images as there are, drawn with replacement: first the class, then one of its images.
+
+    It depends on nothing but its arguments, and each class that has images comes as often as the others.
+    """
+    random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, epoch, 0xBA1A])))
+    by_class = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels)
+    starts, present = np.cumsum(counts) - counts, np.flatnonzero(counts)
+    drawn = present[(random.random_sample(len(labels)) * len(present)).astype(np.int64)]
+    places = (random.random_sample(len(labels)) * counts[drawn]).astype(np.int64)
+    order: Array = by_class[starts[drawn] + places].astype(np.int32)
+    return order

@@ -65,7 +65,7 @@ class Learner(Protocol):
         return self.step.totals()
 
     def read(self) -> dict[str, float]:
-        """The mean loss and the accuracy of the images since the last call."""
+        """The mean loss and the metric of the images since the last call."""
         return self.step.read()
 
     @property
@@ -74,13 +74,13 @@ class Learner(Protocol):
         return self.step.diverged
 
     def evaluate(self, images: Pictures, quick: bool = False) -> tuple[float, float]:
-        """The loss and the accuracy on images, which processes share among them; `quick` takes one crop of each."""
+        """The loss and the metric on images, which processes share among them; `quick` takes one crop of each."""
         processes = self.processes
         start, end = portion(len(images), processes, self.distribution.process)
         part = images.take(np.arange(start, max(end, start + 1))) if processes > 1 else images
         found, count = self.evaluator(self.feed.pixels(part, quick), part.labels), end - start
-        loss, correct, total = self.sums(found.loss * count, found.accuracy * count, count)
-        return (loss / total, correct / total) if processes > 1 else (found.loss, found.accuracy)
+        loss, score, total = self.sums(found.loss * count, found.score * count, count)
+        return (loss / total, score / total) if processes > 1 else (found.loss, found.score)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Within it, the model holds the averages of its weights, where the spec has some."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
+
+import numpy as np
 
 from archbuilder.aliases import Json
 from archbuilder.data.normalisation import Normaliser
@@ -15,9 +19,12 @@ from archbuilder.spec import Spec, edit, require_training
 from archbuilder.training.engine import learner_for
 from archbuilder.training.environment import take_memory_as_needed
 from archbuilder.training.memory import Need
+from archbuilder.training.objective import is_imbalanced
 from archbuilder.training.reporting.progress import COMPILING, Opening, Reporter
 from archbuilder.training.run.checkpoint import Checkpoint
 from archbuilder.training.run.folder import ReadOnlyRun, Run, require_empty
+from archbuilder.training.run.legs import next_leg, rate_begins, require_leg, spec_of
+from archbuilder.training.run.records import Leg
 from archbuilder.training.run.resume_checks import (
     compare_versions,
     require_same_backend,
@@ -84,13 +91,15 @@ def resume(
     *,
     data: Path | None = None,
     epochs: int | None = None,
+    edits: Sequence[str] = (),
     reporter: Reporter | None = None,
     distribution: Distribution | None = None,
 ) -> Run:
     """Goes on with a run from its last whole checkpoint; a finished one is returned as it is.
 
-    `spec`, after `epochs`, is held to what the run began with. Raises MissingError where there is no run, UsageError
-    with every field in which the spec or the data is not what it began with.
+    `epochs` takes a finished one further, until there are so many in all; `edits` then say its learning rate. Beside a
+    `spec`, `epochs` are of that: it is held to what the run began with. Raises MissingError where there is no run,
+    UsageError with every field in which the spec or the data is not what it began with.
     """
     reporter = reporter or Reporter()
     take_memory_as_needed()
@@ -101,20 +110,30 @@ def resume(
         spec = of_epochs(spec, epochs, reporter)
     with distribution.together(), run.locked():
         require_same_spec(run, spec)
-        if run.result is not None:
+        leg = next_leg(run, epochs, edits) if spec is None and epochs is not None else None
+        if run.result is not None and leg is None:
             reporter.note(f"the run in {run.folder} is finished: there is nothing to resume")
             return run
         require_same_backend(run)
         compare_versions(run, reporter)
         _require_first_weights(run)
-        environment = run.environment
-        setup = prepare(run.spec, data or run.data_path, environment["precision"], environment.get("frozen", ()))
+        setup = _setup_of(run, data, run.legs if leg is None else (*run.legs, leg))
         _tell_of_setup(setup, reporter)
         require_same_data(run, setup)
+        if leg is not None:
+            require_leg(run, run.checkpoints(1).latest(reporter.note), leg.begins)
+            run.begin_leg(leg)
         with Need.of(setup, distribution.replicas).told():
             trainer = Trainer(setup, learner_for(setup, run.normaliser, distribution), run, reporter)
             trainer.restore()
             return _finish(trainer)
+
+
+def _setup_of(run: Run, data: Path | None, legs: Sequence[Leg]) -> Setup:
+    """What the last leg of a run trains with."""
+    spec, precision, frozen = spec_of(run, legs), run.environment["precision"], run.environment.get("frozen", ())
+    setup = prepare(spec, data or run.data_path, precision, frozen)
+    return replace(setup, begins=legs[-1].begins, rate_begins=rate_begins(legs)) if legs else setup
 
 
 def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
@@ -128,8 +147,21 @@ def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
 
 
 def _tell_of_setup(setup: Setup, reporter: Reporter) -> None:
-    for note in (*left_out(setup.graph), *setup.data.notes):
+    for note in (*left_out(setup.graph), *setup.data.notes, *_imbalance(setup)):
         reporter.note(note)
+
+
+def _imbalance(setup: Setup) -> Iterator[str]:
+    """A note where one class has several times the images of another."""
+    if setup.train.labels.ndim > 1:
+        return
+    counts = np.bincount(setup.train.labels, minlength=len(setup.data.classes))
+    most, least = int(counts.argmax()), int(counts.argmin())
+    if not is_imbalanced(counts):
+        return
+    told = f"{setup.data.classes[most]} has {counts[most]:,} images to learn from, {setup.data.classes[least]}"
+    is_met = setup.training.class_weights is not None or setup.training.sampling == "balanced"
+    yield f"{told} {counts[least]:,}" + ("" if is_met else ": `class_weights: balanced` makes them count alike")
 
 
 def _begin_with(weights: Transfer, trainer: Trainer) -> None:

@@ -1,14 +1,14 @@
-"""The classes of single images."""
+"""What single images are taken to be: classes, labels or numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from archbuilder.aliases import Array
+from archbuilder.aliases import Array, Json
 from archbuilder.data.decoding import decode_with_bits, mode_of
 from archbuilder.data.framing import frame
 from archbuilder.errors import MissingError
@@ -20,6 +20,8 @@ from archbuilder.training.engine import evaluator_for
 from archbuilder.training.run.folder import Run, Which
 
 PREDICTED_AT_ONCE = 64
+LIKELIEST = 3
+"""How many classes are told where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -31,30 +33,54 @@ class ClassProbability:
 
 
 @dataclass(frozen=True)
+class NamedNumber:
+    """A number that was learned, in its own units."""
+
+    name: str
+    number: float
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """The likeliest classes of an image, the likeliest first, or why it cannot be read."""
+    """The likeliest classes or labels of an image, the likeliest first, or numbers, or why it cannot be read."""
 
     image: str
     classes: tuple[ClassProbability, ...] = ()
     problem: str | None = None
     bits: int | None = None
     """The bits of each channel as they are stored."""
+    numbers: tuple[NamedNumber, ...] = ()
+
+    def to_json(self) -> Json:
+        """Its fields; `numbers` only where some were learned, and then no `classes`."""
+        return {key: value for key, value in asdict(self).items() if key != ("classes" if self.numbers else "numbers")}
 
 
-def predict(run: Run, paths: Sequence[str | Path], top: int = 3, weights: Which = "best") -> Iterator[Prediction]:
-    """What a run's network takes images to be, in their order, batch by batch."""
+def predict(
+    run: Run, paths: Sequence[str | Path], top: int | None = None, weights: Which = "best"
+) -> Iterator[Prediction]:
+    """What a run's network takes images to be, in their order, batch by batch.
+
+    `top` is how many classes are told: without it, three; of several labels, all.
+    """
     recipe = Recipe.of(run.spec)
     require_fitting(recipe)
     graph, steps = recipe.graph, recipe.training.testing_frame
     precision, at_once = run.environment["precision"], min(len(paths), PREDICTED_AT_ONCE)
-    evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, at_once)
+    evaluator = evaluator_for(graph, run.model(weights), precision, run.normaliser, run.objective, at_once)
+    most = len(run.classes) if recipe.training.labels == "flags" else LIKELIEST
     for start in range(0, len(paths), evaluator.batch_size):
         batch = [_read(Path(path), graph.input.shape, steps) for path in paths[start : start + evaluator.batch_size]]
         readable = [one.pixels for one in batch if one.pixels is not None]
-        probabilities = iter(evaluator.probabilities(np.stack(readable)) if readable else ())
+        answers = iter(evaluator.answers(np.stack(readable)) if readable else ())
         for one in batch:
-            classes = () if one.pixels is None else _likeliest(next(probabilities), run.classes, top)
-            yield Prediction(str(one.path), classes, one.problem, one.bits)
+            path = str(one.path)
+            if one.pixels is None:
+                yield Prediction(path, problem=one.problem, bits=one.bits)
+            elif recipe.training.is_regression:
+                yield Prediction(path, bits=one.bits, numbers=_named(next(answers), run.classes))
+            else:
+                yield Prediction(path, _likeliest(next(answers), run.classes, top or most), bits=one.bits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +107,12 @@ def framed(path: Path, shape: Shape, steps: Sequence[AnyFraming]) -> tuple[Array
     return frame(image, steps, (height, width)), bits
 
 
+def _named(numbers: Array, names: tuple[str, ...]) -> tuple[NamedNumber, ...]:
+    return tuple(NamedNumber(name, float(number)) for name, number in zip(names, numbers, strict=True))
+
+
 def _likeliest(probabilities: Array, classes: tuple[str, ...], top: int) -> tuple[ClassProbability, ...]:
+    if len(probabilities) == 1 and len(classes) == 2:  # the sigmoid of one unit
+        probabilities = np.array([1 - probabilities[0], probabilities[0]])
     order = np.argsort(-probabilities, kind="stable")[:top]
     return tuple(ClassProbability(classes[index], float(probabilities[index])) for index in order)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archbuilder.aliases import Precision
-from archbuilder.data.dataset import Shape
+from archbuilder.aliases import Json, Precision
+from archbuilder.data.dataset import LabelsError, Shape
 from archbuilder.data.load import Dataset, Pictures, load_data, split
 from archbuilder.errors import UsageError
 from archbuilder.graph.network import Graph
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
-from archbuilder.linting.linting import require_fitting
+from archbuilder.linting.linting import labels_error, require_fitting
 from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import Spec
-from archbuilder.spec.data import Data, ImageFolder, Known, Npz, OnTest, Source, TfRecord
+from archbuilder.spec.data import Data, ImageFolder, Known, LabelKind, Npz, OnTest, Source, TfRecord
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.feed import Feed
 from archbuilder.training.freezing import freeze_norms
+from archbuilder.training.objective import Objective
 
-Load = Callable[[Data, Shape, Path | None, bool], Dataset]
+Load = Callable[[Data, Shape, Path | None, bool, LabelKind], Dataset]
 """Gives the data of a spec, as `load_data` does."""
 
 
@@ -38,8 +39,18 @@ class Setup:
     validation: Pictures
     precision: Precision
     data_path: Path | None
+    objective: Objective
     frozen: tuple[str, ...] = ()
     """The parts whose weights stay as they are."""
+    begins: int = 0
+    """The iterations that earlier legs of the run made."""
+    rate_begins: int = 0
+    """The iterations that had been made when the learning rate began."""
+
+    @property
+    def width(self) -> int:
+        """How many numbers the network returns."""
+        return self.graph[self.graph.outputs[-1]].shape[-1]
 
     @property
     def length(self) -> Length:
@@ -58,7 +69,8 @@ class Setup:
         return self.length.epochs
 
     def schedule(self) -> Schedule:
-        return schedule(self.training.learning_rate, self.iterations_per_epoch, self.iterations)
+        """That of the iterations since the rate began."""
+        return schedule(self.training.learning_rate, self.iterations_per_epoch, self.iterations - self.rate_begins)
 
     @property
     def feed(self) -> Feed:
@@ -68,11 +80,13 @@ class Setup:
 
     def facts(self) -> dict[str, Any]:
         """The content of `environment.json`."""
-        data = {
+        data: Json = {
             "name": self.data.name, "path": str(self.data_path.resolve()) if self.data_path else None,
             "origin": self.data.origin, "fingerprint": self.data.fingerprint, "classes": list(self.data.classes),
             "train": len(self.train), "validation": len(self.validation), "test": len(self.data.test),
         }  # fmt: skip
+        if self.objective.scaling:
+            data["scaling"] = asdict(self.objective.scaling)
         return {**environment.describe(), "seed": self.training.seed, "precision": self.precision, "data": data,
                 "frozen": list(self.frozen)}  # fmt: skip
 
@@ -83,22 +97,31 @@ def prepare(
     precision: Precision | None = None,
     frozen: Sequence[str] = (),
     load: Load | None = None,
+    objective: Objective | None = None,
 ) -> Setup:
     """Loads the data of a spec and checks that recipe and network fit it; raises SpecError or UsageError where not."""
     recipe = Recipe.of(spec)
     require_fitting(recipe)
-    training, graph = recipe.training, freeze_norms(recipe.graph, frozen)
+    training = recipe.training
+    frozen = tuple(dict.fromkeys([*training.freeze, *frozen]))
+    graph = freeze_norms(recipe.graph, frozen)
     height, width, channels = graph.input.shape
     path = data_path or _path_of(training.data.source)
-    data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed)
-    require_fitting(replace(recipe, data=Known(data.name, len(data.train), len(data.classes))))
+    try:
+        data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed, training.labels)
+    except LabelsError as error:
+        raise labels_error(recipe, str(error)) from error
+    require_fitting(
+        replace(recipe, data=Known(data.name, len(data.train), len(data.classes), data.labels, data.classes))
+    )
     if not len(data.test):
         raise UsageError(f"{data.name} has no test images, from {data.origin}")
     train, validation = split(data.train, training.data.validation, training.seed)
     if isinstance(training.data.validation, OnTest):
         validation = data.test
     chosen = precision or environment.resolve_precision(training.precision)
-    return Setup(spec, training, graph, data, train, validation, chosen, path, tuple(frozen))
+    objective = objective or Objective.of(training, train.labels, data.classes)
+    return Setup(spec, training, graph, data, train, validation, chosen, path, objective, frozen)
 
 
 def _path_of(source: Source) -> Path | None:

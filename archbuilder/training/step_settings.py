@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from archbuilder.aliases import Array
 from archbuilder.augmentation.augmenter import Augmenter
 from archbuilder.spec.training import Training
+from archbuilder.training.objective import Metric, Objective
 
 
 @dataclass(frozen=True)
 class StepSettings:
     """How the loss and its gradients are computed."""
 
-    label_smoothing: float = 0.0
+    objective: Objective = field(default_factory=Objective)
     seed: int = 0
     micro_batches: int = 1
     """The number of parts in which a batch passes through the network, one after the other."""
@@ -24,9 +25,8 @@ class StepSettings:
     """Whether XLA compiles the network and its gradients."""
 
     @classmethod
-    def of(cls, training: Training) -> StepSettings:
-        smoothing = training.loss.cross_entropy.label_smoothing
-        return cls(smoothing, training.seed, training.accumulate, training.synchronise_norms, training.xla)
+    def of(cls, training: Training, objective: Objective) -> StepSettings:
+        return cls(objective, training.seed, training.accumulate, training.synchronise_norms, training.xla)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrainingImages:
     pixels: Array | None
     """(n, H, W, C) uint8; None where they are streamed."""
     labels: Array
-    """(n,) the class of each image."""
+    """(n,) the class of each image, or (n, k) its flags or numbers."""
     augment: Augmenter
 
 
@@ -44,9 +44,10 @@ class Totals(NamedTuple):
     """Sums over images, as the network saw them while it trained."""
 
     loss: float
-    correct: float
+    score: float
+    """The right answers, or the absolute errors of numbers."""
     images: float
 
-    def means(self) -> dict[str, float]:
-        """The mean loss and the accuracy."""
-        return {"loss": self.loss / self.images, "accuracy": self.correct / self.images}
+    def means(self, metric: Metric = "accuracy") -> dict[str, float]:
+        """The mean loss and the metric."""
+        return {"loss": self.loss / self.images, metric: self.score / self.images}

@@ -1,8 +1,8 @@
-"""Several runs of one spec that differ in their seeds alone, and what they come to, told as the papers tell it."""
+"""Several runs of one spec that differ in their seeds alone, or in the images that they hold out, summed up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,8 @@ from archbuilder.aliases import Json
 from archbuilder.errors import MissingError, StoppedError, UsageError
 from archbuilder.linting.linting import require_fitting
 from archbuilder.linting.recipe import Recipe
-from archbuilder.spec import Spec, load_text
+from archbuilder.spec import Spec, load_text, require_training
+from archbuilder.spec.data import MAX_FOLDS, Fold
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.run import records
@@ -39,10 +40,20 @@ class Plan(records.Record):
     weights: str | None
     choices: records.WeightChoices = records.WeightChoices()
     freeze: tuple[str, ...]
+    folds: Annotated[int, Field(ge=2, le=MAX_FOLDS)] | None = None
+    """How many parts of the training images are held out in turn, all with the one seed."""
+
+    @property
+    def edits(self) -> Mapping[str, str]:
+        """By the name of each run's folder, what is different in its spec."""
+        if self.folds is None:
+            return {f"seed-{seed}": f"training.seed={seed}" for seed in self.seeds}
+        validation = "training.data.validation={{fold: {{number: {}, of: {}}}}}"
+        return {f"fold-{number}": validation.format(number, self.folds) for number in range(1, self.folds + 1)}
 
 
-class Errors(records.Record):
-    """What the test errors of several runs come to, in percent."""
+class Statistics(records.Record):
+    """What a number of several runs comes to, where less is better."""
 
     best: float
     mean: float
@@ -54,6 +65,7 @@ class Finished(records.Result):
     """What one of the runs came to."""
 
     seed: records.Count
+    fold: records.Count = 0
     folder: str
 
 
@@ -64,13 +76,19 @@ class Summary(records.Record):
     data: str
     test_images: records.Count
     runs: list[Finished]
-    test_error: dict[Literal["best", "final"], Errors]
+    test_error: dict[Literal["best", "final"], Statistics] | None = None
+    """In percent."""
+    test_mae: dict[Literal["best", "final"], Statistics] | None = None
+    """Where numbers are learned."""
+    fold_error: dict[Literal["best", "final"], Statistics] | None = None
+    """On the images that each run held out, where these are folds."""
+    fold_mae: dict[Literal["best", "final"], Statistics] | None = None
     published: list[dict[str, str | float]]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A folder that holds a plan, a run for each seed, and in the end a summary."""
+    """A folder that holds a plan, a run for each seed or fold, and in the end a summary."""
 
     folder: Path
 
@@ -92,9 +110,9 @@ class Sweep:
         path = self.folder / SUMMARY
         return records.read(path, Summary).to_json() if path.is_file() else None
 
-    def folder_of(self, seed: int) -> Path:
+    def folder_of(self, name: str) -> Path:
         """Raises MissingError where the folder of a run is a link."""
-        folder = self.folder / f"seed-{seed}"
+        folder = self.folder / name
         if folder.is_symlink():
             raise link_in_run(folder)
         return folder
@@ -102,7 +120,7 @@ class Sweep:
     @property
     def runs(self) -> list[Run]:
         """The runs that have begun, in the order of the plan."""
-        folders = [self.folder_of(seed) for seed in self.plan.seeds]
+        folders = [self.folder_of(name) for name in self.plan.edits]
         return [Run.open(folder) for folder in folders if (folder / SPEC).is_file()]
 
 
@@ -128,17 +146,28 @@ def train_seeds(
 
     `seeds` are the seeds, or how many there are to be from the spec's own on. The rest is as for `loop.train`.
     """
-    reporter = reporter or Reporter()
+    return _begin(spec, _chosen(require_training(spec).seed, seeds), None, start, reporter or Reporter())
+
+
+def train_folds(spec: Spec, folds: int, start: Start = Start(), reporter: Reporter | None = None) -> Sweep:
+    """Trains a spec so many times, each time with another part of the training images held out, and sums the runs up.
+
+    The parts are of one size, with the same share of each class. The rest is as for `loop.train`.
+    """
+    if not 2 <= folds <= MAX_FOLDS:
+        raise UsageError(f"2 to {MAX_FOLDS:,} folds are needed")
+    return _begin(spec, (require_training(spec).seed,), folds, start, reporter or Reporter())
+
+
+def _begin(spec: Spec, seeds: tuple[int, ...], folds: int | None, start: Start, reporter: Reporter) -> Sweep:
     require_alone()
-    recipe = Recipe.of(spec)
-    require_fitting(recipe)
-    chosen = _chosen(recipe.training.seed, seeds)
+    require_fitting(Recipe.of(spec))
     folder = start.out or new_folder(spec.name)
     require_empty(folder)
     if start.epochs is not None:
         spec = loop.of_epochs(spec, start.epochs, reporter)
     plan = Plan(
-        spec=spec.dump(), seeds=chosen, data=_absolute(start.data), weights=_absolute(start.weights),
+        spec=spec.dump(), seeds=seeds, folds=folds, data=_absolute(start.data), weights=_absolute(start.weights),
         choices=records.WeightChoices.model_validate(asdict(start.choices)), freeze=tuple(start.freeze),
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,12 +194,15 @@ def _chosen(first: int, seeds: int | Sequence[int]) -> tuple[int, ...]:
 
 def _finish(sweep: Sweep, reporter: Reporter, data: Path | None = None) -> Sweep:
     runs: list[Run] = []
-    for number, seed in enumerate(sweep.plan.seeds, 1):
-        reporter.note(f"seed {seed}: run {number} of {len(sweep.plan.seeds)}")
+    edits, kind = sweep.plan.edits, "seed" if sweep.plan.folds is None else "fold"
+    for number, name in enumerate(edits, 1):
+        reporter.note(f"{name.replace('-', ' ')}: run {number} of {len(edits)}")
         try:
-            runs.append(_run(sweep, seed, data, reporter))
+            runs.append(_run(sweep, name, data, reporter))
         except StoppedError as error:
-            raise type(error)(f"{error}\nTo go on with all seeds: archbuilder train --resume {sweep.folder}") from None
+            raise type(error)(
+                f"{error}\nTo go on with all {kind}s: archbuilder train --resume {sweep.folder}"
+            ) from None
         _require_same_start(runs[0], runs[-1])
     summary = summarised(runs)
     write_json(sweep.folder / SUMMARY, summary)
@@ -178,12 +210,12 @@ def _finish(sweep: Sweep, reporter: Reporter, data: Path | None = None) -> Sweep
     return sweep
 
 
-def _run(sweep: Sweep, seed: int, data: Path | None, reporter: Reporter) -> Run:
-    plan, folder = sweep.plan, sweep.folder_of(seed)
+def _run(sweep: Sweep, name: str, data: Path | None, reporter: Reporter) -> Run:
+    plan, folder = sweep.plan, sweep.folder_of(name)
     if (folder / SPEC).is_file():
         run = Run.open(folder)
         return run if run.result is not None else loop.resume(folder, data=data, reporter=reporter)
-    spec = load_text(plan.spec, str(sweep.folder / PLAN), [f"training.seed={seed}"])
+    spec = load_text(plan.spec, str(sweep.folder / PLAN), [plan.edits[name]])
     choices = Choices(**plan.choices.model_dump())
     start = Start(data or _path(plan.data), folder, None, _path(plan.weights), choices, plan.freeze)
     return loop.train(spec, start, reporter=reporter)
@@ -203,19 +235,43 @@ def _require_same_start(first: Run, run: Run) -> None:
 
 
 def summarised(runs: Sequence[Run]) -> Json:
-    """What finished runs of one spec came to on the test set: errors in percent, and the published ones."""
+    """What finished runs of one spec came to: errors in percent or of numbers, and those published."""
     results = [run.result or {} for run in runs]
     spec, data = runs[0].spec, runs[0].environment["data"]
-    errors = {which: [100 * (1 - result[which]["test_accuracy"]) for result in results] for which in ("best", "final")}
+    metric, folds = runs[0].objective.metric, [_fold(run) for run in runs]
+    kind = "error" if metric == "accuracy" else metric
+    on_folds = {f"fold_{kind}": _errors([_epochs(run) for run in runs], f"validation_{metric}")} if any(folds) else {}
     return {
         "network": spec.name, "data": data["name"], "test_images": data["test"],
         "runs": [
-            {"seed": run.environment["seed"], "folder": run.folder.name, **result}
-            for run, result in zip(runs, results, strict=True)
+            {"seed": run.environment["seed"], **({"fold": fold} if fold else {}), "folder": run.folder.name, **result}
+            for run, fold, result in zip(runs, folds, results, strict=True)
         ],
-        "test_error": {which: _statistics(values) for which, values in errors.items()},
+        f"test_{kind}": _errors(results, f"test_{metric}"),
+        **on_folds,
         "published": [figure.model_dump(exclude_none=True) for figure in spec.network.published],
     }  # fmt: skip
+
+
+def _fold(run: Run) -> int:
+    """The number of the fold that a run held out; 0 where it was none."""
+    validation = require_training(run.spec).data.validation
+    return validation.number if isinstance(validation, Fold) else 0
+
+
+def _epochs(run: Run) -> Json:
+    """What the epochs of the best and of the final weights came to."""
+    lines, result = {line["iteration"]: line for line in run.metrics()}, run.result or {}
+    return {which: lines[result[which]["iteration"]] for which in ("best", "final")}
+
+
+def _errors(measured: Sequence[Json], name: str) -> Json:
+    """The statistics of what is measured of best and final weights, an accuracy as an error in percent."""
+    is_error = name.endswith("accuracy")
+    return {
+        which: _statistics([100 * (1 - one[which][name]) if is_error else one[which][name] for one in measured])
+        for which in ("best", "final")
+    }
 
 
 def _statistics(errors: Sequence[float]) -> Json:

@@ -18,6 +18,7 @@ from archbuilder.training.reporting.pace import Pace
 from archbuilder.training.reporting.progress import Pulse, Reporter
 from archbuilder.training.run.checkpoint import Checkpoint
 from archbuilder.training.run.folder import Run
+from archbuilder.training.run.legs import require_leg
 from archbuilder.training.setup import Setup
 from archbuilder.training.signals import StopFlag
 
@@ -55,6 +56,7 @@ class Trainer:
         self.position, self.schedule = Position(), setup.schedule()
         self.keep, early = setup.training.keep, setup.training.early_stopping
         self.patience = Patience(early.watch, early.min_change) if early else None
+        self.metric = setup.objective.metric
         self.rate = 0.0
         """The learning rate of the iteration that was made last."""
         self.checkpoints = run.checkpoints(self.keep.last)
@@ -63,17 +65,26 @@ class Trainer:
     def restore(self) -> None:
         """Goes back to the newest whole checkpoint; where there is none, to the beginning."""
         checkpoint = self.checkpoints.latest(self.reporter.note)
+        if self.setup.begins:
+            require_leg(self.run, checkpoint, self.setup.begins)
         if checkpoint is None:
             self.reporter.note("there is no whole checkpoint: the run begins anew")
         else:
             self.learner.restore(checkpoint.arrays)
             self.position = Position(checkpoint.iteration, checkpoint.progress.get("best"))
-            for name, memory in self._memories().items():
-                if state := checkpoint.progress.get(name):
-                    memory.restore(state)
+            self._remember(checkpoint)
         self.run.drop_metrics_after(self.position.iteration)
         if not self._has_best_weights():
             self.position.best = None  # they are of an epoch that comes again, and then is the best again
+
+    def _remember(self, checkpoint: Checkpoint) -> None:
+        """A rate that begins at the checkpoint knows nothing yet, and in a new leg patience waits anew."""
+        begins_rate = 0 < checkpoint.iteration == self.setup.rate_begins
+        for name, memory in self._memories().items():
+            if (state := checkpoint.progress.get(name)) and (memory is self.patience or not begins_rate):
+                memory.restore(state)
+        if self.patience and checkpoint.iteration == self.setup.begins:
+            self.patience.begin_anew()
 
     def _memories(self) -> dict[str, Memory]:
         """What remembers more than the position: its state is part of a checkpoint."""
@@ -106,8 +117,8 @@ class Trainer:
         return ceil(self.position.iteration / self.setup.iterations_per_epoch)
 
     def _tested(self) -> Json:
-        loss, accuracy = self.learner.evaluate(self.setup.data.test)
-        return {"test_loss": loss, "test_accuracy": accuracy}
+        loss, score = self.learner.evaluate(self.setup.data.test)
+        return {"test_loss": loss, f"test_{self.metric}": score}
 
     def train(self) -> None:
         """Raises StoppedError once the stop flag is up, DivergedError when there is no sense in going on."""
@@ -157,20 +168,22 @@ class Trainer:
 
     def _iteration(self, batch: Any, epoch: int, *pixels: Any) -> None:
         iteration = self.position.iteration
-        self.rate = self.schedule.rate(iteration)
+        self.rate = self.schedule.rate(iteration - self.setup.rate_begins)
         self.learner.iterate(batch, epoch, iteration, self.rate, *pixels)
         self.position.iteration += 1
-        if self.schedule.low_error and self.schedule.low_error.is_due(self.position.iteration):
+        if self.schedule.low_error and self.schedule.low_error.is_due(self.position.iteration - self.setup.rate_begins):
             self.schedule.low_error.look(*self.learner.totals()[1:])
 
     def _look(self, number: int, pace: Pace) -> None:
         totals = self.learner.totals()
         self._require_finite("the loss", totals.loss)
-        means = totals.means()
+        means = totals.means(self.metric)
         speed = pace.images_per_second
         left = (self.setup.iterations - self.position.iteration) * self.setup.training.batch_size
         seconds_left = left / speed if speed else None
-        self.reporter.pulse(Pulse(number, means["loss"], means["accuracy"], self.rate, speed, seconds_left))
+        self.reporter.pulse(
+            Pulse(number, means["loss"], means[self.metric], self.rate, speed, seconds_left, self.metric)
+        )
 
     def _end_epoch(self, epoch: int, pace: Pace) -> None:
         if self.schedule.low_error:
@@ -180,11 +193,11 @@ class Trainer:
         speed, arrays = pace.images_per_second, self.learner.arrays()
         self._require_finite("a weight", *arrays.values())
         with self.learner.averaged():
-            loss, accuracy = self.learner.evaluate(self.setup.validation, quick=True)
+            loss, score = self.learner.evaluate(self.setup.validation, quick=True)
             self._require_finite("the validation loss", loss)
             metrics = {
                 "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,
-                "validation_loss": loss, "validation_accuracy": accuracy,
+                "validation_loss": loss, f"validation_{self.metric}": score,
                 "images_per_second": speed, "seconds": pace.seconds,
             }  # fmt: skip
             self._take_note(metrics)
@@ -203,7 +216,7 @@ class Trainer:
             self.patience.note(metrics[self.patience.watch])
         self.run.add_metrics(metrics)
         self.reporter.end_epoch(metrics, is_best)
-        if metrics["epoch"] == GUESSING_EPOCHS and not self._is_over:
+        if metrics["epoch"] == GUESSING_EPOCHS and not self._is_over and self.setup.validation.labels.ndim == 1:
             self._warn_of_guessing()
 
     def _warn_of_guessing(self) -> None:

@@ -107,7 +107,7 @@ def test_a_folder_in_use_is_refused(call: Call, tiny: Path, trained: Run) -> Non
     [
         ([], "either SPEC or --resume RUN is needed"),
         (["quickstart", "--resume", "x", "--out", "y"], "--out cannot stand beside --resume"),
-        (["--resume", "x", "--epochs", "3", "--set", "name=y"], "--epochs, --set cannot stand beside --resume"),
+        (["--resume", "x", "--set", "name=y"], "--set beside --resume needs --epochs N"),
         (["quickstart", "--epochs", "1", "--set", "training.stop={epochs: 9}"], "both say how long the run is"),
         (["quickstart", "--epochs", "1", "--set", "training.stop.epochs=9"], "both say how long the run is"),
     ],

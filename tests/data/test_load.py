@@ -25,7 +25,7 @@ from archbuilder.data.sources.cifar_classes import CIFAR10_CLASSES, CIFAR100_CLA
 from archbuilder.data.sources.download import DownloadError, download
 from archbuilder.data.sources.unpickle import unpickle
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.spec.data import Data, Digits, Holdout, Known, OnTest, known_of
+from archbuilder.spec.data import Data, Digits, Fold, Holdout, Known, OnTest, known_of
 from archbuilder.spec.framing import CentreCrop, Resize
 
 CIFAR_SHAPE = (32, 32, 3)
@@ -477,6 +477,32 @@ def test_holdout_is_a_function_of_the_seed() -> None:
 def test_holdout_cannot_take_everything() -> None:
     with pytest.raises(UsageError, match=r"50 of 50 training images cannot be held out"):
         split(some_images(50), Holdout(amount=50), seed=0)
+
+
+def test_folds_hold_each_image_out_once_and_each_class_alike() -> None:
+    images = some_images(1_003, 10, (4, 4, 1))
+    parts = [split(images, Fold(number=number, of=4), seed=0) for number in range(1, 5)]
+    assert (
+        [len(held) for _, held in parts]
+        == [251, 251, 251, 250]
+        == [Fold(number=n, of=4).count(1_003) for n in range(1, 5)]
+    )
+    counts = np.array([np.bincount(held.labels, minlength=10) for _, held in parts])
+    assert (counts.max(0) - counts.min(0) <= 1).all()
+    assert sorted(digest for _, held in parts for digest in held.digests()) == sorted(images.digests())
+    for train, held in parts:
+        assert sorted(train.digests() + held.digests()) == sorted(images.digests())
+
+
+def test_folds_follow_from_the_seed() -> None:
+    images = some_images(200, 10, (4, 4, 1))
+    first, again, other = (set(split(images, Fold(number=2, of=3), seed)[1].digests()) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_each_fold_needs_an_image() -> None:
+    with pytest.raises(UsageError, match=r"3 training images cannot be parted into 5 folds"):
+        split(some_images(3), Fold(number=1, of=5), seed=0)
 
 
 def test_validation_on_the_test_set_holds_nothing_out(parts: tuple[Images, Images]) -> None:

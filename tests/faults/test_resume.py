@@ -28,8 +28,10 @@ RECIPES = {
     "bfloat16 and warm-up": [
         "training.precision=mixed_bfloat16", "training.learning_rate={cosine: {initial: 0.1, warmup: {iterations: 15}}}",
     ],
-    "averages, clipping and parts": [
+    "averages, clipping, parts, and classes that weigh differently": [
         "training.moving_average={decay: 0.95}", "training.clip={norm: 0.5}", "training.accumulate=3",
+        "training.class_weights={3: 2, 7: 0.5}", "training.sampling=balanced", "training.freeze=[norms]",
+        "training.rate_factors={head: 3, stage1/unit1: 0.5}",
     ],
     "warm-up until an error, and patience": [
         "training.learning_rate={steps: {initial: 0.1, drops: {40: 0.01}, warmup: {until: {training_error: 0.6, "
@@ -45,7 +47,7 @@ RECIPES = {
 
 
 USUAL = (
-    "averages, clipping and parts",
+    "averages, clipping, parts, and classes that weigh differently",
     "warm-up until an error, and patience",
     "every augmentation in the compiled step",
 )

@@ -16,7 +16,7 @@ import pytest
 from archbuilder.graph.analysis import is_series_parallel
 from archbuilder.graph.network import Graph
 from archbuilder.graph.repetition import Repetition, divide
-from archbuilder.keras_model.build import build_model, without_softmax
+from archbuilder.keras_model.build import build_model, without_probabilities
 from archbuilder.keras_model.check import differences
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.weights.transfer import transfer
@@ -65,11 +65,11 @@ def assert_equal_function(graph: Graph, shortest_loop: int = 2) -> None:
     assert differences(graph, model) == []
     forward = Forward(graph, model, shortest_loop=shortest_loop)
     logits = np.asarray(forward.logits(images, training=False))
-    [expected] = outputs_of(without_softmax(graph, model), images)
+    [expected] = outputs_of(without_probabilities(graph, model), images)
     assert_close(logits, expected)
     whole = outputs_of(model, images)
     assert len(whole) == len(graph.outputs)
-    if not forward.ends_in_softmax:
+    if not forward.ends_in_probabilities:
         assert_close(logits, whole[-1])
 
 
@@ -120,13 +120,13 @@ def test_what_goes_elsewhere_ends_a_loop(inner: bool) -> None:
     assert_equal_function(draft.graph())
 
 
-def test_several_outputs_without_softmax() -> None:
+def test_several_outputs_without_probabilities() -> None:
     draft = Draft(6, 6, 4)
     first = draft.add("stem", conv(4))
     last = draft.add("head", conv(2))
     graph = draft.graph(first, last)
     model = build_model(graph, seed=0)
-    [logits] = outputs_of(without_softmax(graph, model), images_of(graph))
+    [logits] = outputs_of(without_probabilities(graph, model), images_of(graph))
     np.testing.assert_array_equal(logits, outputs_of(model, images_of(graph))[1])
 
 

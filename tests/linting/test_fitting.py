@@ -47,8 +47,30 @@ CASES = [
     ("mean: [0.5, 0.5, 0.5], deviation: [1, 1, 1]", "mean: [0.5], deviation: [1]", "means-differ", "mean"),
     ("filters: 4", "filters: 4, l2: 1e-4", "decays-twice", "weight_decay"),
     ("holdout: 5000", "holdout: 60000", "nothing-to-learn-from", "validation"),
+    (
+        ", softmax]\noutputs: [head]\ntraining:",
+        "]\noutputs: [head]\ntraining:\n  loss: huber",
+        "labels-without-loss",
+        "loss",
+    ),
+    (
+        "  learning_rate: {constant: {rate: 0.1}}",
+        "  loss: huber\n  learning_rate: {constant: {rate: 0.1, warmup: "
+        "{shape: constant, until: {training_error: 0.8}}}}",
+        "until-without-classes",
+        "training_error",
+    ),
+    (
+        "  optimizer: sgd",
+        "  optimizer: sgd\n  class_weights: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
+        "class-weights-differ",
+        "class_weights",
+    ),
+    ("  optimizer: sgd", "  optimizer: sgd\n  class_weights: [1, 2]", "class-weights-differ", "class_weights"),
+    ("  optimizer: sgd", "  optimizer: sgd\n  freeze: [stem, haed]", "part-differs", "haed"),
 ]
 EDITS = [
+    ("quickstart", "training.loss=huber", {"head-without-loss", "labels-without-loss"}),
     ("torchvision/resnet50", "input=[640,640,3]", {"crop-too-large"}),
     ("torchvision/resnet50", "input=[224,224,1]", {"means-differ"}),
     ("resnet20_v1", "input=[64,64,3]", {"images-differ"}),

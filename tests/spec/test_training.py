@@ -86,7 +86,7 @@ def test_what_a_recipe_leaves_out() -> None:
     recipe = training(SHORT)
     assert recipe.data.source == data.ImageFolder(path="photos")
     assert (recipe.batch_size, recipe.precision, recipe.seed, recipe.augment) == (128, "auto", 0, ())
-    assert recipe.loss.cross_entropy.label_smoothing == 0
+    assert recipe.loss == optimization.CrossEntropy()
     assert recipe.keep == Keep(best="validation_accuracy", last=3, every_epochs=1)
     assert recipe.learning_rate == OneCycle(peak=1e-3, warmup=WarmUp(iterations=10, initial=0.1, shape="linear"))
     digits = training(SHORT.replace("{image_folder: {path: photos}}, validation: {holdout: 0.2}", "digits"))
@@ -112,6 +112,9 @@ MISTAKES = [
     ("validation: test", "validation: {holdout: 1.5}", "bad-training", "1.5"),
     ("validation: test", "validation: {holdout: 0}", "bad-training", "0"),
     ("validation: test", "validation: {holdut: 5}", "unknown-kind", "holdut"),
+    ("validation: test", "validation: {fold: {number: 6, of: 5}}", "bad-training", "number"),
+    ("validation: test", "validation: {fold: {number: 0, of: 5}}", "bad-value", "0"),
+    ("validation: test", "validation: {fold: {number: 1, of: 1}}", "bad-value", "1"),
     ("source: cifar10", "source: cifar", "unknown-kind", "cifar"),
     ("source: cifar10", "source: {npz: {file: x}}", "unknown-key", "file"),
     ("pixel_mean", "pixel_men", "unknown-kind", "pixel_men"),
@@ -122,7 +125,7 @@ MISTAKES = [
     ("{epochs: 200}", "{epochs: 200, iterations: 5}", "bad-training", "{epochs: 200, iterations: 5}"),
     ("{epochs: 200}", "{}", "bad-training", "{}"),
     ("label_smoothing: 0", "label_smoothing: 1", "bad-value", "1"),
-    ("cross_entropy:", "hinge:", "unknown-key", "hinge"),
+    ("cross_entropy:", "hinge:", "unknown-kind", "hinge"),
     ("optimizer: adam", "optimizer: adagrad", "unknown-kind", "adagrad"),
     ("optimizer: adam", "optimizer: {adam: {beta1: 0.9}}", "unknown-key", "beta1"),
     ("optimizer: adam", "optimizer: adamw", "bad-training", "optimizer"),

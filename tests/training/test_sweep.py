@@ -15,7 +15,7 @@ from archbuilder.errors import MissingError, TerminatedError, UsageError
 from archbuilder.spec import Spec, load
 from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.start import Start
-from archbuilder.training.sweep import Sweep, resume_seeds, runs_in, train_seeds
+from archbuilder.training.sweep import Sweep, resume_seeds, runs_in, train_folds, train_seeds
 from tests.conftest import Call
 from tests.training.runs import assert_same
 
@@ -109,6 +109,40 @@ def test_the_command(call: Call, whole: Sweep, tiny: Path, tmp_path: Path) -> No
     assert measured["ensemble"]["test"]["images"] == 364
     assert call("train", tiny, "--seeds", "many")[0] == 2
     assert call("train", tiny, "--seeds", "1,1")[0] == 2
+
+
+@pytest.fixture(scope="module")
+def folds(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """Three folds that were left alone."""
+    return train_folds(spec, 3, Start(out=tmp_path_factory.mktemp("sweeps") / "folds", epochs=2))
+
+
+def test_folds_are_held_out_in_turn(folds: Sweep, spec: Spec, tmp_path: Path) -> None:
+    assert [run.folder.name for run in folds.runs] == ["fold-1", "fold-2", "fold-3"]
+    assert [run.environment["data"]["validation"] for run in folds.runs] == [478, 478, 477]
+    assert {run.environment["seed"] for run in folds.runs} == {3}
+    edits = ["training.data.validation={fold: {number: 2, of: 3}}"]
+    assert_same(folds.runs[1], archbuilder.train(archbuilder.load_text(spec.dump(), edits=edits), out=tmp_path))
+
+
+def test_folds_that_were_stopped_go_on_and_come_to_the_same_summary(folds: Sweep, spec: Spec, tmp_path: Path) -> None:
+    with pytest.raises(TerminatedError, match=f"all folds: archbuilder train --resume {tmp_path}$"):
+        train_folds(spec, 3, Start(out=tmp_path), reporter=Stopper(4))
+    assert resume_seeds(tmp_path).summary == folds.summary
+
+
+def test_the_summary_of_folds_has_the_images_that_were_held_out(folds: Sweep, call: Call) -> None:
+    summary = folds.summary
+    assert summary is not None
+    assert [(run["seed"], run["fold"]) for run in summary["runs"]] == [(3, 1), (3, 2), (3, 3)]
+    last = [100 * (1 - run.metrics()[-1]["validation_accuracy"]) for run in folds.runs]
+    assert summary["fold_error"]["final"]["mean"] == pytest.approx(sum(last) / 3)
+    assert summary["test_error"].keys() == summary["fold_error"].keys()
+    code, out, _ = call("train", "--resume", folds.folder, "--quiet")
+    assert code == 0
+    assert "3 folds: test error in %" in out
+    assert "best, on its fold" in out
+    assert call("train", "quickstart", "--seeds", 2, "--folds", 2)[0] == 2
 
 
 def test_what_is_no_sweep(spec: Spec, whole: Sweep, tmp_path: Path) -> None:

@@ -14,11 +14,14 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.bounded_arrays import Arrays, Header
-from archbuilder.data.dataset import MAX_CLASSES, Images, Labels, Pixels
+from archbuilder.data.dataset import MAX_CLASSES, Images, Labels, LabelsError, Pixels
 from archbuilder.errors import UsageError
 from archbuilder.graph.ops import show
+from archbuilder.spec.data import LabelKind
 
 PIXELS = "uint8 of shape (n, H, W) or (n, H, W, C) is expected, or uint16, or floats from 0 (black) to 1 (white)"
+SEVERAL, NUMBERS = "binary_cross_entropy", "mean_squared_error"
+"""The losses that learn from labels which are no classes."""
 AT_ONCE = 256
 """How many images are brought to 8 bits at once."""
 
@@ -67,12 +70,12 @@ class ImageArrays:
     def values(self, name: str) -> Array:
         return self.arrays.read(name)
 
-    def refused(self, name: str, expected: str) -> UsageError:
+    def refused(self, name: str, expected: str, error: type[UsageError] = UsageError) -> UsageError:
         """What an array is, beside what is expected."""
         header = self.arrays.header(name)
         kind = "text" if header.dtype.kind in "SU" else str(header.dtype)
         facts = f"{kind} of shape {header.shape}" if header.shape else "a single value"
-        return UsageError(f"{self.origin}: {name} is {facts}; {expected}")
+        return error(f"{self.origin}: {name} is {facts}; {expected}")
 
     def plan(self, part: str, images: str, labels: str, shape: tuple[int, ...]) -> Plan:
         """Decides from what is declared; `shape` is that of the input, or its channels for images at their own size."""
@@ -98,8 +101,8 @@ class ImageArrays:
         wanted = show(shape) + " channels" * (len(shape) == 1)
         raise UsageError(f"{self.origin}: the {part} images are {show(found[1:])}, but the network takes {wanted}")
 
-    def read(self, plan: Plan) -> Part:
-        labels, classes = self._labels(plan.labels)
+    def read(self, plan: Plan, kind: LabelKind = "classes") -> Part:
+        labels, classes = self._labels(plan.labels, kind)
         pixels, notes = self._pixels(plan)
         return Part(Images(pixels, labels), classes, notes)
 
@@ -125,16 +128,37 @@ class ImageArrays:
             raise UsageError(f"{self.origin}: {name} has floats {span}, whose black and white are not known; {PIXELS}")
         return "the images are floats, which are multiplied by 255 and rounded: white is 1"
 
-    def _labels(self, name: str) -> tuple[Labels, int]:
-        """(n,), and how many classes they count."""
+    def _labels(self, name: str, kind: LabelKind) -> tuple[Labels, int]:
+        """Classes (n,), and how many they count; flags or numbers (n, k), and how many columns they have.
+
+        Where flags are wanted, a single column holds classes, as for a sigmoid of one unit.
+        """
         stored = self.values(name)
+        if kind == "numbers":
+            rows = stored.reshape(len(stored), -1).astype(np.float32)
+            if not np.isfinite(rows).all():
+                raise self.refused(name, "some of its numbers are not finite")
+            return rows, rows.shape[1]
+        if kind == "flags" and stored.ndim == 2 and stored.shape[1] != 1:
+            if not ((stored == 0) | (stored == 1)).all():
+                raise self.refused(name, "rows of 0 and 1 are expected, one number for each label", LabelsError)
+            return stored.astype(np.float32), stored.shape[1]
         if stored.ndim == 2 and stored.shape[1] != 1:
-            if not ((stored == 0) | (stored == 1)).all() or not (stored.sum(axis=1, dtype=np.float64) == 1).all():
-                raise self.refused(name, "a row of more than one number is taken where it is one-hot: one 1, else 0")
+            are_flags = bool(((stored == 0) | (stored == 1)).all())
+            if not are_flags or not (stored.sum(axis=1, dtype=np.float64) == 1).all():
+                learns = (
+                    f"`loss: {SEVERAL}` learns several labels" if are_flags else f"`loss: {NUMBERS}` learns numbers"
+                )
+                expected = "a row of more than one number is taken where it is one-hot: one 1, else 0"
+                raise self.refused(name, f"{expected}; {learns}", LabelsError)
             return stored.argmax(axis=1).astype(np.int32), stored.shape[1]
         flat = stored.reshape(-1)
         if flat.dtype.kind == "f" and not (np.isfinite(flat) & (flat == np.floor(flat))).all():
-            raise self.refused(name, "its numbers are not whole, and so do not count classes")
+            raise self.refused(
+                name,
+                f"its numbers are not whole, and so do not count classes; `loss: {NUMBERS}` learns numbers",
+                LabelsError,
+            )
         lowest, highest = int(flat.min()), int(flat.max())
         if lowest < 0 or highest >= MAX_CLASSES:
             raise UsageError(

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from archbuilder.bounded_arrays import open_arrays
 from archbuilder.bounded_files import BadFileError
-from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, Parts, numbered
+from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, LabelsError, Parts, numbered
 from archbuilder.data.sources.image_arrays import ImageArrays, Part
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import first_ten, printable
 from archbuilder.graph.ops import show
 from archbuilder.machine import hardware
+from archbuilder.spec.data import LabelKind
 
 KERAS = {"training": ("x_train", "y_train"), "test": ("x_test", "y_test")}
 MEDMNIST = {"training": ("train_images", "train_labels"), "test": ("test_images", "test_labels")}
@@ -21,14 +22,25 @@ LAYOUTS = (KERAS, MEDMNIST)
 """What the arrays are called: images and labels of each part."""
 
 
-def load(path: Path, shape: tuple[int, ...]) -> Dataset:
-    """The data set of an archive, or of the only archive in a folder; classes are named in `classes`, or numbered."""
+def load(path: Path, shape: tuple[int, ...], labels: LabelKind = "classes") -> Dataset:
+    """The data set of an archive, or of the only archive in a folder; classes are named in `classes`, or numbered.
+
+    So are the columns of flags and numbers.
+    """
     file = _file(path)
     with _opened(file) as arrays:
-        train, test, notes = _read(arrays, shape)
+        train, test, notes = _read(arrays, shape, labels)
         classes = _class_names(arrays) or numbered(range(train.classes), arrays.origin)
     require(file, train.images, test.images, len(classes), shape)
-    return Dataset.of(file.stem, classes, train.images, test.images, str(file), notes)
+    return Dataset.of(
+        file.stem,
+        classes,
+        train.images,
+        test.images,
+        str(file),
+        notes,
+        labels if train.images.labels.ndim > 1 else "classes",
+    )
 
 
 def read(file: Path, shape: tuple[int, ...]) -> Parts:
@@ -50,8 +62,17 @@ def require(origin: Path, train: Images, test: Images, classes: int, shape: tupl
 
     Of images at their own size, `shape` is no more than the input's channels.
     """
+    if train.labels.ndim != test.labels.ndim:
+        raise LabelsError(
+            f"{printable(str(origin))}: one of training and test images have one class each, the others a row of labels"
+        )
     for part, found in (("training", train), ("test", test)):
-        if len(found) and not (found.labels.min() >= 0 and found.labels.max() < classes):
+        if found.labels.ndim > 1 and found.labels.shape[1] != classes:
+            columns = found.labels.shape[1]
+            raise UsageError(
+                f"{printable(str(origin))}: the {part} images have {columns} labels each, but {classes} are named"
+            )
+        if found.labels.ndim == 1 and len(found) and not (found.labels.min() >= 0 and found.labels.max() < classes):
             highest, lowest = found.labels.max(), found.labels.min()
             raise UsageError(
                 f"{printable(str(origin))}: the labels of the {part} images go from {lowest} to {highest}; with "
@@ -101,14 +122,16 @@ def _layout(arrays: ImageArrays) -> dict[str, tuple[str, str]]:
     return LAYOUTS[least]
 
 
-def _read(arrays: ImageArrays, shape: tuple[int, ...]) -> tuple[Part, Part, tuple[str, ...]]:
+def _read(
+    arrays: ImageArrays, shape: tuple[int, ...], labels: LabelKind = "classes"
+) -> tuple[Part, Part, tuple[str, ...]]:
     """Both parts, looked at before either is read, and what a person should know of that."""
     layout = _layout(arrays)
     plans = [arrays.plan(part, *layout[part], shape) for part in layout]
     needed, memory = sum(plan.bytes for plan in plans), hardware.memory()
     if memory is not None and needed > memory:
         raise MissingError(f"{arrays.origin} needs {needed:,} bytes of memory; this machine has {memory:,}")
-    train, test = (arrays.read(plan) for plan in plans)
+    train, test = (arrays.read(plan, labels) for plan in plans)
     known = {name for part in layout.values() for name in part} | {"classes"}
     others = [name for name in arrays.names if name not in known]
     left_out = [f"left out of {arrays.origin}: {first_ten(others)}"] if others else []

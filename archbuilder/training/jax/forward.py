@@ -15,7 +15,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.repetition import norms_behind_convolutions
-from archbuilder.keras_model.build import without_softmax
+from archbuilder.keras_model.build import without_probabilities
 from archbuilder.training.tensorflow.optimizers import penalties
 
 Values = Sequence[jax.Array]
@@ -29,7 +29,7 @@ class JaxNetwork:
     """
 
     def __init__(self, graph: Graph, model: keras.Model, seed: int = 0, precision: Precision = "float32") -> None:
-        self.graph, self.model, self._logits = graph, model, without_softmax(graph, model)
+        self.graph, self.model, self._logits = graph, model, without_probabilities(graph, model)
         self.precision = precision
         self._layers = {layer.name: layer for layer in model.layers}
         self.weights = {node.name: self._weights_of(node) for node in graph.nodes if node.weights}
@@ -46,7 +46,7 @@ class JaxNetwork:
     def logits(
         self, trained: Values, others: Values, images: Tensor, dropout_seed: Tensor | None = None
     ) -> tuple[Tensor, Values]:
-        """What enters the softmax `(n, classes)`, and the other variables as they are afterwards.
+        """What enters the softmax or sigmoid `(n, k)`, and the other variables as they are afterwards.
 
         While training, `dropout_seed` decides what dropout and stochastic depth drop; without it, nothing is trained.
         """

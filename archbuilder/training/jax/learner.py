@@ -25,7 +25,7 @@ from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.step_settings import StepSettings
 from archbuilder.training.tensorflow.distribution import Distribution
-from archbuilder.training.tensorflow.optimizers import kinds
+from archbuilder.training.tensorflow.optimizers import kinds, rate_factors
 
 
 @dataclass(eq=False)
@@ -46,13 +46,18 @@ class JaxLearner(Learner):
         freeze(model, setup.graph, setup.frozen)
         network = JaxNetwork(setup.graph, model, training.seed, setup.precision)
         known = dict(kinds(setup.graph, model))
-        optimizer = make_optimizer(training, values(network.trained), [known[one.path] for one in network.trained])
-        batches = JaxInput(setup.feed.training_images(normaliser), len(setup.data.classes))
+        optimizer = make_optimizer(
+            training,
+            values(network.trained),
+            [known[one.path] for one in network.trained],
+            rate_factors(training, setup.graph, model),
+        )
+        batches = JaxInput(setup.feed.training_images(normaliser), setup.width, setup.objective)
         average = training.moving_average
         averages = JaxAverages(network, average.decay) if average else None
-        step = JaxStep(network, optimizer, batches, StepSettings.of(training), averages)
+        step = JaxStep(network, optimizer, batches, StepSettings.of(training, setup.objective), averages)
         at_once = images_at_once(setup.graph)
-        evaluator = Evaluator(logits_of(network, normaliser, at_once), at_once)
+        evaluator = Evaluator(logits_of(network, normaliser, at_once), at_once, setup.objective)
         return cls(model, step, evaluator, setup.feed, distribution)
 
     def arrays(self) -> dict[str, Array]:

@@ -27,41 +27,45 @@ class Optimizer:
     state: State
 
 
-def make_optimizer(training: Training, weights: Tensors, kinds: Sequence[str]) -> Optimizer:
-    """The optimizer of a spec for weights of these kinds: conv, dense, norm or bias."""
-    plain, decay, clip = _plain(training.optimizer, weights), training.weight_decay, training.clip
-    rule = _decaying(plain.rule, decay, [kind in decay.kinds for kind in kinds]) if decay else plain.rule
+def make_optimizer(
+    training: Training, weights: Tensors, kinds: Sequence[str], factors: Sequence[float] = ()
+) -> Optimizer:
+    """The optimizer of a spec for weights of these kinds: conv, dense, norm or bias; `factors` are of the rate."""
+    factors = factors or [1.0] * len(weights)
+    plain, decay, clip = _plain(training.optimizer, weights, factors), training.weight_decay, training.clip
+    rule = _decaying(plain.rule, decay, [kind in decay.kinds for kind in kinds], factors) if decay else plain.rule
     return Optimizer(_clipping(rule, clip) if clip else rule, plain.state)
 
 
-def _plain(optimizer: optimization.Optimizer, weights: Tensors) -> Optimizer:
+def _plain(optimizer: optimization.Optimizer, weights: Tensors, factors: Sequence[float]) -> Optimizer:
     zeros = [np.zeros(weight.shape, np.float32) for weight in weights]
     match optimizer:
         case optimization.Sgd():
-            return Optimizer(_sgd(optimizer), _named("velocity", zeros))
+            return Optimizer(_sgd(optimizer, factors), _named("velocity", zeros))
         case optimization.Adam():
             state = {**_named("mean", zeros), **_named("square", zeros), "count": np.zeros((), np.int32)}
-            return Optimizer(_adam(optimizer), state)
+            return Optimizer(_adam(optimizer, factors), state)
         case optimization.RmsProp():
-            return Optimizer(_rmsprop(optimizer), {**_named("square", zeros), **_named("velocity", zeros)})
+            return Optimizer(_rmsprop(optimizer, factors), {**_named("square", zeros), **_named("velocity", zeros)})
         case _:
             assert_never(optimizer)
 
 
-def _sgd(optimizer: optimization.Sgd) -> Rule:
+def _sgd(optimizer: optimization.Sgd, factors: Sequence[float]) -> Rule:
     momentum = optimizer.momentum
 
     def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
         old = _listed(state, "velocity", len(weights))
-        new = [momentum * velocity - rate * gradient for velocity, gradient in zip(old, gradients, strict=True)]
-        ahead = [momentum * one - rate * gradient for one, gradient in zip(new, gradients, strict=True)]
+        rates = _rates(rate, factors)
+        new = [momentum * one - own * gradient for one, gradient, own in zip(old, gradients, rates, strict=True)]
+        ahead = [momentum * one - own * gradient for one, gradient, own in zip(new, gradients, rates, strict=True)]
         steps = ahead if optimizer.nesterov else new
         return [weight + step for weight, step in zip(weights, steps, strict=True)], _named("velocity", new)
 
     return rule
 
 
-def _adam(optimizer: optimization.Adam) -> Rule:
+def _adam(optimizer: optimization.Adam, factors: Sequence[float]) -> Rule:
     beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
 
     def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
@@ -72,23 +76,23 @@ def _adam(optimizer: optimization.Adam) -> Rule:
         means = [old + (new - old) * (1 - beta_1) for old, new in zip(old_means, gradients, strict=True)]
         squares = [old + (new * new - old) * (1 - beta_2) for old, new in zip(old_squares, gradients, strict=True)]
         stepped = [
-            weight - alpha * mean / (jnp.sqrt(square) + optimizer.epsilon)
-            for weight, mean, square in zip(weights, means, squares, strict=True)
+            weight - own * mean / (jnp.sqrt(square) + optimizer.epsilon)
+            for weight, mean, square, own in zip(weights, means, squares, _rates(alpha, factors), strict=True)
         ]
         return stepped, {**_named("mean", means), **_named("square", squares), "count": count}
 
     return rule
 
 
-def _rmsprop(optimizer: optimization.RmsProp) -> Rule:
+def _rmsprop(optimizer: optimization.RmsProp, factors: Sequence[float]) -> Rule:
     decay, momentum = optimizer.decay, optimizer.momentum
 
     def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
         old_squares, old = _listed(state, "square", len(weights)), _listed(state, "velocity", len(weights))
         squares = [one + (new * new - one) * (1 - decay) for one, new in zip(old_squares, gradients, strict=True)]
         velocities = [
-            momentum * velocity + rate * gradient / jnp.sqrt(square + optimizer.epsilon)
-            for velocity, gradient, square in zip(old, gradients, squares, strict=True)
+            momentum * velocity + own * gradient / jnp.sqrt(square + optimizer.epsilon)
+            for velocity, gradient, square, own in zip(old, gradients, squares, _rates(rate, factors), strict=True)
         ]
         stepped = [weight - velocity for weight, velocity in zip(weights, velocities, strict=True)]
         return stepped, {**_named("square", squares), **_named("velocity", velocities)}
@@ -96,9 +100,9 @@ def _rmsprop(optimizer: optimization.RmsProp) -> Rule:
     return rule
 
 
-def _decaying(inner: Rule, decay: optimization.WeightDecay, chosen: Sequence[bool]) -> Rule:
+def _decaying(inner: Rule, decay: optimization.WeightDecay, chosen: Sequence[bool], factors: Sequence[float]) -> Rule:
     coupled = [(decay.coupled or 0.0) * one for one in chosen]
-    decoupled = [(decay.decoupled or 0.0) * one for one in chosen]
+    decoupled = [(decay.decoupled or 0.0) * one * factor for one, factor in zip(chosen, factors, strict=True)]
 
     def rule(weights: Tensors, gradients: Tensors, state: State, rate: Tensor) -> tuple[Tensors, State]:
         gradients = decayed(gradients, weights, coupled)
@@ -130,6 +134,10 @@ def clipped(gradients: Tensors, clip: optimization.Clip) -> list[Tensor]:
     norm = jnp.sqrt(sum(jnp.sum(jnp.square(gradient)) for gradient in gradients))
     factor = jnp.where(jnp.isfinite(norm), clip.norm / jnp.maximum(norm, clip.norm), jnp.nan)
     return [gradient * factor for gradient in gradients]
+
+
+def _rates(rate: Tensor, factors: Sequence[float]) -> list[Tensor]:
+    return [rate if factor == 1 else rate * factor for factor in factors]
 
 
 def _named(name: str, tensors: Tensors) -> dict[str, Tensor]:

@@ -13,15 +13,17 @@ import tensorflow as tf
 from archbuilder.aliases import Array, Tensor
 from archbuilder.training.jax.averaging import JaxAverages
 from archbuilder.training.jax.forward import JaxNetwork, Values, assign, values
+from archbuilder.training.jax.losses import losses_of, scores_of, weighted
 from archbuilder.training.jax.optimizers import Optimizer, decayed
+from archbuilder.training.objective import Objective
 from archbuilder.training.step_settings import StepSettings, Totals, TrainingImages
 
 
 class JaxInput:
     """Batches of training images: gathered or streamed, augmented and normalised."""
 
-    def __init__(self, images: TrainingImages, classes: int) -> None:
-        self.pixels, self.soft_labels = images.pixels, np.eye(classes, dtype=np.float32)[images.labels]
+    def __init__(self, images: TrainingImages, width: int, objective: Objective) -> None:
+        self.pixels, self.soft_labels = images.pixels, objective.rows(images.labels, width)
         self._compiled = tf.function(images.augment, reduce_retracing=True, autograph=False)
 
     def __call__(self, indices: Array, epoch: int, *streamed: Array) -> tuple[Array, Array]:
@@ -78,10 +80,10 @@ class JaxStep:
         self._pending.clear()
 
     def read(self) -> dict[str, float]:
-        """The mean loss and the accuracy of the images since the last call."""
+        """The mean loss and the metric of the images since the last call."""
         totals = self.totals()
         self.restore_totals(np.zeros(3))
-        return totals.means()
+        return totals.means(self.settings.objective.metric)
 
     @property
     def diverged(self) -> tuple[int, float] | None:
@@ -116,19 +118,13 @@ class JaxStep:
     ) -> tuple[Tensor, tuple[Values, Tensor]]:
         """The mean loss times the weight of the images, the other variables as they are afterwards, and the sums."""
         logits, moved = self.network.logits(trained, others, images, dropout_seed)
-        losses = _cross_entropy(logits, soft_labels, self.settings.label_smoothing)
-        correct = jnp.argmax(logits, -1) == jnp.argmax(soft_labels, -1)
-        sums = jnp.stack([jnp.sum(losses), jnp.sum(correct).astype(jnp.float32), jnp.float32(len(soft_labels))])
-        return weight * jnp.mean(losses), (moved, sums)
+        objective = self.settings.objective
+        losses, scores = losses_of(objective, logits, soft_labels), scores_of(objective, logits, soft_labels)
+        sums = jnp.stack([jnp.sum(losses), jnp.sum(scores).astype(jnp.float32), jnp.float32(len(soft_labels))])
+        return weight * jnp.mean(weighted(objective, losses, soft_labels)), (moved, sums)
 
     def _updated(
         self, weights: Values, gradients: Values, state: Mapping[str, Tensor], rate: Tensor
     ) -> tuple[Sequence[Tensor], Mapping[str, Tensor]]:
         exact = [jnp.zeros_like(one) if idle else one for one, idle in zip(gradients, self._idle, strict=True)]
         return self.optimizer.rule(weights, decayed(exact, weights, self._penalties), state, rate)
-
-
-def _cross_entropy(logits: Tensor, soft_labels: Tensor, smoothing: float) -> Tensor:
-    """The loss of each image; `smoothing` is the part of a label that is spread over all classes (arXiv:1512.00567)."""
-    smoothed = soft_labels * (1 - smoothing) + smoothing / soft_labels.shape[-1]
-    return -jnp.sum(smoothed * jax.nn.log_softmax(logits), -1)

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from archbuilder.aliases import Json
-from archbuilder.formatting import counted, duration, percent, printable
-from archbuilder.training.reporting.tables import result_table, summary_table
+from archbuilder.formatting import counted, duration, printable
+from archbuilder.training.objective import Metric
+from archbuilder.training.reporting.tables import metric_text, result_table, summary_table
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,18 @@ class Opening:
 
 @dataclass(frozen=True)
 class Pulse:
-    """Where an epoch stands; loss and accuracy are means over it so far."""
+    """Where an epoch stands; loss and score are means over it so far."""
 
     iteration: int
     """The number of the iteration within the epoch, from one on."""
     loss: float
-    accuracy: float
+    score: float
     learning_rate: float
     images_per_second: float
     seconds_left: float | None
     """The time that the rest of the run takes, validation left out; none where it is not known yet."""
+    metric: Metric = "accuracy"
+    """What the score is."""
 
 
 class Reporter:
@@ -234,14 +237,19 @@ def epoch_line(metrics: Json, epochs: int, best: bool) -> str:
     width = len(str(epochs))
     return (
         f"epoch {metrics['epoch']:>{width}}/{epochs}  loss {metrics['loss']:.4f}  "
-        f"accuracy {percent(metrics['accuracy'])}  validation loss {metrics['validation_loss']:.4f}  "
-        f"accuracy {percent(metrics['validation_accuracy'])}  rate {metrics['learning_rate']:.3g}  "
+        f"{_scored(metrics, '')}  validation loss {metrics['validation_loss']:.4f}  "
+        f"{_scored(metrics, 'validation_')}  rate {metrics['learning_rate']:.3g}  "
         f"{metrics['images_per_second']:,.0f} images/s  {duration(metrics['seconds'])}{'  best' if best else ''}"
     )
 
 
+def _scored(metrics: Json, part: str) -> str:
+    metric: Metric = "mae" if f"{part}mae" in metrics else "accuracy"
+    return metric_text(metric, metrics[f"{part}{metric}"])
+
+
 def pulse_line(pulse: Pulse) -> str:
-    measured = f"loss {pulse.loss:.4f}  accuracy {percent(pulse.accuracy)}  rate {pulse.learning_rate:.3g}"
+    measured = f"loss {pulse.loss:.4f}  {metric_text(pulse.metric, pulse.score)}  rate {pulse.learning_rate:.3g}"
     if pulse.seconds_left is None:
         return measured
     return f"{measured}  {pulse.images_per_second:,.0f} images/s  {duration(pulse.seconds_left)} left"

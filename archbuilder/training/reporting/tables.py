@@ -2,50 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.table import Table
 from rich.text import Text
 
 from archbuilder.aliases import Json
 from archbuilder.formatting import counted, percent, printable
 from archbuilder.spec.network import Figure
+from archbuilder.training.objective import Metric
+
+BESIDE = {"mean_class_accuracy": "mean over classes", "rmse": "rmse"}
+"""What may stand beside the metric in a measurement, and what it is called in a table."""
 
 
 def result_table(result: Json) -> Table:
     """Final and best weights on the test set."""
-    table = Table("weights", "epoch", "test loss", "test accuracy")
+    metric: Metric = "mae" if "test_mae" in result["final"] else "accuracy"
+    table = Table("weights", "epoch", "test loss", f"test {metric}")
     for which in ("best", "final"):
         one = result[which]
-        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", percent(one["test_accuracy"]))
+        table.add_row(which, str(one["epoch"]), f"{one['test_loss']:.4f}", score_text(metric, one[f"test_{metric}"]))
     return table
 
 
 def summary_table(summary: Json) -> Table:
-    """What runs with several seeds came to, in the form of He et al. 2015: best (mean ± deviation)."""
-    title = f"{summary['network']}, {counted(len(summary['runs']), 'seed')}: test error in %"
+    """What runs with several seeds or folds came to, in the form of He et al. 2015: best (mean ± deviation)."""
+    of_numbers, of_folds = "test_mae" in summary, "fold" in summary["runs"][0]
+    varied = counted(len(summary["runs"]), "fold" if of_folds else "seed")
+    title = f"{summary['network']}, {varied}: test {'mae' if of_numbers else 'error in %'}"
     table = Table("weights", "best (mean ± deviation)", "median", title=_name(title), title_justify="left")
-    for which, found in summary["test_error"].items():
-        deviation = "" if found["deviation"] is None else f" ± {found['deviation']:.2f}"
-        table.add_row(which, f"{found['best']:.2f} ({found['mean']:.2f}{deviation})", f"{found['median']:.2f}")
+    form, kind = (".4g", "mae") if of_numbers else (".2f", "error")
+    rows = {
+        **summary[f"test_{kind}"],
+        **{f"{which}, on its fold": found for which, found in summary.get(f"fold_{kind}", {}).items()},
+    }
+    for which, found in rows.items():
+        deviation = "" if found["deviation"] is None else f" ± {found['deviation']:{form}}"
+        table.add_row(which, f"{found['best']:{form}} ({found['mean']:{form}}{deviation})", f"{found['median']:{form}}")
     for figure in map(Figure.model_validate, summary["published"]):
         table.add_row(_name(f"published: {figure.conditions}"), figure.value, "")
     return table
 
 
+def score_text(metric: Metric, score: float) -> str:
+    return percent(score) if metric == "accuracy" else f"{score:.4g}"
+
+
+def metric_text(metric: Metric, score: float) -> str:
+    return f"{metric} {score_text(metric, score)}"
+
+
 def evaluation_table(measured: Json) -> Table:
     """What `evaluate` measured: each run, and the ensemble of several."""
-    table = Table("network", "images", "number", "accuracy", "loss")
+    first = measured.get("runs", [measured])[0]
+    beside = [name for name in BESIDE if any(name in one.get("test", {}) for one in measured.get("runs", [measured]))]
+    metric = "mae" if "mae" in first["test"] else "accuracy"
+    table = Table("network", "images", "number", metric, *(BESIDE[name] for name in beside), "loss")
     for one in measured.get("runs", [measured]):
         for name in ("test", "validation"):
             if name in one:
-                _add_score(table, f"{one['run']}, {one['weights']} weights", name, one[name])
+                _add_score(table, f"{one['run']}, {one['weights']} weights", name, one[name], beside)
     if "ensemble" in measured:
-        _add_score(table, f"ensemble of {len(measured['runs'])}", "test", measured["ensemble"]["test"])
+        _add_score(table, f"ensemble of {len(measured['runs'])}", "test", measured["ensemble"]["test"], beside)
     return table
 
 
-def _add_score(table: Table, network: str, images: str, score: Json) -> None:
-    numbers = (f"{score['images']:,}", percent(score["accuracy"]), f"{score['loss']:.4f}")
-    table.add_row(_name(network), images, *numbers)
+def _add_score(table: Table, network: str, images: str, score: Json, beside: Sequence[str]) -> None:
+    metric: Metric = "mae" if "mae" in score else "accuracy"
+    others = [score_text(metric, score[name]) if name in score else "" for name in beside]
+    table.add_row(
+        _name(network),
+        images,
+        f"{score['images']:,}",
+        score_text(metric, score[metric]),
+        *others,
+        f"{score['loss']:.4f}",
+    )
 
 
 def _name(text: str) -> Text:

@@ -29,7 +29,8 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.machine.loading import load_tensorflow
-from archbuilder.spec import Spec
+from archbuilder.spec import Spec, require_training
+from archbuilder.training.objective import Objective, Scaling
 from archbuilder.training.run import records
 from archbuilder.training.run.checkpoint import (
     Checkpoints,
@@ -47,11 +48,11 @@ if TYPE_CHECKING:
 Which = Literal["best", "final"]
 
 SPEC, ENVIRONMENT, METRICS, RESULT = "spec.yaml", "environment.json", "metrics.jsonl", "result.json"
-NORMALISER, WEIGHTS, CHECKPOINTS = "normaliser.npz", "weights.json", "checkpoints"
+NORMALISER, WEIGHTS, CHECKPOINTS, LEGS = "normaliser.npz", "weights.json", "checkpoints", "legs.json"
 LOCK, HOLDER = ".lock", ".holder.json"
 PLAN = "sweep.json"
 """The file that makes a folder that of several seeds."""
-_FILES = (SPEC, ENVIRONMENT, METRICS, RESULT, NORMALISER, WEIGHTS, CHECKPOINTS, LOCK, HOLDER,
+_FILES = (SPEC, ENVIRONMENT, METRICS, RESULT, NORMALISER, WEIGHTS, CHECKPOINTS, LEGS, LOCK, HOLDER,
           "best.weights.h5", "final.weights.h5")  # fmt: skip
 _BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT}
 """What a run that was killed before it began may have left."""
@@ -133,10 +134,22 @@ class Run:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the network's outputs."""
         names, outputs = tuple(self.environment["data"]["classes"]), self.graph[self.graph.outputs[0]].shape
-        if outputs != (len(names),):
+        of_two = len(names) == 2 and outputs == (1,) and require_training(self.spec).labels == "flags"
+        if outputs != (len(names),) and not of_two:
             reason = f"it names {len(names):,} classes, and the network of {SPEC} ends in {show(outputs)}"
             raise records.unreadable(self.folder / ENVIRONMENT, reason)
         return names
+
+    @property
+    def objective(self) -> Objective:
+        """What the network was trained by, without class weights; raises MissingError where its scaling is gone."""
+        training, scaling = require_training(self.spec), self.environment["data"].get("scaling")
+        is_whole = scaling is not None and all(len(one) == len(self.classes) for one in scaling.values())
+        if training.is_regression and not is_whole:
+            raise records.unreadable(self.folder / ENVIRONMENT, "it does not say how the numbers were standardised")
+        return Objective(
+            training.loss, Scaling(tuple(scaling["mean"]), tuple(scaling["deviation"])) if scaling else None
+        )
 
     @cached_property
     def normaliser(self) -> Normaliser:
@@ -150,10 +163,23 @@ class Run:
         return found
 
     @property
+    def legs(self) -> tuple[records.Leg, ...]:
+        """What the run went on with after it was finished, the latest last."""
+        path = self.folder / LEGS
+        return tuple(records.read(path, records.Legs).legs) if path.exists() else ()
+
+    def begin_leg(self, leg: records.Leg) -> None:
+        """From then on the run is not finished any more."""
+        write_json(self.folder / LEGS, {"legs": [one.to_json() for one in (*self.legs, leg)]})
+
+    @property
     def result(self) -> Json | None:
-        """What the run came to on the test set, once it is finished."""
-        path = self.folder / RESULT
-        return records.read(path, records.Result).to_json() if path.exists() else None
+        """What the run came to on the test set, once its last leg is finished."""
+        path, legs = self.folder / RESULT, self.legs
+        if not path.exists():
+            return None
+        found = records.read(path, records.Result)
+        return None if legs and found.final.iteration <= legs[-1].begins else found.to_json()
 
     def finish(self, result: Json) -> None:
         write_json(self.folder / RESULT, result)
@@ -267,6 +293,9 @@ class ReadOnlyRun(Run):
     @contextmanager
     def locked(self) -> Iterator[None]:
         yield
+
+    def begin_leg(self, leg: records.Leg) -> None:
+        pass
 
     def finish(self, result: Json) -> None:
         pass

@@ -43,6 +43,13 @@ class WeightChoices(Record):
     part: str | None = None
 
 
+class Scaling(Record):
+    """What made the numbers of the training set standardised."""
+
+    mean: list[float]
+    deviation: list[Annotated[float, Field(gt=0)]]
+
+
 class Data(Record):
     """What a run knows of its data."""
 
@@ -54,6 +61,7 @@ class Data(Record):
     train: Count
     validation: Count
     test: Count
+    scaling: Scaling | None = None
 
 
 class FirstWeights(Record):
@@ -85,6 +93,7 @@ class Best(Record):
     epoch: Count
     iteration: Count
     validation_accuracy: float | None = None
+    validation_mae: float | None = None
     validation_loss: float | None = None
 
 
@@ -92,7 +101,8 @@ class Tested(Best):
     """What some weights come to on the test set."""
 
     test_loss: float
-    test_accuracy: Share
+    test_accuracy: Share | None = None
+    test_mae: Annotated[float, Field(ge=0)] | None = None
 
 
 class End(Record):
@@ -108,6 +118,25 @@ class Result(Record):
     best: Tested
     final: Tested
     stopped_early: End = End(epoch=0, iteration=0)
+
+
+class Leg(Record):
+    """What a finished run went on with: more epochs, and perhaps another learning rate."""
+
+    begins: Annotated[int, Field(ge=1, le=2**53)]
+    """How many iterations had been made."""
+    epochs: Annotated[int, Field(ge=1, le=2**31)]
+    """How many there are to be in all."""
+    set: list[Annotated[str, Field(pattern=r"^training\.learning_rate[.=]")]]
+    """Edits of the spec that make the rate of this leg, which counts from its beginning; none where it stays."""
+    before: Result
+    """What the run had come to."""
+
+
+class Legs(Record):
+    """`legs.json`: the legs of a run after the first, which is that of its spec."""
+
+    legs: Annotated[list[Leg], Field(max_length=10_000)]
 
 
 class Metrics(Record):

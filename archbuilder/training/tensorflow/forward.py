@@ -83,13 +83,12 @@ class Forward:
         return as_it_stands
 
     @property
-    def ends_in_softmax(self) -> bool:
-        """Whether the model returns probabilities; otherwise what it returns are the logits themselves."""
-        op = self.graph[self.graph.outputs[-1]].op
-        return isinstance(op, ops.Activation) and op.function == "softmax"
+    def ends_in_probabilities(self) -> bool:
+        """Whether the model ends in softmax or sigmoid; otherwise what it returns are the logits themselves."""
+        return ops.gives_probabilities(self.graph[self.graph.outputs[-1]].op)
 
     def logits(self, images: Tensor, training: bool, seed: Tensor = (0, 0), mean: Mean | None = None) -> Tensor:
-        """What enters the softmax of the last output `(n, classes)`, in float32.
+        """What enters the softmax or sigmoid of the last output `(n, k)`, in float32.
 
         While training, norms take the batch's statistics and their moving statistics are updated; `seed`, two
         integers, then decides what dropout and stochastic depth drop. With a `mean`, the batch is that of all replicas.
@@ -103,7 +102,7 @@ class Forward:
                 values[part.name] = run.result(part, values)
         self._move(run.moments)
         last = self.graph[self.graph.outputs[-1]]
-        return tf.cast(values[last.inputs[0] if self.ends_in_softmax else last.name], tf.float32)
+        return tf.cast(values[last.inputs[0] if self.ends_in_probabilities else last.name], tf.float32)
 
     def _move(self, moments: Mapping[str, Sequence[Tensor]]) -> None:
         """Moves the moving statistics towards those of the batch, by few ops for all norms that are alike."""

@@ -44,7 +44,7 @@ class TensorFlowLearner(Learner):
 
     @classmethod
     def _of(cls, setup: Setup, normaliser: Normaliser, distribution: Distribution) -> TensorFlowLearner:
-        training, settings = setup.training, StepSettings.of(setup.training)
+        training, settings = setup.training, StepSettings.of(setup.training, setup.objective)
         settings = replace(settings, synchronise_norms=settings.synchronise_norms and distribution.replicas > 1)
         model = build_model(setup.graph, training.seed)
         freeze(model, setup.graph, setup.frozen)
@@ -58,7 +58,9 @@ class TensorFlowLearner(Learner):
         step = TrainingStep(
             forward, optimizer, setup.feed.training_images(normaliser), settings, averages, distribution
         )
-        evaluator = Evaluator(logits_of(forward, normaliser, distribution), images_at_once(setup.graph))
+        evaluator = Evaluator(
+            logits_of(forward, normaliser, distribution), images_at_once(setup.graph), setup.objective
+        )
         return cls(model, step, evaluator, setup.feed, distribution)
 
     def arrays(self) -> dict[str, Array]:

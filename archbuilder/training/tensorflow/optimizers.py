@@ -17,6 +17,7 @@ from archbuilder.aliases import Tensor, Variable
 from archbuilder.graph import ops
 from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph
+from archbuilder.graph.parts import factor_of
 from archbuilder.spec import optimization
 from archbuilder.spec.training import Training
 from archbuilder.training.tensorflow.distribution import add
@@ -35,32 +36,38 @@ class Optimizer(Protocol):
 def make_optimizer(training: Training, graph: Graph, model: keras.Model) -> Optimizer:
     """The optimizer of a spec, for the trainable variables of a model in their order."""
     variables = [variable.value for variable in model.trainable_variables]
-    made = _plain(training.optimizer, variables)
+    factors = rate_factors(training, graph, model)
+    made = _plain(training.optimizer, variables, factors)
     if training.weight_decay is not None:
-        made = _with_decay(made, training.weight_decay, dict(kinds(graph, model)), model)
+        made = _with_decay(made, training.weight_decay, dict(kinds(graph, model)), model, factors)
     return Clipped(made, training.clip) if training.clip else made
 
 
-def _plain(optimizer: optimization.Optimizer, variables: Sequence[Variable]) -> Optimizer:
+def _plain(optimizer: optimization.Optimizer, variables: Sequence[Variable], factors: Sequence[float]) -> Optimizer:
     match optimizer:
         case optimization.Sgd():
-            return Sgd(variables, optimizer.momentum, optimizer.nesterov)
+            return Sgd(variables, optimizer.momentum, optimizer.nesterov, factors)
         case optimization.Adam():
-            return Adam(variables, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+            return Adam(variables, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, factors)
         case optimization.RmsProp():
-            return RmsProp(variables, optimizer.decay, optimizer.momentum, optimizer.epsilon)
+            return RmsProp(variables, optimizer.decay, optimizer.momentum, optimizer.epsilon, factors)
         case _:
             assert_never(optimizer)
 
 
 def _with_decay(
-    inner: Optimizer, decay: optimization.WeightDecay, kinds: Mapping[str, str], model: keras.Model
+    inner: Optimizer,
+    decay: optimization.WeightDecay,
+    kinds: Mapping[str, str],
+    model: keras.Model,
+    factors: Sequence[float],
 ) -> Optimizer:
     chosen = [kinds.get(variable.path) in decay.kinds for variable in model.trainable_variables]
     variables = [variable.value for variable in model.trainable_variables]
     if decay.coupled is not None:
         return CoupledDecay(inner, variables, [decay.coupled * one for one in chosen])
-    return DecoupledDecay(inner, variables, [(decay.decoupled or 0.0) * one for one in chosen])
+    decays = [(decay.decoupled or 0.0) * one * factor for one, factor in zip(chosen, factors, strict=True)]
+    return DecoupledDecay(inner, variables, decays)
 
 
 def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, optimization.Weighted]]:
@@ -70,6 +77,19 @@ def kinds(graph: Graph, model: keras.Model) -> Iterator[tuple[str, optimization.
         for weight in node.weights:
             if (kind := _kind(node.op, weight)) is not None:
                 yield getattr(layers[layer_name(node.name)], weight.name).path, kind
+
+
+def rate_factors(training: Training, graph: Graph, model: keras.Model) -> list[float]:
+    """What the rate of each trainable variable is multiplied by."""
+    found = {layer_name(node.name): factor_of(node, training.rate_factors) for node in graph.nodes if node.weights}
+    by_path = {variable.path: found.get(layer.name, 1.0) for layer in model.layers for variable in layer.variables}
+    return [by_path[variable.path] for variable in model.trainable_variables]
+
+
+def _rates(rate: Tensor, factors: Sequence[float]) -> list[Tensor]:
+    """The rate of each variable; few ops, since the same factors stand for many."""
+    made = {factor: rate if factor == 1 else rate * factor for factor in dict.fromkeys(factors)}
+    return [made[factor] for factor in factors]
 
 
 def _kind(op: ops.Op, weight: ops.Weight) -> optimization.Weighted | None:
@@ -94,8 +114,11 @@ def penalties(graph: Graph) -> dict[tuple[str, str], float]:
 class Sgd:
     """Stochastic gradient descent with momentum, plain or Nesterov's."""
 
-    def __init__(self, variables: Sequence[Variable], momentum: float, nesterov: bool) -> None:
+    def __init__(
+        self, variables: Sequence[Variable], momentum: float, nesterov: bool, factors: Sequence[float] = ()
+    ) -> None:
         self.targets, self.momentum, self.nesterov = variables, momentum, nesterov
+        self.factors = factors or [1.0] * len(variables)
         self.velocities = [_zeros(variable) for variable in variables]
 
     def variables(self) -> Mapping[str, Variable]:
@@ -103,9 +126,10 @@ class Sgd:
 
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         momentum = tf.constant(self.momentum)  # one op for all; as a number it would be one for each variable
-        for target, velocity, gradient in zip(self.targets, self.velocities, gradients, strict=True):
+        rates = _rates(rate, self.factors)
+        for target, velocity, gradient, own in zip(self.targets, self.velocities, gradients, rates, strict=True):
             tf.raw_ops.ResourceApplyKerasMomentum(
-                var=target.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=momentum,
+                var=target.handle, accum=velocity.handle, lr=own, grad=gradient, momentum=momentum,
                 use_nesterov=self.nesterov,
             )  # fmt: skip
 
@@ -113,8 +137,16 @@ class Sgd:
 class Adam:
     """Adam (arXiv:1412.6980), with epsilon beside the uncorrected root, as at the end of its section 2 and in Keras."""
 
-    def __init__(self, variables: Sequence[Variable], beta_1: float, beta_2: float, epsilon: float) -> None:
+    def __init__(
+        self,
+        variables: Sequence[Variable],
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        factors: Sequence[float] = (),
+    ) -> None:
         self.targets, self.beta_1, self.beta_2, self.epsilon = variables, beta_1, beta_2, epsilon
+        self.factors = factors or [1.0] * len(variables)
         self.means = [_zeros(variable) for variable in variables]
         self.squares = [_zeros(variable) for variable in variables]
         self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -129,18 +161,29 @@ class Adam:
         exponent = tf.cast(self.count, tf.float32)
         betas, epsilon = (tf.constant(self.beta_1), tf.constant(self.beta_2)), tf.constant(self.epsilon)
         powers = [tf.pow(beta, exponent) for beta in betas]
-        for target, mean, square, gradient in zip(self.targets, self.means, self.squares, gradients, strict=True):
+        rates = _rates(rate, self.factors)
+        for target, mean, square, gradient, own in zip(
+            self.targets, self.means, self.squares, gradients, rates, strict=True
+        ):
             tf.raw_ops.ResourceApplyAdam(
                 var=target.handle, m=mean.handle, v=square.handle, beta1_power=powers[0], beta2_power=powers[1],
-                lr=rate, beta1=betas[0], beta2=betas[1], epsilon=epsilon, grad=gradient,
+                lr=own, beta1=betas[0], beta2=betas[1], epsilon=epsilon, grad=gradient,
             )  # fmt: skip
 
 
 class RmsProp:
     """RMSProp with momentum: `s = decay * s + (1 - decay) * g^2; v = momentum * v + rate * g / root(s + epsilon)`."""
 
-    def __init__(self, variables: Sequence[Variable], decay: float, momentum: float, epsilon: float) -> None:
+    def __init__(
+        self,
+        variables: Sequence[Variable],
+        decay: float,
+        momentum: float,
+        epsilon: float,
+        factors: Sequence[float] = (),
+    ) -> None:
         self.targets, self.decay, self.momentum, self.epsilon = variables, decay, momentum, epsilon
+        self.factors = factors or [1.0] * len(variables)
         self.squares = [_zeros(variable) for variable in variables]
         self.velocities = [_zeros(variable) for variable in variables]
 
@@ -150,11 +193,12 @@ class RmsProp:
 
     def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         decay, momentum, epsilon = tf.constant(self.decay), tf.constant(self.momentum), tf.constant(self.epsilon)
-        for target, square, velocity, gradient in zip(
-            self.targets, self.squares, self.velocities, gradients, strict=True
+        rates = _rates(rate, self.factors)
+        for target, square, velocity, gradient, own in zip(
+            self.targets, self.squares, self.velocities, gradients, rates, strict=True
         ):
             tf.raw_ops.ResourceApplyRMSProp(
-                var=target.handle, ms=square.handle, mom=velocity.handle, lr=rate, rho=decay, momentum=momentum,
+                var=target.handle, ms=square.handle, mom=velocity.handle, lr=own, rho=decay, momentum=momentum,
                 epsilon=epsilon, grad=gradient,
             )  # fmt: skip
 

@@ -8,12 +8,12 @@ from functools import partial
 import tensorflow as tf
 
 from archbuilder.aliases import Array, Tensor, Variable
-from archbuilder.training.evaluator import sums
 from archbuilder.training.step_settings import StepSettings, Totals, TrainingImages
 from archbuilder.training.tensorflow.averaging import Averages
 from archbuilder.training.tensorflow.distribution import Distribution, ReplicaShare, add, assign, portion
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.loss_scale import LossScale
+from archbuilder.training.tensorflow.losses import losses_of, scores_of, sums, weighted
 from archbuilder.training.tensorflow.optimizers import Optimizer, decayed, penalties
 
 
@@ -40,9 +40,9 @@ class TrainingStep:
         self.settings, self.averages = settings or StepSettings(), averages
         self.distribution = distribution or Distribution()
         self.pixels = [] if images.pixels is None else self.distribution.on_each_device(images.pixels)
-        self.labels = tf.constant(images.labels, tf.int32)
+        self.labels = tf.constant(self.settings.objective.kept(images.labels, forward.classes))
         self._totals = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
-        """The sum of the losses, the number of correct answers and of images since the last `read`."""
+        """The sums of the losses and of the scores and the number of images since the last `read`."""
         self._diverged = tf.Variable([-1.0, 0.0], dtype=tf.float64, trainable=False)
         self._penalties = _penalties(forward)
         self._scale = LossScale() if forward.precision == "mixed_float16" else None
@@ -60,14 +60,14 @@ class TrainingStep:
         self._compiled(indices, epoch, iteration, rate, *pixels)
 
     def read(self) -> dict[str, float]:
-        """The mean loss and the accuracy of the images since the last call, as the network saw them while training.
+        """The mean loss and the metric of the images since the last call, as the network saw them while training.
 
-        The loss is the cross-entropy without what l2 adds, so that it compares with that of an evaluation. Where labels
-        are mixed, the class with the largest part is the correct answer.
+        The loss is that without class weights and what l2 adds, so that it compares with that of an evaluation. Where
+        labels are mixed, the class with the largest part is the correct answer.
         """
         totals = self.totals()
         self._totals.assign(tf.zeros(3, tf.float64))
-        return totals.means()
+        return totals.means(self.settings.objective.metric)
 
     def totals(self) -> Totals:
         """The sums since the last `read`."""
@@ -97,7 +97,8 @@ class TrainingStep:
             pixels = share.of_streamed(streamed[0])
         else:
             pixels = tf.gather(self.distribution.of_this_device(self.pixels), indices)
-        labels = tf.one_hot(tf.gather(self.labels, indices), self.forward.classes)
+        labels = tf.gather(self.labels, indices)
+        labels = labels if self.labels.shape.rank > 1 else tf.one_hot(labels, self.forward.classes)
         images, labels = self.augment(pixels, labels, indices, epoch)
         images = tf.ensure_shape(images, (None, *self.forward.graph.input.shape))
         dropout_seed = iteration * self.distribution.replicas + self.distribution.replica
@@ -158,16 +159,18 @@ class TrainingStep:
     def _plain_gradients(
         self, share: ReplicaShare, images: Tensor, labels: Tensor, seed: Tensor
     ) -> tuple[Tensor, Sequence[Tensor]]:
+        objective = self.settings.objective
         with tf.GradientTape() as tape:
             mean = share.mean if self.settings.synchronise_norms else None
             logits = self.forward.logits(images, training=True, seed=seed, mean=mean)
-            losses = tf.nn.softmax_cross_entropy_with_logits(_smoothed(labels, self.settings.label_smoothing), logits)
-            loss = tf.reduce_mean(losses) * share.weight  # before its gradient, which synchronised norms sum up
+            losses = losses_of(objective, logits, labels)
+            mean_loss = tf.reduce_mean(weighted(objective, losses, labels))
+            loss = mean_loss * share.weight  # before its gradient, which synchronised norms sum up
             scaled = loss if self._scale is None else self._scale.apply(loss)
         gradients: Sequence[Tensor] = tape.gradient(
             scaled, self.forward.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return sums(losses, logits, tf.argmax(labels, -1, tf.int32)), gradients
+        return sums(losses, scores_of(objective, logits, labels)), gradients
 
     def _update(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         self.optimizer.apply(decayed(gradients, self.forward.variables, self._penalties), rate)
@@ -177,8 +180,3 @@ def _penalties(forward: Forward) -> list[float]:
     """What the gradient of each trained variable's l2 takes times the variable."""
     pulls = {forward.weights[node][name].ref(): one for (node, name), one in penalties(forward.graph).items()}
     return [pulls.get(variable.ref(), 0.0) for variable in forward.variables]
-
-
-def _smoothed(labels: Tensor, smoothing: float) -> Tensor:
-    """(n, K) soft labels, of which `smoothing` is spread over all of them (arXiv:1512.00567)."""
-    return labels * (1 - smoothing) + smoothing / labels.shape[-1]

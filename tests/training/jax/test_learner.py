@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,9 @@ training:
   moving_average: {decay: 0.9}
   stop: {iterations: 6}
   loss: {cross_entropy: {label_smoothing: 0.1}}
+  class_weights: {3: 2, 7: 0.5}
+  sampling: balanced
+  rate_factors: {head: 3, stage1/unit1: 0.5}
   learning_rate: {constant: {rate: 0.05}}
 """
 SGD = """\
@@ -99,6 +103,9 @@ training:
   learning_rate: {constant: {rate: 0.05}}
 """
 RECIPES["ops"] = OPS + SGD
+WITHOUT_CLASSES = re.sub(r"  (loss|class_weights|sampling): .*\n", "", RECIPES["sgd"]).replace(", softmax]", "]")
+RECIPES["numbers"] = WITHOUT_CLASSES.replace("digits", "{npz: {path: numbers.npz}}") + "  loss: {huber: {delta: 0.7}}\n"
+RECIPES["labels"] = WITHOUT_CLASSES.replace("digits", "{npz: {path: labels.npz}}") + "  loss: binary_cross_entropy\n"
 RESUMED = """
 from pathlib import Path
 from archbuilder.errors import UsageError
@@ -106,18 +113,37 @@ from archbuilder.training import loop
 from archbuilder.training.start import Start
 from archbuilder.spec import load
 from tests.training.runs import Notes
-whole = loop.train(load("dropping.yaml"), Start(out=Path("whole")))
 def kill():
     raise KeyboardInterrupt
-try:
-    loop.train(load("dropping.yaml"), Start(out=Path("killed")), reporter=Notes(2, kill))
-except KeyboardInterrupt:
-    loop.resume(Path("killed"))
+for kind in ("dropping", "numbers"):
+    loop.train(load(f"{kind}.yaml"), Start(out=Path(kind, "whole")))
+    try:
+        loop.train(load(f"{kind}.yaml"), Start(out=Path(kind, "killed")), reporter=Notes(2, kill))
+    except KeyboardInterrupt:
+        loop.resume(Path(kind, "killed"))
+    more = {"epochs": 3, "edits": ["training.learning_rate={cosine: {initial: 0.02}}"]}
+    loop.resume(Path(kind, "whole"), **more)
+    try:
+        loop.resume(Path(kind, "killed"), **more, reporter=Notes(3, kill))
+    except KeyboardInterrupt:
+        loop.resume(Path(kind, "killed"), **more)
 try:
     loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), Start(out=Path("mixed")))
 except UsageError as error:
     print(error)
 """
+
+
+def write_archives(folder: Path) -> None:
+    """Images of noise with ten numbers each, and with ten labels."""
+    random = np.random.default_rng(0)
+    images = {
+        f"x_{part}": random.integers(0, 256, (count, 8, 8), np.uint8) for part, count in (("train", 900), ("test", 90))
+    }
+    numbers = {f"y_{name[2:]}": 50 + 20 * random.standard_normal((len(some), 10)) for name, some in images.items()}
+    labels = {name: (some > 60).astype(np.uint8) for name, some in numbers.items()}
+    np.savez(folder / "numbers.npz", allow_pickle=False, **images, **numbers)
+    np.savez(folder / "labels.npz", allow_pickle=False, **images, **labels)
 
 
 def run(backend: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -163,6 +189,7 @@ archbuilder.build("ops.yaml", seed=0).save("ops.keras")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs of several recipes on both backends, begun with the same weights, and what was printed."""
     folder = tmp_path_factory.mktemp("jax")
+    write_archives(folder)
     for name, text in RECIPES.items():
         (folder / f"{name}.yaml").write_text(text)
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 3).save(folder / "digit.png")
@@ -201,7 +228,7 @@ def test_both_backends_come_to_the_same_losses(both: Path, kind: str) -> None:
     """In bfloat16, one or two of the 1,200 images may be right on one backend only."""
     ours, theirs = metrics(both / "tensorflow" / kind), metrics(both / "jax" / kind)
     relative, absolute = (4e-3, 2e-3) if kind == "mixed" else (1e-4, None)
-    for name in ("loss", "accuracy", "validation_loss"):
+    for name in {"loss", "accuracy", "mae", "validation_loss"} & ours.keys():
         assert ours[name] == pytest.approx(theirs[name], rel=relative, abs=absolute), name
 
 
@@ -247,19 +274,22 @@ def test_auto_takes_bfloat16_where_all_gpus_have_it(
 
 @with_jax
 def test_a_run_is_resumed_bit_for_bit(tmp_path: Path) -> None:
-    """Dropout draws what it would have drawn. A precision that JAX does not have is refused."""
+    """Dropout and balanced sampling draw what they would have drawn. A precision that JAX does not have is refused."""
+    write_archives(tmp_path)
     spec = RECIPES["sgd"].replace("global_average_pool, ", "global_average_pool, {dropout: {rate: 0.2}}, ")
-    (tmp_path / "dropping.yaml").write_text(spec.replace("{iterations: 6}", "{iterations: 10}"))
+    for kind, text in {"dropping": f"{spec}  freeze: [stem]\n", "numbers": RECIPES["numbers"]}.items():
+        (tmp_path / f"{kind}.yaml").write_text(text.replace("{iterations: 6}", "{iterations: 10}"))
     done = run("jax", tmp_path, "-c", RESUMED)
     assert done.returncode == 0, done.stderr
     assert (
         done.stdout == "on JAX, networks are trained in float32 or mixed_bfloat16, not in mixed_float16: "
         "--set training.precision=mixed_bfloat16\n"
     )
-    whole, resumed = state(tmp_path / "whole"), state(tmp_path / "killed")
-    assert whole.keys() == resumed.keys()
-    for name, array in whole.items():
-        np.testing.assert_array_equal(array, resumed[name], err_msg=name)
+    for kind in ("dropping", "numbers"):
+        whole, resumed = (state(tmp_path / kind / run) for run in ("whole", "killed"))
+        assert whole.keys() == resumed.keys()
+        for name, array in whole.items():
+            np.testing.assert_array_equal(array, resumed[name], err_msg=f"{kind}: {name}")
 
 
 @with_jax

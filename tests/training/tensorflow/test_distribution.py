@@ -23,6 +23,8 @@ SYNCHRONISED = [*SHORT, "training.synchronise_norms=true"]
 OTHER = [
     *SYNCHRONISED, "training.batch_size=431", "training.optimizer={adam: {epsilon: 0.001}}", "training.weight_decay={decoupled: 0.01}", "training.clip={norm: 0.5}",
     "training.moving_average={decay: 0.9}", "training.learning_rate={constant: {rate: 0.003}}",
+    "training.class_weights={3: 2, 7: 0.5}", "training.sampling=balanced", "training.freeze=[stem]",
+    "training.rate_factors={head: 3}",
 ]  # fmt: skip
 CASES = {
     "synchronised": SYNCHRONISED,

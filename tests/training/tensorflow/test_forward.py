@@ -213,7 +213,7 @@ def images(count: int = 5) -> Any:
 
 def outputs(forward: Forward, training: bool) -> Any:
     logits = forward.logits(images(), training, (3, 4))
-    return tf.nn.softmax(logits) if forward.ends_in_softmax else logits
+    return tf.nn.softmax(logits) if forward.ends_in_probabilities else logits
 
 
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
@@ -236,7 +236,7 @@ def test_the_evaluation_of_a_whole_network_is_what_keras_predicts(name: str) -> 
     pixels = np.stack([random.integers(0, brightest, (32, 32, 3), np.uint8) for brightest in (20, 90, 256)])
     step = Evaluator(logits_of(Forward(graph, model), fit(Unchanged(), ())), 2)
     expected = model.predict(pixels / np.float32(255), verbose=0)
-    np.testing.assert_allclose(step.probabilities(pixels), expected, rtol=1e-5)
+    np.testing.assert_allclose(step.answers(pixels), expected, rtol=1e-5)
     assert (expected.std(axis=0) > 1e-3).any()
 
 
@@ -331,9 +331,9 @@ def test_logits_are_those_of_the_last_output() -> None:
     graph = Graph("two", tuple(sketch.nodes), (early.name, last.name))
     model = model_with_random_weights(graph)
     forward = Forward(graph, model)
-    assert forward.ends_in_softmax
+    assert forward.ends_in_probabilities
     np.testing.assert_allclose(tf.nn.softmax(forward.logits(images(), False)), model(images())[1], atol=TOLERANCE)
-    assert not Forward(GRAPHS["highway"], build_model(GRAPHS["highway"])).ends_in_softmax
+    assert not Forward(GRAPHS["highway"], build_model(GRAPHS["highway"])).ends_in_probabilities
 
 
 def test_a_norm_is_not_folded_where_others_see_the_convolution() -> None:

@@ -15,7 +15,9 @@ from archbuilder.augmentation.augmenter import Augmenter
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, node
 from archbuilder.keras_model.build import build_model
+from archbuilder.spec.optimization import CrossEntropy
 from archbuilder.training.evaluator import Evaluator
+from archbuilder.training.objective import Objective
 from archbuilder.training.step_settings import StepSettings, TrainingImages
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.inference import logits_of
@@ -180,7 +182,7 @@ def test_dropout_follows_from_the_seed_and_the_iteration() -> None:
 
 
 def test_label_smoothing_is_that_of_keras() -> None:
-    bench = Bench(label_smoothing=0.3)
+    bench = Bench(objective=Objective(CrossEntropy(label_smoothing=0.3)))
     probabilities = bench.model(normalise(bench.pixels), training=True)
     expected = keras.losses.CategoricalCrossentropy(label_smoothing=0.3)(
         keras.ops.one_hot(bench.labels, CLASSES), probabilities
@@ -287,9 +289,9 @@ def test_evaluation_is_that_of_keras() -> None:
     probabilities = bench.model(normalise(bench.pixels), training=False).numpy()
     losses = keras.losses.sparse_categorical_crossentropy(bench.labels, probabilities)
     evaluation = Evaluator(logits_of(bench.forward, normalise), 16)(bench.pixels, bench.labels)
-    np.testing.assert_allclose(evaluation.probabilities, probabilities, atol=1e-5)
+    np.testing.assert_allclose(evaluation.answers, probabilities, atol=1e-5)
     assert evaluation.loss == pytest.approx(float(np.mean(losses)), rel=1e-5)
-    assert evaluation.accuracy == pytest.approx((probabilities.argmax(-1) == bench.labels).mean())
+    assert evaluation.score == pytest.approx((probabilities.argmax(-1) == bench.labels).mean())
 
 
 def test_crops_of_an_image_are_judged_by_their_mean_probabilities() -> None:
@@ -299,10 +301,10 @@ def test_crops_of_an_image_are_judged_by_their_mean_probabilities() -> None:
 
     bench = Bench()
     crops = bench.pixels.reshape(8, 5, 6, 6, 1)
-    one_by_one = Evaluator(logits_of(bench.forward, normalise))(bench.pixels, bench.labels).probabilities
+    one_by_one = Evaluator(logits_of(bench.forward, normalise))(bench.pixels, bench.labels).answers
     evaluation = Evaluator(logits_of(bench.forward, normalise))(Crops(), bench.labels[:8])
     expected = one_by_one.reshape(8, 5, CLASSES).mean(1)
-    np.testing.assert_allclose(evaluation.probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(evaluation.answers, expected, atol=1e-6)
     assert evaluation.loss == pytest.approx(-np.log(expected[range(8), bench.labels[:8]]).mean(), rel=1e-5)
 
 
