@@ -138,13 +138,11 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
         case ("shared",):
             slopes = {"yes": "one slope for all channels", "no": "one for each channel"}
             return f"{about.text} {about.have} {slopes[mine]}, {other} {slopes[theirs]}"
-        case ("learned",):
-            return f"{about.text} {about.are} {_LEARNED[mine]}, {other} {_LEARNED[theirs]}"
         case ("start", "stop"):
             here, there = (text.removeprefix("slice of ") for text in (mine, theirs))
             return f"{about.text} {'take' if about.plural else 'takes'} {here}, {other} {there}"
-        case ("over", *_):
-            return f"{about.text} {about.are} {_norm(mine)}, {other} {_norm(theirs)}"
+        case ("learned",) | ("over", *_):
+            return f"{about.text} {about.are} {_kind(mine)}, {other} {_kind(theirs)}"
         case ("kernel",) | ("function",) if not mine.isdigit():
             return f"{about.text} {about.are} {mine}, {other} {theirs}"
         case (single,):
@@ -154,5 +152,8 @@ def sentence(about: Subject, names: tuple[str, ...], mine: str, theirs: str, nam
             return f"{about.text} {about.are} {each} {mine}, {other} a {theirs}"
 
 
-def _norm(description: str) -> str:
+def _kind(description: str) -> str:
+    """What a scale, or a norm, is: learned or fixed, or over what."""
+    if description in _LEARNED:
+        return _LEARNED[description]
     return "batch norm" if description == "norm" else description.replace(", ", " of ")
