@@ -10,10 +10,10 @@ from archbuilder.aliases import Json
 from archbuilder.errors import UsageError
 from archbuilder.formatting import printable
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
-from archbuilder.spec import Spec, require_training
+from archbuilder.spec import Spec, edit, require_training
 from archbuilder.spec import learning_rate as rates
 from archbuilder.spec.data import known_of
-from archbuilder.spec.training import Stop, Training
+from archbuilder.spec.training import Training
 
 SAMPLES = 400
 """The number of points of a curve, besides those on both sides of each boundary."""
@@ -58,9 +58,9 @@ def timetable(spec: Spec, images: int | None = None, epochs: int | None = None) 
 
     Raises SpecError where the spec has no recipe, UsageError where the images are not known.
     """
-    training = require_training(spec)
+    training = require_training(edit(spec, f"training.stop={{epochs: {epochs}}}") if epochs else spec)
     left = _left_for_training(training, images)
-    length = Length.of(Stop(epochs=epochs) if epochs else training.stop, training.batch_size, left)
+    length = Length.of(training.stop, training.batch_size, left)
     planned = schedule(training.learning_rate, length.iterations_per_epoch, length.iterations)
     first = planned.rate(0)
     if planned.low_error:

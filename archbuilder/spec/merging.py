@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 
+from archbuilder.bounds import DEPTH
 from archbuilder.errors import Diagnostic, Span, SpecError
 from archbuilder.spec.document import Data, Document, Path, parse, walk
 
@@ -47,6 +48,8 @@ def edited(document: Document, edit: str, is_choice: IsChoice) -> Document:
     if (plain := _BRACKETS.sub(r".\1", path_text)) != path_text:
         hint = f"such as {plain.lstrip('.')}={value_text}"
         raise SpecError([Diagnostic("bad-edit", "a place in a list is written behind a dot", span, hint)])
+    if path_text.count(".") >= DEPTH:
+        raise SpecError([Diagnostic("bad-edit", f"more than {DEPTH} levels deep", span)])
     path = _path(document.data, path_text, lambda message: SpecError([Diagnostic("bad-edit", message, span)]))
     value = _value(value_text, edit)
     spans = {(*path, *inner): span for inner, _ in walk(value)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archbuilder.errors import UsageError
+from archbuilder.errors import SpecError, UsageError
 from archbuilder.learning_rate import plot
 from archbuilder.learning_rate.timetable import Timetable, timetable
 from archbuilder.spec import load
@@ -103,3 +103,8 @@ def test_images_are_counted(tmp_path: Path, call: Call) -> None:
         _, out, _ = call("schedule", "quickstart", "--data", path, "--json", *edits)
         assert json.loads(out)["training_images"] == images
     assert call("schedule", "quickstart", "--data", tmp_path / "no.npz", "--set", "training.data.source=npz")[0] == 4
+
+
+def test_more_epochs_than_there_may_be() -> None:
+    with pytest.raises(SpecError, match="it must be at most 2147483648"):
+        timetable(load("quickstart"), epochs=10**12)

@@ -102,3 +102,11 @@ def test_files_beside_are_suggested(tmp_path: Path) -> None:
     for wrong, meant in (("mnie.yaml", tmp_path / "mine.yaml"), ("mine.yaml", "base.yaml")):
         with pytest.raises(ArchbuilderError, match=f"did you mean '{meant}'"):
             archbuilder.load(tmp_path / wrong)
+
+
+@pytest.mark.parametrize(
+    "edit", [f"{'a.' * 5_000}b=1", f"stages.{'0.' * 3_000}units=1", f"stem={'[' * 5_000}"], ids=range(3)
+)
+def test_edits_that_go_too_deep(edit: str) -> None:
+    with pytest.raises(SpecError, match="more than 60 levels deep"):
+        archbuilder.load("quickstart", edit)
