@@ -28,15 +28,12 @@ def result_table(result: Json) -> Table:
 
 def summary_table(summary: Json) -> Table:
     """What runs with several seeds or folds came to, in the form of He et al. 2015: best (mean ± deviation)."""
-    of_numbers, of_folds = "test_mae" in summary, "fold" in summary["runs"][0]
-    varied = counted(len(summary["runs"]), "fold" if of_folds else "seed")
-    title = f"{summary['network']}, {varied}: test {'mae' if of_numbers else 'error in %'}"
+    form, kind, unit = (".4g", "mae", "mae") if "test_mae" in summary else (".2f", "error", "error in %")
+    on_folds = summary.get(f"fold_{kind}", {})
+    varied = counted(len(summary["runs"]), "fold" if on_folds else "seed")
+    title = f"{summary['network']}, {varied}: test {unit}"
     table = Table("weights", "best (mean ± deviation)", "median", title=_name(title), title_justify="left")
-    form, kind = (".4g", "mae") if of_numbers else (".2f", "error")
-    rows = {
-        **summary[f"test_{kind}"],
-        **{f"{which}, on its fold": found for which, found in summary.get(f"fold_{kind}", {}).items()},
-    }
+    rows = {**summary[f"test_{kind}"], **{f"{which}, on its fold": found for which, found in on_folds.items()}}
     for which, found in rows.items():
         deviation = "" if found["deviation"] is None else f" ± {found['deviation']:{form}}"
         table.add_row(which, f"{found['best']:{form}} ({found['mean']:{form}}{deviation})", f"{found['median']:{form}}")

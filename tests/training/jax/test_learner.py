@@ -62,7 +62,10 @@ RECIPES = {
     "rmsprop": SPEC.replace("constant: {rate: 0.05}", "exponential: {initial: 0.002, factor: 0.5, every: 0.5}")
     + RMSPROP,
     "mixed": SPEC + "  precision: mixed_bfloat16\n" + SGD,
-    "l2": SPEC.replace("bias: true}", "bias: true, l2: 1e-2}") + "  optimizer: sgd\n",
+    "l2": re.sub(r"  (class_weights|sampling|rate_factors): .*\n", "", SPEC).replace(
+        "bias: true}", "bias: true, l2: 1e-2}"
+    )
+    + "  optimizer: sgd\n",
 }
 OPS = """\
 archbuilder: 1
@@ -138,7 +141,7 @@ def write_archives(folder: Path) -> None:
     """Images of noise with ten numbers each, and with ten labels."""
     random = np.random.default_rng(0)
     images = {
-        f"x_{part}": random.integers(0, 256, (count, 8, 8), np.uint8) for part, count in (("train", 900), ("test", 90))
+        f"x_{part}": random.integers(0, 256, (count, 8, 8), np.uint8) for part, count in (("train", 1400), ("test", 90))
     }
     numbers = {f"y_{name[2:]}": 50 + 20 * random.standard_normal((len(some), 10)) for name, some in images.items()}
     labels = {name: (some > 60).astype(np.uint8) for name, some in numbers.items()}
