@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -69,16 +70,21 @@ def decode_with_bits(image: Encoded, mode: str, name: str = "") -> tuple[Image.I
         return flat if flat.mode == mode else flat.convert(mode), bits
 
 
-def check(image: Encoded, name: str = "") -> int:
-    """The bits of each channel as they are stored; raises MissingError, as `decode` does, for what cannot be decoded.
+def check(image: Encoded, name: str = "") -> tuple[int, bytes]:
+    """The bits of each channel as they are stored, and a digest of the pixels; raises MissingError as `decode` does.
 
-    All of the file is read, but a JPEG is decoded at an eighth of its size, which takes less time.
+    All of the file is read, but a JPEG is decoded at an eighth of its size, which takes less time; its digest is that
+    of the file.
     """
     with _opened(image, name) as opened:
-        bits = bits_of(opened)
-        opened.draft("L", (1, 1))
-        eight_bits(opened)
-        return bits
+        bits, file = bits_of(opened), getattr(opened, "fp", None)
+        if opened.format == "JPEG" and file is not None:
+            opened.draft("L", (1, 1))
+            eight_bits(opened)
+            file.seek(0)
+            return bits, sha256(file.read()).digest()
+        pixels = eight_bits(opened).convert("RGBA")
+        return bits, sha256(str(pixels.size).encode() + pixels.tobytes()).digest()
 
 
 @contextmanager

@@ -184,6 +184,17 @@ def _parts(recipe: Recipe) -> Iterator[Found]:
         yield Found(("training", "freeze"), message)
 
 
+def _no_test(recipe: Recipe) -> Iterator[Found]:
+    if recipe.data is not None and not recipe.data.has_test and recipe.training.data.test is None:
+        yield Found(("training", "data"), f"{recipe.data.name} has no test images of its own", (SOURCE,))
+
+
+def _two_tests(recipe: Recipe) -> Iterator[Found]:
+    if recipe.data is not None and recipe.data.has_test and recipe.training.data.test is not None:
+        message = f"{recipe.data.name} has test images of its own, so that none are set apart"
+        yield Found(("training", "data", "test"), message, (SOURCE,))
+
+
 def _hold_out(recipe: Recipe) -> Iterator[Found]:
     if recipe.images is not None and recipe.learned_from is None:
         yield Found(
@@ -219,5 +230,7 @@ FITTING = (
          _until),
     Rule("part-differs", "Name parts as `build --summary` shows them, such as `freeze: [stem, stage1, norms]` "
          "and `rate_factors: {head: 10}`.", _parts),
+    Rule("no-test-images", "`data: {..., test: {holdout: 0.2}}` sets a fifth of the images apart, by class.", _no_test),
+    Rule("two-tests", "Leave `test` out, or the data's own test part.", _two_tests),
     Rule("nothing-to-learn-from", "`holdout` is a number of images or a share, and has to leave some.", _hold_out),
 )  # fmt: skip
