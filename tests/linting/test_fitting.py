@@ -120,7 +120,7 @@ def test_each_of_them_is_tested() -> None:
 def test_data_without_test_images_is_told_once_it_is_read() -> None:
     recipe = Recipe.of(load_text(SOUND))
     with pytest.raises(
-        SpecError, match="mine has no test images of its own\n(.|\n)*holdout: 0.2}}` sets a fifth"
+        SpecError, match=r"mine has no test images of its own\n(.|\n)*holdout: 0.2}}` sets a fifth"
     ) as refused:
         require_fitting(replace(recipe, data=Known("mine", 100, 10, has_test=False)))
     assert [one.code for one in refused.value.diagnostics] == ["no-test-images", "nothing-to-learn-from"]

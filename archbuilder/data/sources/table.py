@@ -23,6 +23,7 @@ from archbuilder.spec.data import Csv, LabelKind
 MAX_BYTES = 2**28
 MAX_ROWS = 10_000_000
 MAX_COLUMNS = 10_000
+LARGEST = float(np.finfo(np.float32).max)
 MAX_NUMBERS = 2**28
 """How many labels all rows may have together."""
 MOST_NAMED = 100
@@ -124,7 +125,7 @@ class Table:
             number = float(text.replace(",", ".") if self.has_decimal_commas and "." not in text else text)
         except ValueError:
             return None
-        return number if isfinite(number) and abs(number) <= np.finfo(np.float32).max and "_" not in text else None
+        return number if isfinite(number) and abs(number) <= LARGEST and "_" not in text else None
 
 
 def listed(path: Path, source: Csv, mode: str, kind: LabelKind | None = None, takes_validation: bool = True) -> Listing:
