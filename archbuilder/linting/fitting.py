@@ -126,6 +126,12 @@ def _colours(recipe: Recipe) -> Iterator[Found]:
             yield Found(("training", "augment", index), message, (INPUT,))
 
 
+def _order_of_colours(recipe: Recipe) -> Iterator[Found]:
+    channels = recipe.graph.input.shape[-1]
+    if recipe.training.colours == "bgr" and channels != 3:
+        yield Found(("training", "colours"), f"'bgr' needs 3 channels, but the input has {channels}", (INPUT,))
+
+
 def _means(recipe: Recipe) -> Iterator[Found]:
     channels, how = recipe.graph.input.shape[-1], recipe.training.normalise
     if isinstance(how, Channels) and len(how.mean) != channels:
@@ -220,6 +226,7 @@ FITTING = (
          "height and width may differ.", _images),
     Rule("crop-too-large", "`shorter_side` has to be at least as long as the longer side of the input.", _crops),
     Rule("colours-without-channels", "Leave it out, or train on images in colour.", _colours),
+    Rule("order-without-colours", "Leave `colours` out, or train on images in colour.", _order_of_colours),
     Rule("means-differ", "Give a mean and a deviation for each channel, or take `channel_mean_std`, which finds them.",
          _means),
     Rule("decays-twice", "Say it once: l2 in the layers (Keras' meaning), or weight_decay in the recipe (the papers' "

@@ -26,6 +26,10 @@ _NAMED = 4
 """The number of modules that a sentence names."""
 
 
+OWN = "by name"
+"""How a file of archbuilder's own names is matched."""
+
+
 @dataclass(frozen=True)
 class Match:
     """The outcome: complete where there are no problems and nothing is open."""
@@ -46,7 +50,7 @@ def match(graph: Graph, source: WeightFile, choices: Choices = DEFAULT) -> Match
     """Matches by our own names, else by the tree of the file's names, the shapes and the flow of the graph."""
     named = _by_own_names(graph, source)
     if 2 * len(named) > len(source.layers):
-        return _judged(graph, source, named, "by name")
+        return _judged(graph, source, named, OWN)
     nodes = [node for node in graph.nodes if node.weights]
     return _Case(graph, nodes, replace(source, layers=as_wanted(source.layers, nodes)), choices).match()
 
