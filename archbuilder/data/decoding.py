@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
@@ -29,6 +30,8 @@ MAX_BYTES = 2**29
 MAX_PIXELS = 50_000_000
 MAX_RATIO = 1_000
 """Of the longer side to the shorter: resized by the shorter, a strip of one pixel would grow beyond all bounds."""
+GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+"""Pillow's modes without colour."""
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 Encoded = Path | bytes
 LONGEST_BEGINNING = 64
@@ -68,6 +71,21 @@ def decode_with_bits(image: Encoded, mode: str, name: str = "") -> tuple[Image.I
         ImageOps.exif_transpose(whole, in_place=True)
         flat = whole if mode == "RGBA" else laid_on_white(whole)
         return flat if flat.mode == mode else flat.convert(mode), bits
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the header of an image says."""
+
+    width: int
+    height: int
+    has_colour: bool
+
+
+def glance(image: Path) -> Glance:
+    """What the header of an image says; raises MissingError, as `decode` does, where that cannot be read."""
+    with _opened(image, "") as opened:
+        return Glance(*opened.size, has_colour=opened.mode not in GREY)
 
 
 def check(image: Encoded, name: str = "") -> tuple[int, bytes]:

@@ -49,7 +49,9 @@ class Normaliser:
         """Writes a NumPy archive to exactly this path."""
         with path.open("wb") as file:
             arrays: dict[str, Any] = {"offset": self.offset, "scale": self.scale}
-            np.savez(file, **arrays, **({"turns": np.ones(1, np.uint8)} if self.turns else {}))
+            if self.turns:
+                arrays["turns"] = np.ones(1, np.uint8)
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Normaliser:

@@ -46,7 +46,14 @@ CASES = [
     ("shorter_side: 36", "shorter_side: 20", "crop-too-large", "shorter_side"),
     ("input: [32, 32, 3]", "input: [36, 32, 3]", "crop-too-large", "shorter_side"),
     ("input: [32, 32, 3]", "input: [32, 32, 1]", "colours-without-channels", "{lighting: 0.1}"),
-    ("{lighting: 0.1}]", "flip]\n  colours: bgr", "order-without-colours", "colours"),
+    (
+        "3]\nstem: [{conv: {filters: 4, kernel: 3}}, norm, relu]\nhead: [global_average_pool, {dense: {units: 10}}, "
+        "softmax]\noutputs: [head]\ntraining:",
+        "1]\nstem: [{conv: {filters: 4, kernel: 3}}, norm, relu]\nhead: [global_average_pool, {dense: {units: 10}}, "
+        "softmax]\noutputs: [head]\ntraining:\n  colours: bgr",
+        "order-without-colours",
+        "colours",
+    ),
     ("mean: [0.5, 0.5, 0.5], deviation: [1, 1, 1]", "mean: [0.5], deviation: [1]", "means-differ", "mean"),
     ("filters: 4", "filters: 4, l2: 1e-4", "decays-twice", "weight_decay"),
     ("{holdout: 5000}", "test, test: {holdout: 0.2}", "two-tests", "test"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from archbuilder.bounded_arrays import open_arrays
 from archbuilder.bounded_files import BadFileError
-from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, LabelsError, Parts, numbered
+from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, Labels, LabelsError, Parts, numbered
 from archbuilder.data.sources.image_arrays import ImageArrays, Part
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import first_ten, printable
@@ -80,6 +80,35 @@ def count(path: Path) -> tuple[int, bool]:
         return arrays.header(layout["training"][1]).shape[0], all(
             name in arrays for name in layout.get("validation", [""])
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What is known of an archive without reading its images."""
+
+    file: Path
+    shape: tuple[int, int, int]
+    """Of each image, channels last."""
+    labels: Labels
+    """Those of the training images."""
+    kind: LabelKind
+    """What these look like."""
+    classes: tuple[str, ...]
+    parts: frozenset[str]
+
+
+def facts(path: Path) -> Facts:
+    """Raises MissingError and UsageError where the archive is none of the forms that are taken."""
+    file = _file(path)
+    with _opened(file) as arrays:
+        layout = _layout(arrays, sets_test_apart=True)
+        images, name = layout["training"]
+        shape = arrays.shape_of(images)
+        arrays.plan("training", images, name, shape)
+        labels, kind = arrays.labels(name)
+        columns = labels.shape[1] if labels.ndim > 1 else int(labels.max()) + 1
+        classes = _class_names(arrays) or numbered(range(columns), arrays.origin)
+    return Facts(file, shape, labels, kind, tuple(classes), frozenset(layout))
 
 
 def require(origin: Path, train: Images, found: Images, classes: int, shape: tuple[int, ...], part: str) -> None:
