@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
@@ -19,6 +19,7 @@ from archbuilder.formatting import counted, first_ten, printable
 from archbuilder.linting.linting import require_fitting
 from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import Spec, load_text
+from archbuilder.spec.base import Kind
 from archbuilder.spec.data import Known
 from archbuilder.spec.document import Data, flow
 from archbuilder.spec.loading import SUFFIXES
@@ -57,6 +58,7 @@ class Written:
 
 BLOCKS = ("stem", "stages", "head", "augment", "data")
 """The keys whose values stand below them."""
+WIDTH = 100
 
 
 def write(
@@ -121,7 +123,7 @@ def _quoted(path: Path) -> str:
 
 def _text(path: Path, found: Survey, draft: Draft, lines: Sequence[Line], train: str) -> str:
     """The spec, with the keys of the bundled one undone that the recipe does not name."""
-    head = ["archbuilder: 1", f"extends: {draft.base}    # {draft.why}", f"name: {_name(path)}"]
+    head = ["archbuilder: 1", f"extends: {draft.base}    # {draft.why}", f"name: {flow(_name(path))}"]
     return "\n".join([
         f"# Written by `archbuilder new` for {printable(str(found.path))}:",
         f"# {told(found)}.",
@@ -150,30 +152,43 @@ def _network(draft: Draft) -> Iterator[str]:
 
 
 def _training(draft: Draft, lines: Sequence[Line]) -> Iterator[str]:
-    meant = recipe.model_of(list(lines))
-    said = {line.key for line in lines}
+    """The recipe; what the bundled spec says otherwise and it does not name is undone, be it a key or one below."""
+    meant, base = recipe.model_of(list(lines)), draft.spec.network.training
+    wanted = meant.model_dump()
+    there = base.model_dump() if base else {}
     for line in lines:
-        yield from _lines(line.key, line.value, line.why, line.whys)
-    base = draft.spec.network.training
-    if base is None:
-        return
-    for key in type(meant).model_fields:
-        if key not in said and getattr(base, key) != getattr(meant, key):
-            default = meant.model_dump()[key]
-            yield from _lines(key, default, f"not as in {draft.base}")
+        value = line.value
+        if isinstance(value, dict) and not isinstance(getattr(meant, line.key), Kind):
+            value = {**value, **_others(there.get(line.key) or {}, wanted[line.key], value)}
+        yield from _lines(line.key, value, line.why, line.whys)
+    for key, value in _others(there, wanted, {line.key for line in lines}).items():
+        yield from _lines(key, value, f"not as in {draft.base}")
+
+
+def _others(there: Mapping[str, Data], wanted: Mapping[str, Data], said: Container[str]) -> dict[str, Data]:
+    """What is wanted of the keys that are not said and are otherwise there."""
+    return {key: wanted[key] for key, value in there.items() if key not in said and value != wanted[key]}
 
 
 def _lines(key: str, value: Data, why: str = "", whys: Mapping[str, str] = {}) -> Iterator[str]:
-    """A key with its value in YAML, and behind it why; what stands below it has a line each."""
+    """A key with its value in YAML, and why; what stands below it has a line each."""
     if isinstance(value, list) and len(value) > 1 and key in BLOCKS:
-        yield _with(f"{key}:", why)
+        yield from _with(f"{key}:", why)
         yield from (f"  - {flow(one)}" for one in value)
     elif isinstance(value, dict) and key in BLOCKS:
-        yield _with(f"{key}:", why)
-        yield from (_with(f"  {name}: {flow(one)}", whys.get(str(name), "")) for name, one in value.items())
+        yield from _with(f"{key}:", why)
+        for name, one in value.items():
+            yield from _with(f"  {name}: {flow(one)}", whys.get(str(name), ""))
     else:
-        yield _with(f"{key}: {flow(value)}", why)
+        yield from _with(f"{key}: {flow(value)}", why)
 
 
-def _with(line: str, why: str) -> str:
-    return f"{line}    # {printable(why)}" if why else line
+def _with(line: str, why: str) -> Iterator[str]:
+    """A line with a comment behind it, or above it where there is no room."""
+    if not why:
+        yield line
+    elif len(line) + len(why) > WIDTH:
+        indent = line[: len(line) - len(line.lstrip())]
+        yield from (f"{indent}# {printable(why)}", line)
+    else:
+        yield f"{line}    # {printable(why)}"
