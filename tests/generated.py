@@ -1,27 +1,20 @@
-"""Image folders as people have them, drawn at random: shapes, textures and strokes, in every kind of file."""
+"""Image folders as people have them, drawn at random: textures and strokes, beside the shapes of `examples/`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import cos, pi, sin
+from math import pi
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
+SHAPES = SimpleNamespace(**run_path(str(Path(__file__).parent.parent / "examples" / "shapes.py")))
 Random = np.random.Generator
 Draw = Callable[[Random, int], Image.Image]
-
-
-def shapes(folder: Path, each: int = 60, side: int = 64, seed: int = 0) -> Path:
-    """Five classes in a flat folder: PNG, JPEG, WebP, grey, RGBA and 16-bit by turns, and one file that is cut off."""
-    drawn: Mapping[str, Draw] = {name: _shape(name) for name in ("circle", "square", "triangle", "cross", "ring")}
-    _write(folder, drawn, dict.fromkeys(drawn, each), side, seed)
-    cut = folder / "circle" / "cut.png"
-    content = (folder / "circle" / "000.png").read_bytes()
-    cut.write_bytes(content[: len(content) // 2])
-    return folder
 
 
 def textures(folder: Path, each: int = 40, side: int = 96, seed: int = 1) -> Path:
@@ -44,65 +37,12 @@ def _write(folder: Path, drawn: Mapping[str, Draw], counts: Mapping[str, int], s
     for name, draw in drawn.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(counts[name]):
-            _save(draw(random, side), folder / name / f"{number:03}", number % 6)
+            SHAPES.save(draw(random, side), folder / name / f"{number:03}", number % 6)
     return folder
 
 
-def _save(image: Image.Image, path: Path, kind: int) -> None:
-    match kind:
-        case 1:
-            image.save(path.with_suffix(".jpg"), quality=90)
-        case 2:
-            image.save(path.with_suffix(".webp"), quality=90)
-        case 3:
-            image.convert("L").save(path.with_suffix(".png"))
-        case 4:
-            image.putalpha(255)
-            image.save(path.with_suffix(".png"))
-        case 5:
-            deep = np.asarray(image.convert("L"), np.uint16) * 257
-            Image.fromarray(deep).save(path.with_suffix(".png"))
-        case _:
-            image.save(path.with_suffix(".png"))
-
-
-def _colour(random: Random, low: int = 0, high: int = 256) -> tuple[int, ...]:
-    return tuple(int(value) for value in random.integers(low, high, 3))
-
-
-def _canvas(random: Random, side: int) -> tuple[Image.Image, tuple[int, ...]]:
-    """A background with noise on it, and a colour that is far from it."""
-    is_dark = random.random() < 0.5
-    behind, before = (
-        (_colour(random, 0, 90), _colour(random, 160)) if is_dark else (_colour(random, 160), _colour(random, 0, 90))
-    )
-    noise = random.normal(0, 12, (side, side, 3))
-    return Image.fromarray((noise + behind).clip(0, 255).astype(np.uint8)), before
-
-
-def _shape(name: str) -> Draw:
-    def draw(random: Random, side: int) -> Image.Image:
-        image, colour = _canvas(random, side)
-        pen, radius = ImageDraw.Draw(image), random.uniform(0.18, 0.4) * side
-        x, y = (random.uniform(radius, side - radius) for _ in range(2))
-        turned = random.uniform(0, pi)
-        box = (x - radius, y - radius, x + radius, y + radius)
-        match name:
-            case "circle":
-                pen.ellipse(box, fill=colour)
-            case "ring":
-                pen.ellipse(box, outline=colour, width=max(2, int(radius / 4)))
-            case "square" | "triangle":
-                corners = {"square": 4, "triangle": 3}[name]
-                angles = [turned + 2 * pi * corner / corners for corner in range(corners)]
-                pen.polygon([(x + radius * cos(angle), y + radius * sin(angle)) for angle in angles], fill=colour)
-            case _:
-                for angle in (turned, turned + pi / 2):
-                    across, down = radius * cos(angle), radius * sin(angle)
-                    pen.line((x - across, y - down, x + across, y + down), colour, max(2, int(radius / 3)))
-        return image
-
-    return draw
+def _colour(random: Random) -> npt.NDArray[np.int64]:
+    return random.integers(0, 256, 3)
 
 
 def _texture(name: str) -> Draw:
@@ -119,7 +59,7 @@ def _texture(name: str) -> Draw:
             "rings": lambda: np.sin(2 * pi * np.hypot(columns % side - side / 2, rows % side - side / 2) / period),
         }
         wave = waves[name]()[..., None].astype(float)
-        one, other = np.array(_colour(random)), np.array(_colour(random))
+        one, other = _colour(random), _colour(random)
         share = (wave - wave.min()) / (wave.max() - wave.min())
         if abs(one.mean() - other.mean()) < 50:  # grey images need a contrast, too
             other = (one + 128) % 256
@@ -143,7 +83,7 @@ ENDS = {"a": (0, 0, 1, 0), "b": (1, 0, 1, 1), "c": (1, 1, 1, 2), "d": (0, 2, 1, 
 
 def _stroke(digit: int) -> Draw:
     def draw(random: Random, side: int) -> Image.Image:
-        image, colour = _canvas(random, side)
+        image, colour = SHAPES.canvas(random, side)
         pen, height = ImageDraw.Draw(image), random.uniform(0.22, 0.34) * side
         width, lean = height * random.uniform(0.7, 1.1), random.uniform(-0.25, 0.25)
         x, y = random.uniform(0.1 * side, 0.85 * side - width), random.uniform(0.05 * side, 0.95 * side - 2 * height)
