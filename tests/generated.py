@@ -83,6 +83,7 @@ ENDS = {"a": (0, 0, 1, 0), "b": (1, 0, 1, 1), "c": (1, 1, 1, 2), "d": (0, 2, 1, 
 
 def _stroke(digit: int) -> Draw:
     def draw(random: Random, side: int) -> Image.Image:
+        image: Image.Image
         image, colour = SHAPES.canvas(random, side)
         pen, height = ImageDraw.Draw(image), random.uniform(0.22, 0.34) * side
         width, lean = height * random.uniform(0.7, 1.1), random.uniform(-0.25, 0.25)
