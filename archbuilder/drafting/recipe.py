@@ -16,7 +16,7 @@ from archbuilder.spec.training import Training
 TEST, VALIDATION = 0.2, 0.1
 SEEN = 20_000
 """How many images a small network sees until it has learned, each counted as often as it is seen."""
-FEWEST_EPOCHS, MOST_EPOCHS = 25, 100
+FEWEST_EPOCHS, MOST_EPOCHS = 25, 80
 IMBALANCED = 3
 
 
