@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 
@@ -20,14 +21,16 @@ from archbuilder.errors import listed as listing_of
 from archbuilder.formatting import counted, first_ten, printable
 from archbuilder.spec.data import Csv, LabelKind
 
-MAX_BYTES = 2**28
-MAX_ROWS = 10_000_000
+MAX_BYTES = 2**26
+MAX_ROWS = 1_500_000
 MAX_COLUMNS = 10_000
 LARGEST = float(np.finfo(np.float32).max)
-MAX_NUMBERS = 2**28
+MAX_NUMBERS = 2**27
 """How many labels all rows may have together."""
 MOST_NAMED = 100
 """How many bad lines are named."""
+MOST_MISTAKES = 10_000
+"""So many bad lines are found at most; then the rest is not looked at."""
 DELIMITERS = ",;\t|"
 IMAGE = ("path", "image", "file", "filename", "file_name", "filepath", "file_path", "image_path", "img", "image_id")
 """What the column of paths may be called, in small letters."""
@@ -41,7 +44,7 @@ PARTS: dict[str, Part] = {
 BETWEEN_LABELS = "|"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     line: int
     cells: Sequence[str]
@@ -55,7 +58,10 @@ class Mistakes:
     found: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, line: int, message: str) -> None:
+        """Raises UsageError where there are more than are worth finding."""
         self.found.append((line, message))
+        if len(self.found) >= MOST_MISTAKES:
+            self.require_none()
 
     def require_none(self) -> None:
         """Raises UsageError that names the lines."""
@@ -91,12 +97,13 @@ class Table:
             raise MissingError(f"{origin} is no table in CSV: it holds zero bytes")
         delimiter = _delimiter(text)
         reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-        rows = list(_rows(reader, mistakes))
+        rows = list(islice(_rows(reader, mistakes), MAX_ROWS + 2))
         if not rows:
             raise MissingError(f"{origin} is empty: its first line names the columns, such as path,label")
         heading = tuple(cell.strip() for cell in rows[0].cells)
-        if len(heading) > MAX_COLUMNS or len(rows) > MAX_ROWS or len(heading) * len(rows) > MAX_NUMBERS:
-            raise UsageError(f"{origin} has {len(rows) - 1:,} rows of {len(heading):,} columns, which are too many")
+        if len(heading) > MAX_COLUMNS or len(rows) - 1 > MAX_ROWS or len(heading) * len(rows) > MAX_NUMBERS:
+            read = f"{MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns and {MAX_NUMBERS:,} values"
+            raise UsageError(f"{origin} has too many rows or columns: at most {read} are read")
         if twice := [name for name, count in Counter(heading).items() if count > 1]:
             raise UsageError(f"{origin} has several columns called {first_ten(twice)}")
         for row in rows[1:]:
