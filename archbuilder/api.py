@@ -82,6 +82,24 @@ def draw(spec: SpecLike, path: str | Path, edits: Edits = (), *, level: Level = 
     return Path(path)
 
 
+def new(
+    path: str | Path,
+    data_path: str | Path,
+    *,
+    like: str | None = None,
+    weights: str | Path | None = None,
+    force: bool = False,
+) -> Spec:
+    """Looks at images, writes a spec that trains on them, and returns it.
+
+    `like` is the bundled network to take instead of one that fits, `weights` a file of other people's weights for it.
+    Raises UsageError where `path` is there already, unless `force` is given.
+    """
+    from archbuilder.drafting.drafting import write
+
+    return write(Path(path), Path(data_path), name=like, weights=_path(weights), force=force).spec
+
+
 def train(
     spec: SpecLike,
     edits: Edits = (),

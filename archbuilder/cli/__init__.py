@@ -15,6 +15,7 @@ import click
 from archbuilder.errors import ArchbuilderError, StoppedError, TerminatedError
 
 COMMANDS = {
+    "new": "Look at your images, and write a spec that trains on them.",
     "build": "Compile a network, or print what it costs.",
     "draw": "Draw a network as SVG, PNG, PDF or DOT.",
     "verify": "Say whether a network is a published one, and why not.",
@@ -82,6 +83,7 @@ def cli() -> None:
 
     \b
     Examples:
+      archbuilder new flowers.yaml --data flowers
       archbuilder build resnet56_v2 --summary
       archbuilder draw resnet20_v1 -o resnet20.svg
       archbuilder train quickstart

@@ -45,11 +45,12 @@ def command(
     from archbuilder.spec import load
 
     loaded = load(spec, edits)
+    left = None
     if data is not None and loaded.training is not None:
-        from archbuilder.data.count import count
+        from archbuilder.data.count import learned_from
 
-        images = count(loaded.training.data.source, data)
-    found = timetable(loaded, images, epochs)
+        left = learned_from(loaded.training.data, data)
+    found = timetable(loaded, images, epochs, left=left)
     if as_json:
         print_json(found.to_json())
     else:

@@ -62,6 +62,14 @@ class Pictures(Protocol):
         """A digest of each image with its label."""
         ...
 
+    def sums(self) -> Sequence[bytes]:
+        """A digest of the pixels of each image, whatever its label."""
+        ...
+
+    def name(self, index: int) -> str:
+        """What an image is called in messages; empty where it has no name."""
+        ...
+
     def image(self, index: int) -> Image.Image:
         """An image at its own size, upright, in the channels of the input."""
         ...
@@ -73,6 +81,8 @@ class Images:
 
     pixels: Pixels
     labels: Labels
+    names: tuple[str, ...] = ()
+    """Those of the files that they were read from, if they were."""
 
     @property
     def extent(self) -> str:
@@ -88,7 +98,14 @@ class Images:
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
     def take(self, indices: Indices) -> Images:
-        return Images(self.pixels[indices], self.labels[indices])
+        names = tuple(self.names[index] for index in indices) if self.names else ()
+        return Images(self.pixels[indices], self.labels[indices], names)
+
+    def sums(self) -> list[bytes]:
+        return [sha256(image.tobytes()).digest() for image in np.ascontiguousarray(self.pixels)]
+
+    def name(self, index: int) -> str:
+        return self.names[index] if self.names else ""
 
     def digests(self) -> list[bytes]:
         """The sha256 of each label and its image."""
@@ -117,7 +134,7 @@ class Dataset:
     train: Pictures
     """The training images in the order of their digests, so that a run is the same whichever layout they lie in."""
     test: Pictures
-    """The test images in the order that they are stored in."""
+    """The test images in the order that they are stored in; none where some are yet to be set apart."""
     fingerprint: str
     """The sha256 of all digests, in their own order: the same for the same images, in whichever layout."""
     origin: str
@@ -126,6 +143,8 @@ class Dataset:
     """What a person should know of how it was read."""
     labels: LabelKind = "classes"
     """What its images are labelled with; `classes` names the columns of flags and numbers."""
+    validation: Pictures | None = None
+    """Images for validation, where the data has a part for that, in the order that they are stored in."""
 
     @classmethod
     def of(
@@ -136,11 +155,13 @@ class Dataset:
         test: Pictures,
         origin: str,
         notes: Sequence[str] = (),
-        labels: LabelKind = "classes",
+        validation: Pictures | None = None,
     ) -> Dataset:
         """A data set with its training images in order, and its fingerprint."""
-        digests, test_digests = train.digests(), sorted(test.digests())
+        digests, others = train.digests(), [test, *([validation] if validation else [])]
         order = np.array(sorted(range(len(train)), key=digests.__getitem__), dtype=np.int64)
-        header = f"{train.extent} {test.extent}".encode()
-        fingerprint = sha256(b"".join([header, *sorted(digests), *test_digests])).hexdigest()
-        return cls(name, tuple(classes), train.take(order), test, fingerprint, origin, tuple(notes), labels)
+        header = " ".join(part.extent for part in (train, *others)).encode()
+        content = [header, *sorted(digests), *(digest for part in others for digest in sorted(part.digests()))]
+        fingerprint = sha256(b"".join(content)).hexdigest()
+        train = train.take(order)
+        return cls(name, tuple(classes), train, test, fingerprint, origin, tuple(notes), validation=validation)

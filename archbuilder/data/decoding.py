@@ -7,7 +7,9 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -28,6 +30,8 @@ MAX_BYTES = 2**29
 MAX_PIXELS = 50_000_000
 MAX_RATIO = 1_000
 """Of the longer side to the shorter: resized by the shorter, a strip of one pixel would grow beyond all bounds."""
+GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+"""Pillow's modes without colour."""
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 Encoded = Path | bytes
 LONGEST_BEGINNING = 64
@@ -69,16 +73,36 @@ def decode_with_bits(image: Encoded, mode: str, name: str = "") -> tuple[Image.I
         return flat if flat.mode == mode else flat.convert(mode), bits
 
 
-def check(image: Encoded, name: str = "") -> int:
-    """The bits of each channel as they are stored; raises MissingError, as `decode` does, for what cannot be decoded.
+@dataclass(frozen=True)
+class Glance:
+    """What the header of an image says."""
 
-    All of the file is read, but a JPEG is decoded at an eighth of its size, which takes less time.
+    width: int
+    height: int
+    has_colour: bool
+
+
+def glance(image: Path) -> Glance:
+    """What the header of an image says; raises MissingError, as `decode` does, where that cannot be read."""
+    with _opened(image, "") as opened:
+        return Glance(*opened.size, has_colour=opened.mode not in GREY)
+
+
+def check(image: Encoded, name: str = "") -> tuple[int, bytes]:
+    """The bits of each channel as they are stored, and a digest of the pixels; raises MissingError as `decode` does.
+
+    All of the file is read, but a JPEG is decoded at an eighth of its size, which takes less time; its digest is that
+    of the file.
     """
     with _opened(image, name) as opened:
-        bits = bits_of(opened)
-        opened.draft("L", (1, 1))
-        eight_bits(opened)
-        return bits
+        bits, file = bits_of(opened), getattr(opened, "fp", None)
+        if opened.format == "JPEG" and file is not None:
+            opened.draft("L", (1, 1))
+            eight_bits(opened)
+            file.seek(0)
+            return bits, sha256(file.read()).digest()
+        pixels = eight_bits(opened).convert("RGBA")
+        return bits, sha256(str(pixels.size).encode() + pixels.tobytes()).digest()
 
 
 @contextmanager

@@ -1,11 +1,14 @@
-"""The normalisation of pixels: `(x / 255 - offset) * scale`, fitted on the training images."""
+"""The normalisation of pixels: `(x / 255 - offset) * scale`, fitted on the training images.
+
+Where blue is to come first, it does so before all else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,7 @@ from archbuilder.bounded_arrays import open_own_arrays
 from archbuilder.data.dataset import Pixels
 from archbuilder.graph.ops import show
 from archbuilder.spec import normalisation
+from archbuilder.spec.preprocessing import Colours
 
 Floats = npt.NDArray[np.float32]
 Moments = npt.NDArray[np.float64]
@@ -26,28 +30,34 @@ class Normaliser:
 
     offset: Floats
     scale: Floats
+    turns: bool = False
+    """Whether the channels are put in the other order first."""
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """(n, H, W, C) uint8 -> (n, H, W, C) float32."""
         import tensorflow as tf
 
+        pixels = pixels[..., ::-1] if self.turns else pixels
         return tf.cast(pixels, tf.float32) * (self.scale / np.float32(255)) - self.offset * self.scale
 
     def undone(self, images: Floats) -> Pixels:
         """The nearest pixels that give such images."""
         pixels: Pixels = ((images / self.scale + self.offset) * 255).round().clip(0, 255).astype(np.uint8)
-        return pixels
+        return pixels[..., ::-1] if self.turns else pixels
 
     def save(self, path: Path) -> None:
         """Writes a NumPy archive to exactly this path."""
         with path.open("wb") as file:
-            np.savez(file, offset=self.offset, scale=self.scale)
+            arrays: dict[str, Any] = {"offset": self.offset, "scale": self.scale}
+            if self.turns:
+                arrays["turns"] = np.ones(1, np.uint8)
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Normaliser:
         """Raises BadFileError where there is no such archive; links are not followed."""
         with open_own_arrays(path) as archive:
-            return cls(archive.read("offset"), archive.read("scale"))
+            return cls(archive.read("offset"), archive.read("scale"), "turns" in archive)
 
     def problem(self, shape: tuple[int, ...]) -> str | None:
         """Why it cannot be laid over images (H, W, C); nothing where it can."""
@@ -66,10 +76,11 @@ def _broadcasts(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return len(own) <= len(shape) and all(side in (1, whole) for side, whole in pairs)
 
 
-def fit(how: normalisation.Normalisation, batches: Iterable[Pixels]) -> Normaliser:
+def fit(how: normalisation.Normalisation, batches: Iterable[Pixels], colours: Colours = "rgb") -> Normaliser:
     """The normaliser of a training set, given in batches (n, H, W, C), which are read only where they are needed."""
-    offset, scale = _offset_and_scale(how, batches)
-    return Normaliser(offset.astype(np.float32), scale.astype(np.float32))
+    turns = colours == "bgr"
+    offset, scale = _offset_and_scale(how, (batch[..., ::-1] for batch in batches) if turns else batches)
+    return Normaliser(offset.astype(np.float32), scale.astype(np.float32), turns)
 
 
 def _offset_and_scale(how: normalisation.Normalisation, batches: Iterable[Pixels]) -> tuple[Moments, Moments]:

@@ -53,13 +53,17 @@ class Timetable:
         return {name: value for name, value in asdict(self).items() if name != "curve"}
 
 
-def timetable(spec: Spec, images: int | None = None, epochs: int | None = None) -> Timetable:
+def timetable(
+    spec: Spec, images: int | None = None, epochs: int | None = None, *, left: int | None = None
+) -> Timetable:
     """The timetable of a spec; `images` are those of the training set, which need not be said where they are known.
+
+    `left` are those of them that are learned from, where that was counted.
 
     Raises SpecError where the spec has no recipe, UsageError where the images are not known.
     """
     training = require_training(edit(spec, f"training.stop={{epochs: {epochs}}}") if epochs else spec)
-    left = _left_for_training(training, images)
+    left = left or _left_for_training(training, images)
     length = Length.of(training.stop, training.batch_size, left)
     planned = schedule(training.learning_rate, length.iterations_per_epoch, length.iterations)
     first = planned.rate(0)
@@ -78,6 +82,7 @@ def _left_for_training(training: Training, images: int | None) -> int:
     total = images or (known.train_images if known else None)
     if total is None:
         raise UsageError("how many training images are there? --images N says it, or --data PATH, where they lie")
+    total -= training.data.set_apart(total)
     return total - training.data.held_out(total)
 
 

@@ -126,6 +126,12 @@ def _colours(recipe: Recipe) -> Iterator[Found]:
             yield Found(("training", "augment", index), message, (INPUT,))
 
 
+def _order_of_colours(recipe: Recipe) -> Iterator[Found]:
+    channels = recipe.graph.input.shape[-1]
+    if recipe.training.colours == "bgr" and channels != 3:
+        yield Found(("training", "colours"), f"'bgr' needs 3 channels, but the input has {channels}", (INPUT,))
+
+
 def _means(recipe: Recipe) -> Iterator[Found]:
     channels, how = recipe.graph.input.shape[-1], recipe.training.normalise
     if isinstance(how, Channels) and len(how.mean) != channels:
@@ -186,6 +192,17 @@ def _parts(recipe: Recipe) -> Iterator[Found]:
         yield Found(("training", "freeze"), message)
 
 
+def _no_test(recipe: Recipe) -> Iterator[Found]:
+    if recipe.data is not None and not recipe.data.has_test and recipe.training.data.test is None:
+        yield Found(("training", "data"), f"{recipe.data.name} has no test images of its own", (SOURCE,))
+
+
+def _two_tests(recipe: Recipe) -> Iterator[Found]:
+    if recipe.data is not None and recipe.data.has_test and recipe.training.data.test is not None:
+        message = f"{recipe.data.name} has test images of its own, so that none are set apart"
+        yield Found(("training", "data", "test"), message, (SOURCE,))
+
+
 def _hold_out(recipe: Recipe) -> Iterator[Found]:
     if recipe.images is None or recipe.learned_from is not None:
         return
@@ -214,6 +231,7 @@ FITTING = (
          "height and width may differ.", _images),
     Rule("crop-too-large", "`shorter_side` has to be at least as long as the longer side of the input.", _crops),
     Rule("colours-without-channels", "Leave it out, or train on images in colour.", _colours),
+    Rule("order-without-colours", "Leave `colours` out, or train on images in colour.", _order_of_colours),
     Rule("means-differ", "Give a mean and a deviation for each channel, or take `channel_mean_std`, which finds them.",
          _means),
     Rule("decays-twice", "Say it once: l2 in the layers (Keras' meaning), or weight_decay in the recipe (the papers' "
@@ -224,6 +242,8 @@ FITTING = (
          _until),
     Rule("part-differs", "Name parts as `build --summary` shows them, such as `freeze: [stem, stage1, norms]` "
          "and `rate_factors: {head: 10}`.", _parts),
+    Rule("no-test-images", "`data: {..., test: {holdout: 0.2}}` sets a fifth of the images apart, by class.", _no_test),
+    Rule("two-tests", "Leave `test` out, or the data's own test part.", _two_tests),
     Rule("nothing-to-learn-from", "`holdout` is a number of images or a share, and has to leave some; each fold needs "
          "an image.", _hold_out),
 )  # fmt: skip

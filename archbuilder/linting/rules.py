@@ -128,7 +128,7 @@ def _mixing(recipe: Recipe) -> Iterator[Found]:
 
 
 def _hold_out(recipe: Recipe) -> Iterator[Found]:
-    validation = recipe.training.data.validation
+    validation = recipe.training.data.validation or Holdout()
     end = recipe.end
     if recipe.images is None or recipe.learned_from is None or end is None or not isinstance(validation, Holdout):
         return

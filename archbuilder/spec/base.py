@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -120,22 +120,25 @@ def under_name(names: tuple[str, ...], settings: JsonSchemaValue, may_stand_alon
 
 
 def one_of(union: Any, plural: str, short: Sequence[str] = ()) -> Any:
-    """A union of `Kind`s, read from `name`, or from `name: {fields}`; a value may stand right under `short` names.
+    """A union of `Kind`s, or a single one, read from `name`, or from `name: {fields}`.
+
+    A value may stand right under the `short` names.
 
     The discriminator that Pydantic inserts into the location of an error is the very key that stands in the YAML.
     """
-    kinds = [kind for member in union.__args__ for kind in member.model_fields["kind"].annotation.__args__]
+    members = members_of(union)
+    kinds = [kind for member in members for kind in get_args(member.model_fields["kind"].annotation)]
 
     def example(name: str, value: object) -> str | None:
         if name in kinds and not isinstance(value, dict):
-            [member] = [one for one in union.__args__ if name in one.model_fields["kind"].annotation.__args__]
+            [member] = [one for one in members if name in get_args(one.model_fields["kind"].annotation)]
             content = str(value) if not isinstance(value, list | None) and len(_required(member)) == 1 else "..."
             settings = ", ".join(f"{key}: {content}" for key in _required(member))
             return f"such as {name}: {{{settings}}}" if settings else None
         if isinstance(value, list | dict | None):
             return None
-        members = [one for one in union.__args__ if not name or name == one.model_fields["kind"].default]
-        lone = ((one, keys[0]) for one in members if len(keys := _required(one)) == 1)
+        meant = [one for one in members if not name or name == one.model_fields["kind"].default]
+        lone = ((one, keys[0]) for one in meant if len(keys := _required(one)) == 1)
         if short and not name and not isinstance(value, bool | str):
             return f"such as {{{short[0]}: {value}}}"
         if (found := next(lone, None)) is None:
@@ -150,7 +153,14 @@ def one_of(union: Any, plural: str, short: Sequence[str] = ()) -> Any:
             })  # fmt: skip
         return tagged(name, fields)
 
+    if len(members) == 1:
+        return Annotated[union, BeforeValidator(flatten)]
     return Annotated[union, Field(discriminator="kind"), BeforeValidator(flatten)]
+
+
+def members_of(union: Any) -> tuple[type[Kind], ...]:
+    """The members of a union of `Kind`s; a single one stands for itself."""
+    return get_args(union) or (union,)
 
 
 def _required(kind: type[Kind]) -> list[str]:

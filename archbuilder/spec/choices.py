@@ -8,8 +8,9 @@ from archbuilder.spec.document import Path
 from archbuilder.spec.network import LONG_FORM
 
 CHOICES = frozenset({
-    ("training", "data", "source"), ("training", "data", "validation"), ("training", "stop"),
-    ("training", "loss"), ("training", "optimizer"), ("training", "learning_rate"),
+    ("training", "data", "source"), ("training", "data", "test"), ("training", "data", "validation"),
+    ("training", "data", "on_unreadable"), ("training", "stop"), ("training", "loss"), ("training", "optimizer"),
+    ("training", "learning_rate"),
 })  # fmt: skip
 """Where a mapping names one of several kinds."""
 TABLES = frozenset(

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StrictInt, model_validator
 
 from archbuilder.errors import UsageError
 from archbuilder.formatting import counted
-from archbuilder.spec.base import Kind, Model, Text, one_of
+from archbuilder.spec.base import Fraction, Kind, Model, Text, one_of
 from archbuilder.spec.short import Short, checks, one_of_short, problem
 from archbuilder.spec.values import shown
 
@@ -33,10 +33,20 @@ class Cifar100(Kind):
 
 
 class ImageFolder(Kind):
-    """PNG, JPEG and other images under `train/<class>/` and `test/<class>/`, resized to the input's size."""
+    """PNG, JPEG and other images by class, under `train/`, `val/` and `test/` or right in the folder."""
 
     kind: Literal["image_folder"] = "image_folder"
     path: Text | None = Field(None, description="The folder, from where archbuilder is called; --data goes before it.")
+
+
+class Csv(Kind):
+    """A table with an image in each row, by its path from the table's folder on, and what it is labelled with."""
+
+    kind: Literal["csv"] = "csv"
+    path: Text | None = Field(None, description="The file, from where archbuilder is called; --data goes before it.")
+    image: Text | None = Field(None, description="The column of paths; none: the one called path, file or image.")
+    labels: tuple[Text, ...] = Field((), description="The columns of labels; none: label, or all that are left.")
+    part: Text | None = Field(None, description="The column of train, val and test; none: the one called split.")
 
 
 class Npz(Kind):
@@ -63,7 +73,7 @@ class Tfds(Kind):
 MAX_FOLDS = 1000
 LabelKind = Literal["classes", "flags", "numbers"]
 """What an image is labelled with: its class, a 0 or 1 for each of several labels, or numbers."""
-Source = Digits | Cifar10 | Cifar100 | ImageFolder | Npz | TfRecord | Tfds
+Source = Digits | Cifar10 | Cifar100 | ImageFolder | Csv | Npz | TfRecord | Tfds
 
 
 def _check_amount(value: object) -> object:
@@ -75,7 +85,7 @@ def _check_amount(value: object) -> object:
 
 
 class Holdout(Short):
-    """Training images that are set apart, by a shuffle of the seed; each class gives its share."""
+    """Training images that are set apart, by a shuffle; each class gives its share."""
 
     kind: Literal["holdout"] = "holdout"
     amount: Annotated[StrictInt | float, BeforeValidator(_check_amount)] = Field(
@@ -121,19 +131,48 @@ class OnTest(Kind):
 Validation = Holdout | Fold | OnTest
 
 
+class Refuse(Kind):
+    """All images that cannot be read are named, and nothing is learned."""
+
+    kind: Literal["stop"] = "stop"
+
+
+class Skip(Short):
+    """Images that cannot be read are counted and left out."""
+
+    kind: Literal["skip"] = "skip"
+    most: Fraction = Field(0.05, description="The share of all images above which it stops all the same.")
+
+
+Unreadable = Refuse | Skip
+
+
 class Data(Model):
     """What is learned from, and what it is checked on."""
 
     source: Annotated[Source, *checks(one_of(Source, "data sets"))] = Field(
-        description="digits, cifar10, cifar100, image_folder, npz, tfrecord or tfds."
+        description="digits, cifar10, cifar100, image_folder, csv, npz, tfrecord or tfds."
     )
-    validation: Annotated[Validation, *checks(one_of_short(Validation, "validations"))] = Field(
-        Holdout(), description="{holdout: images or share} or {fold: {number, of}} of the training set, or test."
+    test: Annotated[Holdout, *checks(one_of_short(Holdout, "ways to come to test images"))] | None = Field(
+        None, description="{holdout: images or share} of all images, where the data has no test images of its own."
+    )
+    validation: Annotated[Validation, *checks(one_of_short(Validation, "validations"))] | None = Field(
+        None,
+        description="{holdout: images or share} or {fold: {number, of}} of the training set, or test; none: val/, or "
+        "{holdout: 0.1}.",
+    )
+    on_unreadable: Annotated[Unreadable, *checks(one_of_short(Unreadable, "answers to unreadable images"))] = Field(
+        Refuse(), description="stop, or {skip: share}: leave out images that cannot be read, up to that share."
     )
 
     def held_out(self, total: int) -> int:
-        """The number of training images that are not learned from."""
-        return 0 if isinstance(self.validation, OnTest) else self.validation.count(total)
+        """The number of training images that are not learned from, where the data has no part for validation."""
+        validation = self.validation or Holdout()
+        return 0 if isinstance(validation, OnTest) else validation.count(total)
+
+    def set_apart(self, total: int) -> int:
+        """The number of images that are set apart for testing."""
+        return self.test.count(total) if self.test else 0
 
 
 @dataclass(frozen=True)
@@ -150,6 +189,8 @@ class Known:
     """The names of the classes, if they are known."""
     shape: tuple[int, int, int] | None = None
     """The shape of its images; none where they take that of the input."""
+    has_test: bool = True
+    """Whether it has test images of its own."""
 
 
 def known_of(source: Source) -> Known | None:
@@ -161,7 +202,7 @@ def known_of(source: Source) -> Known | None:
             return Known(source.kind, 50_000, 10, shape=(32, 32, 3))
         case Cifar100():
             return Known(source.kind, 50_000, 100, shape=(32, 32, 3))
-        case ImageFolder() | Npz() | TfRecord() | Tfds():
+        case ImageFolder() | Csv() | Npz() | TfRecord() | Tfds():
             return None
         case _:
             assert_never(source)

@@ -169,6 +169,14 @@ def dump(data: Data) -> str:
     return text
 
 
+def flow(data: Data) -> str:
+    """The same on one line, as it may stand behind a key."""
+    text: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=10**6, allow_unicode=True
+    )
+    return text.removesuffix("...\n").strip()
+
+
 class _Reader:
     """Walks the nodes of a document once."""
 

@@ -27,6 +27,7 @@ from archbuilder.spec.base import Model, Positive, Text
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.layers import MERGES, WORDS, Branch, Layers, Use, reference
 from archbuilder.spec.op_layers import OP_NAMES, ConvDefaults, DenseDefaults, NormDefaults
+from archbuilder.spec.preprocessing import Weights
 from archbuilder.spec.training import Training
 from archbuilder.spec.values import AnyValue, shown, sizes_in, written
 
@@ -276,6 +277,7 @@ class Network(Model):
     outputs: tuple[Text, ...] = Field(
         (), description="Parts (stem, a stage, head) or points whose results are outputs; none: the end."
     )
+    weights: Weights | None = Field(None, description="What the weights that other people have for it expect.")
     training: Training | None = Field(None, description="How it is trained.")
 
     @classmethod

@@ -40,7 +40,7 @@ _FORMS = {
     "templates": "{units: {mine: {layers: [relu]}}}", "outputs": "[head]", "after": "[max_pool: {size: 2, stride: 2}]",
     "conv": "{bias: false}", "norm": "{epsilon: 0.001}", "layers": "[norm, relu]", "parameters": "{filters: required}",
     "keep": "{last: 2}", "weight_decay": "{coupled: 1e-4}", "freeze": "[stem, stage1, norms]",
-    "rate_factors": "{head: 10, stem: 0.1}",
+    "rate_factors": "{head: 10, stem: 0.1}", "weights": "{preprocessing: caffe}", "preprocessing": "caffe",
     "archbuilder": "1", "name": "mine", "input": "[32, 32, 3]", "optimizer": "{sgd: {momentum: 0.9}}",
     "learning_rate": "{constant: {rate: 0.1}}", "error": "6.5", "dataset": "CIFAR-10", "unit": "basic", "units": "10",
     "filters": "16", "kernel": "3", "size": "2", "stride": "2", "method": "max", "rate": "0.1", "factor": "2",

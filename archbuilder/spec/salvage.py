@@ -22,7 +22,7 @@ LIKE = 0.8
 _ANYTHING = "$channels"
 """An argument that nothing is known of, in a stage that begins nowhere."""
 _NEEDED = {"archbuilder": 1, "name": "unnamed", "input": [32, 32, 3]}
-_APART = frozenset({"summary", "source", "published", "stem", "stages", "head", "outputs", "training"})
+_APART = frozenset({"summary", "source", "published", "stem", "stages", "head", "outputs", "weights", "training"})
 """The keys of a spec that can be missing without a consequence for what stands before."""
 
 

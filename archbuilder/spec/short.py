@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_serializer
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from archbuilder.spec.base import Kind, one_of
+from archbuilder.spec.base import Kind, members_of, one_of
 
 Factor = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Weight = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
@@ -42,10 +42,11 @@ class Short(Kind):
 
 def one_of_short(union: Any, plural: str) -> Any:
     """`one_of`, where the members that are `Short` may be written short."""
-    kinds = [member.model_fields["kind"].default for member in union.__args__]
+    members = members_of(union)
+    kinds = [member.model_fields["kind"].default for member in members]
     fields = {
         member.model_fields["kind"].default: next(name for name in member.model_fields if name != "kind")
-        for member in union.__args__
+        for member in members
         if issubclass(member, Short)
     }
 

@@ -26,6 +26,7 @@ from archbuilder.spec.optimization import (
     Optimizer,
     WeightDecay,
 )
+from archbuilder.spec.preprocessing import Colours
 from archbuilder.spec.short import Weight, checks, problem
 from archbuilder.spec.values import shown
 
@@ -99,7 +100,8 @@ NAMES_ELSEWHERE = {
     "dataset": "data", "source": "data.source", "split": "data.validation", "validation": "data.validation",
     "momentum": "optimizer.sgd.momentum", "wd": "weight_decay", "decay": "weight_decay", "augmentation": "augment",
     "augmentations": "augment", "transforms": "augment", "normalize": "normalise", "normalization": "normalise",
-    "ema": "moving_average", "amp": "precision", "dtype": "precision", "patience": "early_stopping",
+    "ema": "moving_average", "colors": "colours", "channel_order": "colours", "preprocessing": "normalise",
+    "amp": "precision", "dtype": "precision", "patience": "early_stopping",
     "frozen": "freeze", "class_weight": "class_weights", "sampler": "sampling",
     "label_smoothing": "loss.cross_entropy.label_smoothing",
 }  # fmt: skip
@@ -119,6 +121,9 @@ class Training(Model):
     normalise: AnyNormalisation = Field(
         PixelMean(),
         description="What happens to pixel/255: pixel_mean, channel_mean, channel_mean_std, channels, none.",
+    )
+    colours: Colours = Field(
+        "rgb", description="The order of the channels that the network takes, and that `normalise` has: rgb or bgr."
     )
     augment: Augmentations = Field(
         (), description="What is done to the training images at random, in this order; framing steps come first."

@@ -81,8 +81,9 @@ class Feed:
         if isinstance(pixels, Stream):
             count = min(len(self.images), FITTED_ON)
             some = self.images.take(np.arange(count) * len(self.images) // count)
-            return fit(self.training.normalise, Stream(some, self.training.quick_frame, self.shape).batches(128))
-        return fit(self.training.normalise, [pixels])
+            batches = Stream(some, self.training.quick_frame, self.shape).batches(128)
+            return fit(self.training.normalise, batches, self.training.colours)
+        return fit(self.training.normalise, [pixels], self.training.colours)
 
     def _is_streamed(self, images: Pictures) -> bool:
         return self.training.is_framed or not isinstance(images, Images)

@@ -16,6 +16,7 @@ from archbuilder.formatting import counted
 from archbuilder.graph.words import left_out
 from archbuilder.learning_rate.schedules import spans_the_run
 from archbuilder.spec import Spec, edit, require_training
+from archbuilder.training import foreign
 from archbuilder.training.engine import learner_for
 from archbuilder.training.environment import take_memory_as_needed
 from archbuilder.training.memory import Need
@@ -166,7 +167,7 @@ def _imbalance(setup: Setup) -> Iterator[str]:
 
 def _begin_with(weights: Transfer, trainer: Trainer) -> None:
     """Takes the weights and saves them as a checkpoint, so that resuming never needs the file again."""
-    for note in weights.notes:
+    for note in (*weights.notes, *foreign.notes(trainer.setup.spec, weights)):
         trainer.reporter.note(note)
     weights.apply(trainer.learner.model)
     trainer.learner.begin_averages()

@@ -9,14 +9,13 @@ from typing import Any
 
 from archbuilder.aliases import Json, Precision
 from archbuilder.data.dataset import LabelsError, Shape
-from archbuilder.data.load import Dataset, Pictures, load_data, split
-from archbuilder.errors import UsageError
+from archbuilder.data.load import Dataset, Pictures, alike, load_data, parted, with_test
 from archbuilder.graph.network import Graph
 from archbuilder.learning_rate.schedules import Length, Schedule, schedule
 from archbuilder.linting.linting import labels_error, require_fitting
 from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import Spec
-from archbuilder.spec.data import Data, ImageFolder, Known, LabelKind, Npz, OnTest, Source, TfRecord
+from archbuilder.spec.data import Csv, Data, ImageFolder, Known, LabelKind, Npz, Source, TfRecord
 from archbuilder.spec.training import Training
 from archbuilder.training import environment
 from archbuilder.training.feed import Feed
@@ -111,18 +110,15 @@ def prepare(
         data = (load or load_data)(training.data, (height, width, channels), path, training.is_framed, training.labels)
     except LabelsError as error:
         raise labels_error(recipe, str(error)) from error
-    require_fitting(
-        replace(recipe, data=Known(data.name, len(data.train), len(data.classes), data.labels, data.classes))
-    )
-    if not len(data.test):
-        raise UsageError(f"{data.name} has no test images, from {data.origin}")
-    train, validation = split(data.train, training.data.validation, training.seed)
-    if isinstance(training.data.validation, OnTest):
-        validation = data.test
+    known = Known(data.name, len(data.train), len(data.classes), data.labels, data.classes, has_test=len(data.test) > 0)
+    require_fitting(replace(recipe, data=known))
+    data = with_test(data, training.data)
+    data = replace(data, notes=(*data.notes, *alike(data.train, data.test)))
+    train, validation = parted(data, training.data, training.seed)
     chosen = precision or environment.resolve_precision(training.precision)
     objective = objective or Objective.of(training, train.labels, data.classes)
     return Setup(spec, training, graph, data, train, validation, chosen, path, objective, frozen)
 
 
 def _path_of(source: Source) -> Path | None:
-    return Path(source.path) if isinstance(source, ImageFolder | Npz | TfRecord) and source.path else None
+    return Path(source.path) if isinstance(source, ImageFolder | Csv | Npz | TfRecord) and source.path else None

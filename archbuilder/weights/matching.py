@@ -26,6 +26,10 @@ _NAMED = 4
 """The number of modules that a sentence names."""
 
 
+OWN = "by name"
+"""How a file of archbuilder's own names is matched."""
+
+
 @dataclass(frozen=True)
 class Match:
     """The outcome: complete where there are no problems and nothing is open."""
@@ -71,7 +75,7 @@ class _Case:
         self._head()
         named = self._by_own_names()
         if 2 * len(named) > min(len(self.layers), len(self.nodes)):
-            self.how = "by name"
+            self.how = OWN
             return self._with_rest(named) if self._fits(named) else self._judged(named)
         if self._missing():
             return self._unfitting()

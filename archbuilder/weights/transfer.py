@@ -13,7 +13,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
 from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.flattening import Order, arriving
-from archbuilder.weights.matching import Match, match
+from archbuilder.weights.matching import OWN, Match, match
 from archbuilder.weights.networks import chosen
 from archbuilder.weights.reading import read
 from archbuilder.weights.signatures import fitted
@@ -44,6 +44,11 @@ class Transfer:
         count = f"{len(self.match.pairs):,} layer" + "s" * (len(self.match.pairs) != 1)
         first = f"weights of {count} from {self.path}, matched {self.match.how}"
         return [first, *self.match.fresh, *self.match.notes]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the file is other people's, by the names in it."""
+        return self.match.how != OWN
 
     def facts(self) -> dict[str, Any]:
         """The path and the digest of the file, and what was chosen where it is open, for the record of a run."""

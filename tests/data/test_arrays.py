@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from archbuilder.data.count import count
-from archbuilder.data.load import Dataset, Images, load_data
+from archbuilder.data.load import Dataset, Images, load_data, with_test
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.spec.data import Data, Npz
 
@@ -97,10 +97,29 @@ def test_one_hot_rows_count_classes_that_have_no_image(tmp_path: Path) -> None:
 
 def test_the_names_of_medmnist_are_known_and_what_is_left_out_is_said(tmp_path: Path) -> None:
     keys = ("train_images", "train_labels", "test_images", "test_labels")
-    path = write(tmp_path / "m.npz", PIXELS[..., 0], LABELS[:, None], keys, val_images=PIXELS, val_labels=LABELS)
+    path = write(
+        tmp_path / "m.npz", PIXELS[..., 0], LABELS[:, None], keys, val_images=PIXELS[..., 1], val_labels=LABELS
+    )
     found = load(path, (5, 4, 1))
+    assert found.validation is not None
+    assert (len(found.validation), found.notes) == (12, ())
+    held_out = {"source": "npz", "validation": {"holdout": 2}}
+    found = load_data(Data.model_validate(held_out), (5, 4, 1), path)
     assert found.notes == (f"left out of {path}: val_images, val_labels",)
     assert count(Npz(), path) == len(found.train) == 12
+
+
+@pytest.mark.parametrize("keys", [("x", "y"), ("images", "labels"), ("x_train", "y_train")])
+def test_an_archive_without_a_test_set_gives_a_part_of_its_images(keys: tuple[str, str], tmp_path: Path) -> None:
+    arrays: dict[str, Any] = dict(zip(keys, (PIXELS, LABELS), strict=True))
+    np.savez(path := tmp_path / "a.npz", **arrays)
+    settings = Data.model_validate({"source": "npz", "test": {"holdout": 0.25}})
+    found = load_data(settings, (5, 4, 3), path)
+    assert (len(found.train), len(found.test), count(Npz(), path)) == (12, 0, 12)
+    parts = with_test(found, settings)
+    assert (len(parts.train), len(parts.test)) == (9, 3)
+    with pytest.raises(MissingError, match="there must be"):
+        load(path)
 
 
 @pytest.mark.parametrize("names", [["a", "b", "ü"], [b"a", b"b", "ü".encode()]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archbuilder.data.count import count
-from archbuilder.data.load import Dataset, load_data
+from archbuilder.data.count import count, learned_from
+from archbuilder.data.load import Dataset, alike, load_data, parted, with_test
 from archbuilder.errors import MissingError
 from archbuilder.spec.data import Data, ImageFolder
 
@@ -34,8 +35,17 @@ def pets(tmp_path: Path) -> Path:
     return tmp_path / "pets"
 
 
-def load(folder: Path, streamed: bool = False) -> Dataset:
-    return load_data(Data.model_validate({"source": "image_folder"}), SHAPE, folder, streamed)
+def settings(**others: object) -> Data:
+    return Data.model_validate({"source": "image_folder", **others})
+
+
+def load(folder: Path, streamed: bool = False, **others: object) -> Dataset:
+    return load_data(settings(**others), SHAPE, folder, streamed)
+
+
+def sizes(found: Dataset) -> tuple[int, int | None, int]:
+    """The images to learn from, for validation and of the test."""
+    return len(found.train), None if found.validation is None else len(found.validation), len(found.test)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -56,7 +66,7 @@ def test_images_are_taken_by_their_content(name: str, kind: str, streamed: bool,
     ("train/dog/notes.txt", "train/dog/notes.txt"), ("train/dog/._0.png", "train/dog/._0.png"),
     ("test/cat/sub/Thumbs.db", "test/cat/sub/Thumbs.db"), ("train/dog/a.svg", "train/dog/a.svg"),
     ("train/dog/.ipynb_checkpoints/0.png", "train/dog/.ipynb_checkpoints/"), ("train/lost.png", "train/lost.png"),
-    ("train/.DS_Store", "train/.DS_Store"), ("val/cat/0.png", "val/"), ("labels.csv", "labels.csv"),
+    ("train/.DS_Store", "train/.DS_Store"), ("other/cat/0.png", "other/"), ("labels.csv", "labels.csv"),
     ("train/dog/x\ny.txt", "train/dog/x?y.txt"),
 ])  # fmt: skip
 def test_all_else_is_counted_and_named(left: str, named: str, streamed: bool, pets: Path) -> None:
@@ -86,9 +96,8 @@ def test_all_unreadable_images_are_named_at_once(bad: int, streamed: bool, pets:
         load(pets, streamed)
     lines = str(caught.value).splitlines()
     assert caught.value.exit_code == 4
-    assert lines[-1] == "  hint: mend what is named, or take it out of the data set"
-    assert sum("dog/bad" in line for line in lines) == min(bad, 10)
-    assert ("  and 3 more" in lines) == (bad == 13)
+    assert lines[-1].startswith("  hint: mend what is named, or take it out of the data set; `on_unreadable: skip`")
+    assert sum("dog/bad" in line for line in lines) == bad
     assert bad == 1 or lines[0] == f"{bad} of {4 + bad} images cannot be read:"
 
 
@@ -138,38 +147,101 @@ def test_16_bits_are_told_once(pets: Path) -> None:
         assert note.startswith("2 of 6 images have 16 bits a channel, which are divided by 257")
 
 
-def moved(**names: str) -> Callable[[Path], None]:
-    def move(folder: Path) -> None:
-        for old, new in names.items():
-            (folder / old).rename(folder / new)
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("parts", "expected", "notes"), [
+    (("train", "test"), (2, None, 2), ()), (("train", "val", "test"), (2, 2, 2), ()),
+    (("Training", "Testing"), (2, None, 2), ()), (("train", "valid", "test"), (2, 2, 2), ()),
+    (("train", "val"), (2, None, 2), ("val/ is the test set, since there is no test/",)),
+    (("train", "Validation"), (2, None, 2), ("Validation/ is the test set, since there is no test/",)),
+    (("train",), (2, None, 0), ()), (("",), (2, None, 0), ()), (("inner",), (2, None, 0), ()),
+    (("inner/train", "inner/test"), (2, None, 2), ()),
+])  # fmt: skip
+def test_folders_in_every_usual_layout(
+    parts: tuple[str, ...], expected: object, notes: object, streamed: bool, tmp_path: Path
+) -> None:
+    for part in parts:
+        for name in ("cat", "dog"):
+            photo(tmp_path / "pets" / part / name / "0.png")
+    found = load(tmp_path / "pets", streamed)
+    assert (found.classes, sizes(found), found.notes) == (("cat", "dog"), expected, notes)
+    assert count(ImageFolder(), tmp_path / "pets") == 2
 
-    return move
+
+def test_what_the_spec_says_of_the_parts_goes_before_what_is_there(pets: Path) -> None:
+    (pets / "test").rename(pets / "val")
+    assert sizes(load(pets, test={"holdout": 1})) == (2, 2, 0)
+    found = load(pets, test={"holdout": 1}, validation={"holdout": 1})
+    assert (sizes(found), found.notes) == ((2, None, 0), ("left out 1 that are no images of a class: val/",))
+    assert learned_from(settings(test={"holdout": 1}), pets) == 1
 
 
-def flat(folder: Path) -> None:
-    (folder / "train" / "cat").rename(folder / "cat")
-    (folder / "train" / "dog").rename(folder / "dog")
-    for part in ("train", "test"):
-        (folder / part).rename(folder.parent / part)
+def test_a_flat_folder_gives_a_part_of_each_class_for_testing(tmp_path: Path) -> None:
+    for number in range(20):
+        photo(tmp_path / ("cat", "dog")[number >= 10] / f"{number}.png")
+    (tmp_path / "empty").mkdir()
+    chosen = settings(test={"holdout": 0.2}, validation={"holdout": 0.25})
+    found = load_data(chosen, SHAPE, tmp_path)
+    assert found.notes == ("left out 1 that are no images of a class: empty/",)
+    apart = with_test(found, chosen)
+    assert np.bincount(apart.test.labels).tolist() == [2, 2]
+    train, validation = parted(apart, chosen, seed=1)
+    assert (len(train), np.bincount(validation.labels).tolist()) == (12, [2, 2])
+    assert learned_from(chosen, tmp_path) == 12
+    again = with_test(load_data(chosen, SHAPE, tmp_path), chosen)
+    assert again.test.digests() == apart.test.digests()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("bad", [1, 2])
+def test_unreadable_images_are_left_out_up_to_a_share(bad: int, streamed: bool, pets: Path) -> None:
+    for number in range(bad):
+        (pets / "train" / "dog" / f"bad{number}.png").write_bytes(b"")
+    skip = {"skip": 0.25}
+    if bad == 2:
+        with pytest.raises(MissingError, match=r"2 of 6 images cannot be read:(.|\n)*leaves out 25.00 % at most"):
+            load(pets, streamed, on_unreadable=skip)
+        return
+    found = load(pets, streamed, on_unreadable=skip)
+    assert sizes(found) == (2, None, 2)
+    [note] = found.notes
+    assert note.startswith("left out 1 of 5 images that cannot be read: ")
+    assert note.endswith("bad0.png is empty")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_class_of_unreadable_images_is_told(streamed: bool, pets: Path) -> None:
+    (pets / "train" / "dog" / "0.png").write_bytes(b"")
+    with pytest.raises(MissingError, match="none of the images to learn 'dog' from can be read"):
+        load(pets, streamed, on_unreadable={"skip": 0.5})
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "again"])
+def test_images_that_are_learned_from_and_judge_are_told(kind: str, streamed: bool, pets: Path) -> None:
+    assert alike(load(pets, streamed).train, load(pets, streamed).test) == []
+    if kind == "again":
+        with Image.open(pets / "train" / "dog" / "0.png") as image:
+            image.save(pets / "test" / "cat" / "copy.bmp")
+        told = "test/cat/copy.bmp is train/dog/0.png"
+    else:
+        shutil.copy(photo(pets / "train" / "cat" / "x", kind), pets / "test" / "cat" / "y")
+        told = "test/cat/y is train/cat/x"
+    found = load(pets, streamed)
+    [note] = alike(found.train, found.test)
+    assert note == f"1 of 3 test images stands among the training images as well, pixel by pixel: {told}"
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("change", "message"), [
-    (flat, r"there is no .*pets/train and no .*pets/test: .*\n  hint: move a part of cat, dog into train/<class>/, and"),
-    (moved(test="val"), r"there is no .*pets/test: .*\n  hint: if val/ is meant, call it test/$"),
-    (moved(test="Valid"), "hint: if Valid/ is meant, call it test/$"),
-    (moved(test="validation"), "hint: if validation/ is meant, call it test/$"),
-    (moved(test="Test"), "hint: if Test/ is meant, call it test/$"),
-    (moved(train="training"), "there is no .*pets/train: .*\n  hint: if training/ is meant, call it train/$"),
-    (moved(train="Train", test="Val"), "hint: if Train/ is meant, call it train/ and if Val/ is meant, call it test/$"),
-    (moved(train="images", test="other"), r"hint: move a part of images, other into"),
+@pytest.mark.parametrize(("names", "message"), [
+    (("train/cat", "train/dog", "test/cat"), "there is no .*test/dog: each class has a folder in train and in test"),
+    (("train/cat", "val/cat", "valid/cat"), "val/ and valid/ in .* would both be the val part: leave one"),
+    (("train/cat", "Train/cat"), "Train/ and train/ in"), ((), "there are no folders of classes with images"),
 ])  # fmt: skip
-def test_another_layout_is_refused_with_what_would_help(
-    change: Callable[[Path], None], message: str, pets: Path
-) -> None:
-    change(pets)
+def test_what_is_no_image_folder_is_told(names: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    for name in names:
+        photo(tmp_path / name / "0.png")
     with pytest.raises(MissingError, match=message):
-        load(pets)
+        load(tmp_path)
 
 
 @pytest.mark.faults

@@ -408,7 +408,7 @@ def test_image_folder_names_its_classes_and_resizes(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("spoil", "message"), [
-    (lambda path: (path / "test").rename(path / "tset"), "there is no .*test: an image folder has"),
+    (lambda path: (path / "train").rename(path / "tset"), "there is no .*train beside test/"),
     (lambda path: (path / "test" / "dog").rename(path / "test" / "dgo"), "there is no .*train/dgo"),
     (lambda path: [file.unlink() for file in (path / "train" / "cat").iterdir()], "no images .* in .*train/cat"),
     (lambda path: (path / "train" / "cat" / "0.png").write_bytes(b"x"), "cat/0.png is no image of a kind that is read"),

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from archbuilder.data.normalisation import Normaliser, fit
 from archbuilder.spec.normalisation import ChannelMean, ChannelMeanStd, Channels, Normalisation, PixelMean, Unchanged
+from archbuilder.spec.preprocessing import PREPROCESSING, Colours, Name
 
 
 @pytest.fixture
@@ -50,9 +52,27 @@ def test_fixed_channels_need_no_images(pixels: npt.NDArray[np.uint8]) -> None:
     np.testing.assert_allclose(result, (pixels / 255.0 - mean) / deviation, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_preprocessing_is_that_of_keras_applications(name: Name, pixels: npt.NDArray[np.uint8]) -> None:
+    known = PREPROCESSING[name]
+    normaliser = fit(known.normalise, [], known.colours)
+    expected = keras.applications.imagenet_utils.preprocess_input(pixels.astype(np.float32), mode=name)
+    np.testing.assert_allclose(normaliser(pixels).numpy(), expected, atol=2e-5)
+    np.testing.assert_array_equal(normaliser.undone(normaliser(pixels).numpy()), pixels)
+
+
+def test_means_of_images_stand_in_the_order_of_their_colours(pixels: npt.NDArray[np.uint8]) -> None:
+    turned = pixels[..., ::-1]
+    for how in (PixelMean(), ChannelMeanStd()):
+        np.testing.assert_array_equal(fit(how, [pixels], "bgr")(pixels), fit(how, [turned])(turned))
+
+
+@pytest.mark.parametrize("colours", ["rgb", "bgr"])
 @pytest.mark.parametrize("how", [PixelMean(), ChannelMeanStd(), Unchanged()])
-def test_what_is_loaded_is_what_was_saved(how: Normalisation, pixels: npt.NDArray[np.uint8], tmp_path: Path) -> None:
-    normaliser = fit(how, [pixels])
+def test_what_is_loaded_is_what_was_saved(
+    how: Normalisation, colours: Colours, pixels: npt.NDArray[np.uint8], tmp_path: Path
+) -> None:
+    normaliser = fit(how, [pixels], colours)
     normaliser.save(tmp_path / "normaliser.part")
     loaded = Normaliser.load(tmp_path / "normaliser.part")
     np.testing.assert_array_equal(loaded(pixels), normaliser(pixels))

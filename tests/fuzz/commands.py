@@ -95,7 +95,7 @@ def _decode(path: str, channels: str) -> None:
 def _check(path: str, _: str) -> None:
     from archbuilder.data.decoding import check
 
-    assert check(Path(path)) in (1, 8, 12, 16, 32)
+    assert check(Path(path))[0] in (1, 8, 12, 16, 32)
 
 
 def _load(source: str, path: str, shape: str, own: str = "") -> None:

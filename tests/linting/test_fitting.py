@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from archbuilder.linting.fitting import FITTING
 from archbuilder.linting.linting import lint, require_fitting
 from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import bundled, load, load_text
+from archbuilder.spec.data import Known
 from tests.conftest import Call
 from tests.zoo import spec_of
 
@@ -44,8 +46,17 @@ CASES = [
     ("shorter_side: 36", "shorter_side: 20", "crop-too-large", "shorter_side"),
     ("input: [32, 32, 3]", "input: [36, 32, 3]", "crop-too-large", "shorter_side"),
     ("input: [32, 32, 3]", "input: [32, 32, 1]", "colours-without-channels", "{lighting: 0.1}"),
+    (
+        "3]\nstem: [{conv: {filters: 4, kernel: 3}}, norm, relu]\nhead: [global_average_pool, {dense: {units: 10}}, "
+        "softmax]\noutputs: [head]\ntraining:",
+        "1]\nstem: [{conv: {filters: 4, kernel: 3}}, norm, relu]\nhead: [global_average_pool, {dense: {units: 10}}, "
+        "softmax]\noutputs: [head]\ntraining:\n  colours: bgr",
+        "order-without-colours",
+        "colours",
+    ),
     ("mean: [0.5, 0.5, 0.5], deviation: [1, 1, 1]", "mean: [0.5], deviation: [1]", "means-differ", "mean"),
     ("filters: 4", "filters: 4, l2: 1e-4", "decays-twice", "weight_decay"),
+    ("{holdout: 5000}", "test, test: {holdout: 0.2}", "two-tests", "test"),
     ("holdout: 5000", "holdout: 60000", "nothing-to-learn-from", "validation"),
     (
         ", softmax]\noutputs: [head]\ntraining:",
@@ -111,7 +122,16 @@ def test_an_error_of_training_is_a_warning_of_lint(old: str, new: str, code: str
 
 
 def test_each_of_them_is_tested() -> None:
-    assert {code for *_, code, _ in CASES} == CODES
+    assert {code for *_, code, _ in CASES} == CODES - {"no-test-images"}
+
+
+def test_data_without_test_images_is_told_once_it_is_read() -> None:
+    recipe = Recipe.of(load_text(SOUND))
+    with pytest.raises(
+        SpecError, match=r"mine has no test images of its own\n(.|\n)*holdout: 0.2}}` sets a fifth"
+    ) as refused:
+        require_fitting(replace(recipe, data=Known("mine", 100, 10, has_test=False)))
+    assert [one.code for one in refused.value.diagnostics] == ["no-test-images", "nothing-to-learn-from"]
 
 
 @pytest.mark.parametrize("name", bundled())

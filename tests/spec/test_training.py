@@ -90,7 +90,8 @@ def test_what_a_recipe_leaves_out() -> None:
     assert recipe.keep == Keep(best="validation_accuracy", last=3, every_epochs=1)
     assert recipe.learning_rate == OneCycle(peak=1e-3, warmup=WarmUp(iterations=10, initial=0.1, shape="linear"))
     digits = training(SHORT.replace("{image_folder: {path: photos}}, validation: {holdout: 0.2}", "digits"))
-    assert digits.data == data.Data(source=data.Digits(), validation=data.Holdout(amount=0.1))
+    assert digits.data == data.Data(source=data.Digits())
+    assert digits.data.held_out(100) == data.Holdout(amount=0.1).count(100) == 10
 
 
 ALL = SHORT.replace("one_cycle: {peak: 1e-3, warmup: {iterations: 10}}", "piecewise: {unit: epochs, points: {0: 0, 2.5: 0.1}, "

@@ -72,7 +72,8 @@ Reader = Callable[[Cifar, Path], Parts]
 def load(cifar: Cifar, shape: tuple[int, ...], path: Path | None) -> Dataset:
     """The data set in whichever layout `path` holds it; without a path from Keras' cache, or downloaded to there."""
     origin, parts = _given(cifar, path) if path is not None else _cached(cifar)
-    npz.require(origin, parts.train, parts.test, len(cifar.classes), shape)
+    for part, images in (("training", parts.train), ("test", parts.test)):
+        npz.require(origin, parts.train, images, len(cifar.classes), shape, part)
     return Dataset.of(cifar.name, cifar.classes, parts.train, parts.test, str(origin), parts.notes)
 
 
@@ -232,17 +233,16 @@ def _read_npz(_: Cifar, place: Path) -> Parts:
 
 
 def _is_image_folder(cifar: Cifar, place: Path, meant: bool) -> bool:
-    if not folder.is_image_folder(place):
+    if not all((place / part).is_dir() for part in ("train", "test")):
         return False
     return meant or {child.name for child in _children(place / "train") if child.is_dir()} == set(cifar.classes)
 
 
 def _read_image_folder(cifar: Cifar, place: Path) -> Parts:
     """Labels count the classes in their official order."""
-    if set(folder.class_names(place)) != set(cifar.classes):
+    if set(folder.class_names(place, ("train", "test"))) != set(cifar.classes):
         raise UsageError(f"the folders in {place / 'train'} are not the classes of {cifar.name}")
-    train, test = (folder.files(place, part, cifar.classes, "RGB") for part in folder.PARTS)
-    return folder.in_memory(train, test, SHAPE, resize=False)
+    return folder.read_parts(place, cifar.classes, SHAPE)
 
 
 LAYOUTS: tuple[tuple[Callable[[Cifar, Path, bool], bool], Reader], ...] = (

@@ -1,92 +1,78 @@
-"""Image folders: files under `train/<class>/` and `test/<class>/`, and in folders below those."""
+"""Image folders: files under `train/<class>/`, `val/<class>/` and `test/<class>/`, or right under `<class>/`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
-from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archbuilder.data.dataset import Dataset, Images, Indices, Labels, Parts, Pixels, Shape
-from archbuilder.data.decoding import TAKEN, check, decode, decode_with_bits, mode_of
-from archbuilder.data.framing import frame
-from archbuilder.data.reading import Tally, read_all
+from archbuilder.data.dataset import Parts, Shape
+from archbuilder.data.decoding import TAKEN
+from archbuilder.data.sources.image_files import ImageFiles, Listing, Part, parts_in_memory
 from archbuilder.data.sources.listing import children, is_folder, left_out, list_images, sub_folders
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.errors import MissingError
 from archbuilder.formatting import first_ten, printable
-from archbuilder.machine import hardware
-from archbuilder.spec.framing import Resize
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-PARTS = ("train", "test")
-OTHER_NAMES = {
-    "train": ("training",),
-    "test": ("testing", "val", "valid", "validation", "eval", "dev"),
+NAMES: dict[Part, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
 }
-"""What the parts are also called elsewhere, in small letters."""
-FORM = "an image folder has train/<class>/ and test/<class>/"
+"""What the folder of a part may be called, in small letters."""
+FORM = "an image folder has train/<class>/ and test/<class>/, or val/<class>/, or just <class>/"
 
 
-@dataclass(frozen=True, eq=False)
-class ImageFiles:
-    """Files that are decoded whenever they are looked at."""
+def listed(path: Path, mode: str, takes_validation: bool = True, sets_test_apart: bool = False) -> Listing:
+    """The files of a folder; classes are the names of its folders, sorted.
 
-    folder: Path
-    names: tuple[str, ...]
-    """The paths of the files within the folder."""
-    labels: Labels
-    mode: str
-    others: tuple[str, ...] = ()
-    """What lies in the same folders and is no image."""
-
-    @property
-    def extent(self) -> str:
-        return f"{len(self)} files"
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def take(self, indices: Indices) -> ImageFiles:
-        return replace(self, names=tuple(self.names[index] for index in indices), labels=self.labels[indices])
-
-    def digests(self) -> list[bytes]:
-        """A digest of the name and length of each file: reading a million files would take longer than an epoch."""
-        return [sha256(os.fsencode(f"{name} {(self.folder / name).stat().st_size}")).digest() for name in self.names]
-
-    def image(self, index: int) -> Image.Image:
-        return decode(self.folder / self.names[index], self.mode)
-
-    def check(self) -> Tally:
-        """Decodes each, and keeps none."""
-        return read_all(lambda name: check(self.folder / name), self.names)
-
-
-def load(path: Path, input_shape: Shape, own_size: bool = False) -> Dataset:
-    """The data set of a folder; classes are the names of its folders, sorted.
-
-    Images are read, and resized to the input, unless they are wanted at their own size or are more than memory holds
-    well: then they stay files.
+    Where there is no `test/` and none is set apart, `val/` is the test set. Where validation images are not taken,
+    since they are to come from elsewhere, they are left out. Raises MissingError naming what is not there.
     """
     folder = locate(path)
-    name, classes, mode = folder.resolve().name, class_names(folder), mode_of(input_shape)
-    train, test = (files(folder, part, classes, mode) for part in PARTS)
-    memory, needed = hardware.memory(), (len(train) + len(test)) * prod(input_shape)
-    if own_size or (memory is not None and needed > memory / 4):
-        notes = _notes(train, test, train.check() + test.check())
-        return Dataset.of(name, classes, train, test, str(folder), notes)
-    parts = in_memory(train, test, input_shape)
-    return Dataset.of(name, classes, parts.train, parts.test, str(folder), parts.notes)
+    found, notes = parts_of(folder), list[str]()
+    if not found:
+        return _flat(folder, mode)
+    if "test" not in found and "val" in found and not sets_test_apart:
+        found["test"] = found.pop("val")
+        notes.append(f"{printable(found['test'])}/ is the test set, since there is no test/")
+    if not takes_validation:
+        found.pop("val", None)
+    classes = class_names(folder, found.values())
+    parts, others = dict[Part, ImageFiles](), _beside(folder, found.values())
+    for part, name in found.items():
+        parts[part], beside = files(folder, name, classes, mode)
+        others += beside
+    return Listing(folder.resolve().name, str(folder), tuple(classes), parts, (*left_out(others), *notes))
 
 
-def is_image_folder(path: Path) -> bool:
-    return all((path / part).is_dir() for part in PARTS)
+def _flat(folder: Path, mode: str) -> Listing:
+    """Folders of classes that lie right in a folder; those without images are left out.
+
+    Raises MissingError where one of them is a part with classes of its own, and so none is a class.
+    """
+    for name in sub_folders(folder):
+        if name.lower() in (*NAMES["val"], *NAMES["test"]) and _classes_right_in(folder / name):
+            raise MissingError(f"there is no {printable(str(folder / 'train'))} beside {printable(name)}/: {FORM}")
+    classes = _with_images(folder)
+    train, others = files(folder, "", classes, mode)
+    return Listing(folder.resolve().name, str(folder), tuple(classes), {"train": train}, tuple(left_out(others)))
+
+
+def parts_of(folder: Path) -> dict[Part, str]:
+    """The folder of each part that there is; none unless one of them holds the classes to learn.
+
+    Raises MissingError where two folders would be one part.
+    """
+    there = sub_folders(folder)
+    found = {part: [name for name in there if name.lower() in names] for part, names in NAMES.items()}
+    if not any(sub_folders(folder / name) for name in found["train"]):
+        return {}
+    for part, several in found.items():
+        if len(several) > 1:
+            shown = " and ".join(f"{printable(name)}/" for name in several)
+            raise MissingError(f"{shown} in {printable(str(folder))} would both be the {part} part: leave one")
+    return {part: names[0] for part, names in found.items() if names}
 
 
 def locate(path: Path) -> Path:
@@ -94,85 +80,71 @@ def locate(path: Path) -> Path:
     shown = printable(str(path))
     if not path.is_dir():
         raise MissingError(f"{shown} is not a folder" if path.exists() else f"there is no {shown}")
-    if is_image_folder(path):
+    if parts_of(path) or (len(_with_images(path)) > 1 and not any(map(parts_of, _inside(path)))):
         return path
-    inside = [name for name in sub_folders(path) if is_image_folder(path / name)]
+    inside = [place for place in _inside(path) if parts_of(place)]
+    inside = inside or [place for place in _inside(path) if _classes_right_in(place)]
     if len(inside) == 1:
-        return path / inside[0]
+        return inside[0]
     if inside:
-        raise MissingError(f"there are several image folders in {shown} ({first_ten(inside)}): name one")
-    raise _no_image_folder(path)
+        names = first_ten([place.name for place in inside])
+        raise MissingError(f"there are several image folders in {shown} ({names}): name one")
+    if _with_images(path):
+        return path
+    raise MissingError(f"there are no folders of classes with images ({TAKEN}) in {shown}: {FORM}")
 
 
-def _no_image_folder(path: Path) -> MissingError:
-    """What is missing, and what is there that may have been meant."""
-    shown, there = printable(str(path)), sub_folders(path)
-    missing = [part for part in PARTS if part not in there]
-    absent = " and no ".join(str(Path(shown, part)) for part in missing)
-    meant = {part: [name for name in there if name.lower() in (part, *OTHER_NAMES[part])] for part in missing}
-    hints = [f"if {printable(names[0])}/ is meant, call it {part}/" for part, names in meant.items() if names]
-    if len(missing) == 2 and not hints and (classes := [name for name in there if list_images(path / name).images]):
-        hints = [f"move a part of {first_ten(classes)} into train/<class>/, and the rest into test/<class>/"]
-    hint = f"\n  hint: {' and '.join(hints)}" if hints else ""
-    return MissingError(f"there is no {absent}: {FORM}{hint}")
+def _inside(path: Path) -> list[Path]:
+    return [path / name for name in sub_folders(path)]
 
 
-def class_names(folder: Path) -> list[str]:
-    """The names of the classes, which are the same in both parts."""
-    train, test = (sub_folders(folder / part) for part in PARTS)
-    if not train:
-        raise MissingError(f"there are no folders of classes in {printable(str(folder / 'train'))}: {FORM}")
-    for name in sorted({*train, *test}):
-        if name not in train or name not in test:
-            absent = printable(str(folder / ("train" if name not in train else "test") / name))
-            raise MissingError(f"there is no {absent}: each class has a folder in train and in test")
-    return train
+def _with_images(path: Path) -> list[str]:
+    return [name for name in sub_folders(path) if list_images(path / name).images]
 
 
-def files(folder: Path, part: str, classes: Sequence[str], mode: str) -> ImageFiles:
-    """The images of a part of a folder, class by class and by name; raises MissingError where a class has none."""
-    names, counts, others = list[str](), list[int](), _beside(folder / part, classes, f"{part}/")
+def _classes_right_in(path: Path) -> bool:
+    """Whether folders in a folder have images, and it has none itself."""
+    listing = list_images(path)
+    return len(_with_images(path)) > 1 and all("/" in image for image in listing.images)
+
+
+def class_names(folder: Path, parts: Collection[str]) -> list[str]:
+    """The names of the classes, which are the same in all parts, of which the first is to learn from."""
+    names = {part: sub_folders(folder / part) for part in parts}
+    first = next(iter(names))
+    if not names[first]:
+        raise MissingError(f"there are no folders of classes in {printable(str(folder / first))}: {FORM}")
+    for name in sorted({name for found in names.values() for name in found}):
+        for part, found in names.items():
+            if name not in found:
+                absent = printable(str(folder / part / name))
+                raise MissingError(f"there is no {absent}: each class has a folder in {' and in '.join(parts)}")
+    return names[first]
+
+
+def files(folder: Path, part: str, classes: Sequence[str], mode: str) -> tuple[ImageFiles, list[str]]:
+    """The images of a part of a folder, class by class and by name, and what else is there.
+
+    Raises MissingError where a class has none.
+    """
+    prefix = f"{part}/" if part else ""
+    names, counts, others = list[str](), list[int](), _beside(folder / part, classes, prefix)
     for name in classes:
         listing = list_images(folder / part / name)
         if not listing.images:
             raise MissingError(f"there are no images ({TAKEN}) in {printable(str(folder / part / name))}")
-        names += [f"{part}/{name}/{image}" for image in listing.images]
-        others += [f"{part}/{name}/{other}" for other in listing.others]
+        names += [f"{prefix}{name}/{image}" for image in listing.images]
+        others += [f"{prefix}{name}/{other}" for other in listing.others]
         counts.append(len(listing.images))
     labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
-    return ImageFiles(folder, tuple(names), labels, mode, tuple(others))
+    return ImageFiles(folder, tuple(names), labels, mode), others
 
 
-def in_memory(train: ImageFiles, test: ImageFiles, shape: Shape, resize: bool = True) -> Parts:
-    """(H, W, C) pixels of all images, resized (bilinear) unless that is not wanted.
-
-    Raises MissingError that names those that cannot be read, UsageError where the size of one is wrong.
-    """
-    (pixels, tally), (test_pixels, test_tally) = (_pixels(images, shape, resize) for images in (train, test))
-    notes = _notes(train, test, tally + test_tally)
-    return Parts(Images(pixels, train.labels), Images(test_pixels, test.labels), notes)
-
-
-def _pixels(images: ImageFiles, shape: Shape, resize: bool) -> tuple[Pixels, Tally]:
-    pixels = np.empty((len(images), *shape), np.uint8)
-
-    def read(index: int) -> int:
-        file = images.folder / images.names[index]
-        image, bits = decode_with_bits(file, images.mode)
-        if not resize and image.size != (shape[1], shape[0]):
-            size, expected = f"{image.height}x{image.width}", f"{shape[0]}x{shape[1]}"
-            raise UsageError(f"{printable(str(file))} has {size} pixels, but {expected} are expected")
-        pixels[index] = frame(image, (Resize(),), shape[:2])
-        return bits
-
-    return pixels, read_all(read, range(len(images)))
-
-
-def _notes(train: ImageFiles, test: ImageFiles, tally: Tally) -> tuple[str, ...]:
-    """What to say of images that were read; raises MissingError where some could not be."""
-    tally.require_readable()
-    others = [*_beside(train.folder, PARTS), *train.others, *test.others]
-    return (*left_out(others), *tally.notes())
+def read_parts(folder: Path, classes: Sequence[str], shape: Shape) -> Parts:
+    """The images under `train/` and `test/` whose classes are known, in their order, as is the size of each."""
+    used = ("train", "test")
+    (train, others), (test, test_others) = (files(folder, name, classes, "RGB") for name in used)
+    return parts_in_memory(train, test, shape, left_out([*_beside(folder, used), *others, *test_others]))
 
 
 def _beside(folder: Path, names: Collection[str], prefix: str = "") -> list[str]:

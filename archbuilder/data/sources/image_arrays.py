@@ -22,6 +22,7 @@ from archbuilder.spec.data import LabelKind
 PIXELS = "uint8 of shape (n, H, W) or (n, H, W, C) is expected, or uint16, or floats from 0 (black) to 1 (white)"
 SEVERAL, NUMBERS = "binary_cross_entropy", "mean_squared_error"
 """The losses that learn from labels which are no classes."""
+COLOURS = (1, 3, 4)
 AT_ONCE = 256
 """How many images are brought to 8 bits at once."""
 
@@ -100,6 +101,25 @@ class ImageArrays:
             return True
         wanted = show(shape) + " channels" * (len(shape) == 1)
         raise UsageError(f"{self.origin}: the {part} images are {show(found[1:])}, but the network takes {wanted}")
+
+    def shape_of(self, name: str) -> tuple[int, int, int]:
+        """Height, width and channels of each image, as far as that can be told: colours are 1, 3 or 4."""
+        found = self.header(name).shape
+        if len(found) not in (3, 4):
+            raise self.refused(name, PIXELS)
+        height, width, channels = found[1:] if len(found) == 4 else (*found[1:], 1)
+        if height in COLOURS and channels not in COLOURS:
+            return width, channels, height
+        return height, width, channels
+
+    def labels(self, name: str) -> tuple[Labels, LabelKind]:
+        """Labels as what they look like: classes, where they can be that, else flags or numbers."""
+        try:
+            return self._labels(name, "classes")[0], "classes"
+        except LabelsError:
+            stored = self.values(name)
+            kind: LabelKind = "flags" if stored.ndim == 2 and ((stored == 0) | (stored == 1)).all() else "numbers"
+            return self._labels(name, kind)[0], kind
 
     def read(self, plan: Plan, kind: LabelKind = "classes") -> Part:
         labels, classes = self._labels(plan.labels, kind)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from archbuilder.bounded_arrays import open_arrays
 from archbuilder.bounded_files import BadFileError
-from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, LabelsError, Parts, numbered
+from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, Labels, LabelsError, Parts, numbered
 from archbuilder.data.sources.image_arrays import ImageArrays, Part
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import first_ten, printable
@@ -16,69 +19,120 @@ from archbuilder.graph.ops import show
 from archbuilder.machine import hardware
 from archbuilder.spec.data import LabelKind
 
-KERAS = {"training": ("x_train", "y_train"), "test": ("x_test", "y_test")}
-MEDMNIST = {"training": ("train_images", "train_labels"), "test": ("test_images", "test_labels")}
+Layout = dict[str, tuple[str, str]]
+"""What the arrays of images and labels of each part are called."""
+KERAS: Layout = {"training": ("x_train", "y_train"), "test": ("x_test", "y_test"), "validation": ("x_val", "y_val")}
+MEDMNIST: Layout = {
+    "training": ("train_images", "train_labels"), "test": ("test_images", "test_labels"),
+    "validation": ("val_images", "val_labels"),
+}  # fmt: skip
 LAYOUTS = (KERAS, MEDMNIST)
-"""What the arrays are called: images and labels of each part."""
+WHOLE: tuple[Layout, ...] = ({"training": ("x", "y")}, {"training": ("X", "y")}, {"training": ("images", "labels")})
+"""Those of archives without parts, of which a test set is to be set apart."""
 
 
-def load(path: Path, shape: tuple[int, ...], labels: LabelKind = "classes") -> Dataset:
+def load(
+    path: Path,
+    shape: tuple[int, ...],
+    labels: LabelKind = "classes",
+    takes_validation: bool = True,
+    sets_test_apart: bool = False,
+) -> Dataset:
     """The data set of an archive, or of the only archive in a folder; classes are named in `classes`, or numbered.
 
-    So are the columns of flags and numbers.
+    So are the columns of flags and numbers. Validation images are left out where they are to come from elsewhere.
     """
     file = _file(path)
     with _opened(file) as arrays:
-        train, test, notes = _read(arrays, shape, labels)
+        parts, notes = _read(arrays, shape, labels, takes_validation, sets_test_apart)
+        train = parts["training"]
         classes = _class_names(arrays) or numbered(range(train.classes), arrays.origin)
-    require(file, train.images, test.images, len(classes), shape)
-    return Dataset.of(
+    for name, part in parts.items():
+        require(file, train.images, part.images, len(classes), shape, name)
+    test, validation = parts.get("test"), parts.get("validation")
+    found = Dataset.of(
         file.stem,
         classes,
         train.images,
-        test.images,
+        test.images if test else train.images.take(np.zeros(0, np.int64)),
         str(file),
         notes,
-        labels if train.images.labels.ndim > 1 else "classes",
+        validation.images if validation else None,
     )
+    return replace(found, labels=labels if train.images.labels.ndim > 1 else "classes")
 
 
 def read(file: Path, shape: tuple[int, ...]) -> Parts:
     """The training and the test images of an archive."""
     with _opened(file) as arrays:
-        train, test, notes = _read(arrays, shape)
-    return Parts(train.images, test.images, notes)
+        parts, notes = _read(arrays, shape, takes_validation=False)
+    return Parts(parts["training"].images, parts["test"].images, notes)
 
 
-def count(path: Path) -> int:
-    """How many training images there are; only what the archive declares of them is read."""
+def count(path: Path) -> tuple[int, bool]:
+    """How many training images there are, and whether there are others for validation.
+
+    Only what the archive declares of them is read.
+    """
     with _opened(_file(path)) as arrays:
-        labels = [layout["training"][1] for layout in LAYOUTS if layout["training"][1] in arrays]
-        return arrays.header(labels[0] if labels else _layout(arrays)["training"][1]).shape[0]
+        layouts = [layout for layout in (*LAYOUTS, *WHOLE) if layout["training"][1] in arrays]
+        layout = layouts[0] if layouts else _layout(arrays)
+        return arrays.header(layout["training"][1]).shape[0], all(
+            name in arrays for name in layout.get("validation", [""])
+        )
 
 
-def require(origin: Path, train: Images, test: Images, classes: int, shape: tuple[int, ...]) -> None:
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What is known of an archive without reading its images."""
+
+    file: Path
+    shape: tuple[int, int, int]
+    """Of each image, channels last."""
+    labels: Labels
+    """Those of the training images."""
+    kind: LabelKind
+    """What these look like."""
+    classes: tuple[str, ...]
+    parts: frozenset[str]
+
+
+def facts(path: Path) -> Facts:
+    """Raises MissingError and UsageError where the archive is none of the forms that are taken."""
+    file = _file(path)
+    with _opened(file) as arrays:
+        layout = _layout(arrays, sets_test_apart=True)
+        images, name = layout["training"]
+        shape = arrays.shape_of(images)
+        arrays.plan("training", images, name, shape)
+        labels, kind = arrays.labels(name)
+        columns = labels.shape[1] if labels.ndim > 1 else int(labels.max()) + 1
+        classes = _class_names(arrays) or numbered(range(columns), arrays.origin)
+    return Facts(file, shape, labels, kind, tuple(classes), frozenset(layout))
+
+
+def require(origin: Path, train: Images, found: Images, classes: int, shape: tuple[int, ...], part: str) -> None:
     """Raises UsageError unless labels lie below the number of classes and images have the input's shape.
 
     Of images at their own size, `shape` is no more than the input's channels.
     """
-    if train.labels.ndim != test.labels.ndim:
+    if train.labels.ndim != found.labels.ndim:
         raise LabelsError(
-            f"{printable(str(origin))}: one of training and test images have one class each, the others a row of labels"
+            f"{printable(str(origin))}: one of training and {part} images have one class each, the others a row of "
+            "labels"
         )
-    for part, found in (("training", train), ("test", test)):
-        if found.labels.ndim > 1 and found.labels.shape[1] != classes:
-            columns = found.labels.shape[1]
-            raise UsageError(
-                f"{printable(str(origin))}: the {part} images have {columns} labels each, but {classes} are named"
-            )
-        if found.labels.ndim == 1 and len(found) and not (found.labels.min() >= 0 and found.labels.max() < classes):
-            highest, lowest = found.labels.max(), found.labels.min()
-            raise UsageError(
-                f"{printable(str(origin))}: the labels of the {part} images go from {lowest} to {highest}; with "
-                f"{classes} classes they go from 0 to {classes - 1}"
-            )
-        _require_shape(printable(str(origin)), part, found.pixels.shape, shape)
+    if found.labels.ndim > 1 and found.labels.shape[1] != classes:
+        columns = found.labels.shape[1]
+        raise UsageError(
+            f"{printable(str(origin))}: the {part} images have {columns} labels each, but {classes} are named"
+        )
+    if found.labels.ndim == 1 and len(found) and not (found.labels.min() >= 0 and found.labels.max() < classes):
+        highest, lowest = found.labels.max(), found.labels.min()
+        raise UsageError(
+            f"{printable(str(origin))}: the labels of the {part} images go from {lowest} to {highest}; with "
+            f"{classes} classes they go from 0 to {classes - 1}"
+        )
+    _require_shape(printable(str(origin)), part, found.pixels.shape, shape)
 
 
 def _require_shape(origin: str, part: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:
@@ -111,31 +165,46 @@ def _opened(file: Path) -> Iterator[ImageArrays]:
         raise MissingError(f"{shown} cannot be read as a NumPy archive (.npz): {error}") from error
 
 
-def _layout(arrays: ImageArrays) -> dict[str, tuple[str, str]]:
-    """The names that the archive has all of; raises MissingError with those that are missing of the likeliest."""
-    missing = [[name for part in layout.values() for name in part if name not in arrays] for layout in LAYOUTS]
+def _layout(arrays: ImageArrays, sets_test_apart: bool = False) -> Layout:
+    """The names of the parts that the archive has; raises MissingError with those that are missing of the likeliest.
+
+    Where test images are to be set apart, it may have none.
+    """
+    if sets_test_apart:
+        for layout in (*LAYOUTS, *WHOLE):
+            if all(name in arrays for name in layout["training"]):
+                return {part: names for part, names in layout.items() if all(name in arrays for name in names)}
+    missing = [
+        [name for part in ("training", "test") for name in layout[part] if name not in arrays] for layout in LAYOUTS
+    ]
     least = min(range(len(LAYOUTS)), key=lambda index: len(missing[index]))
     if missing[least]:
-        needed = ", ".join(name for part in LAYOUTS[least].values() for name in part)
+        needed = ", ".join(name for part in ("training", "test") for name in LAYOUTS[least][part])
         there = f", but {first_ten(arrays.names)}" if arrays.names else ""
         raise MissingError(f"{arrays.origin} has no {', '.join(missing[least])}{there}; there must be {needed}")
-    return LAYOUTS[least]
+    return {part: names for part, names in LAYOUTS[least].items() if all(name in arrays for name in names)}
 
 
 def _read(
-    arrays: ImageArrays, shape: tuple[int, ...], labels: LabelKind = "classes"
-) -> tuple[Part, Part, tuple[str, ...]]:
-    """Both parts, looked at before either is read, and what a person should know of that."""
-    layout = _layout(arrays)
-    plans = [arrays.plan(part, *layout[part], shape) for part in layout]
-    needed, memory = sum(plan.bytes for plan in plans), hardware.memory()
+    arrays: ImageArrays,
+    shape: tuple[int, ...],
+    labels: LabelKind = "classes",
+    takes_validation: bool = True,
+    sets_test_apart: bool = False,
+) -> tuple[dict[str, Part], tuple[str, ...]]:
+    """All parts, looked at before any is read, and what a person should know of that."""
+    layout = _layout(arrays, sets_test_apart)
+    if not takes_validation:
+        layout.pop("validation", None)
+    plans = {part: arrays.plan(part, *names, shape) for part, names in layout.items()}
+    needed, memory = sum(plan.bytes for plan in plans.values()), hardware.memory()
     if memory is not None and needed > memory:
         raise MissingError(f"{arrays.origin} needs {needed:,} bytes of memory; this machine has {memory:,}")
-    train, test = (arrays.read(plan, labels) for plan in plans)
-    known = {name for part in layout.values() for name in part} | {"classes"}
+    parts = {part: arrays.read(plan, labels) for part, plan in plans.items()}
+    known = {name for names in layout.values() for name in names} | {"classes"}
     others = [name for name in arrays.names if name not in known]
     left_out = [f"left out of {arrays.origin}: {first_ten(others)}"] if others else []
-    return train, test, (*dict.fromkeys([*train.notes, *test.notes]), *left_out)
+    return parts, (*dict.fromkeys(note for part in parts.values() for note in part.notes), *left_out)
 
 
 def _class_names(arrays: ImageArrays) -> list[str] | None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from archbuilder.data.dataset import Dataset, Shape
 from archbuilder.data.decoding import mode_of
-from archbuilder.data.sources.encoded import EncodedImages, notes_of
+from archbuilder.data.sources.encoded import EncodedImages, readable
 from archbuilder.errors import MissingError, UsageError
+from archbuilder.spec.data import Unreadable
 
 
-def load(name: str, path: Path | None, input_shape: Shape) -> Dataset:
+def load(name: str, path: Path | None, input_shape: Shape, unreadable: Unreadable) -> Dataset:
     """The data set of a name, kept in `path` or where the package keeps it, and prepared there if it is not yet."""
     mode, tfds = mode_of(input_shape), _package()
     try:
@@ -29,7 +30,8 @@ def load(name: str, path: Path | None, input_shape: Shape) -> Dataset:
     if not {"image", "label"} <= set(features):
         raise UsageError(f"'{name}' of TensorFlow Datasets has no images with labels, but {', '.join(features)}")
     train, test = (_images(EncodedExamples(name, part), mode) for part in parts)
-    notes, origin = notes_of(train, test), f"TensorFlow Datasets in {builder.data_dir}"
+    train, test, notes = readable(train, test, unreadable)
+    origin = f"TensorFlow Datasets in {builder.data_dir}"
     return Dataset.of(name, features["label"].names, train, test, origin, notes)
 
 

@@ -8,19 +8,20 @@ from pathlib import Path
 
 from archbuilder.data.dataset import Dataset, Shape, numbered
 from archbuilder.data.decoding import mode_of
-from archbuilder.data.sources.encoded import EncodedImages, notes_of
+from archbuilder.data.sources.encoded import EncodedImages, readable
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import printable
+from archbuilder.spec.data import Unreadable
 
 IMAGE, LABEL = "image/encoded", "image/class/label"
 MAX_BYTES = 2**28
 
 
-def load(path: Path, input_shape: Shape) -> Dataset:
+def load(path: Path, input_shape: Shape, unreadable: Unreadable) -> Dataset:
     """The data set of a folder with `train-*` and `test-*` or `validation-*`; classes are called by their labels."""
     mode, shown = mode_of(input_shape), printable(str(path))
     train, test = (_read(path, names, mode) for names in (("train",), ("test", "validation")))
-    notes = notes_of(train, test)
+    train, test, notes = readable(train, test, unreadable)
     first, last = int(train.labels.min()), int(train.labels.max())
     if first not in (0, 1) or test.labels.min() < first or test.labels.max() > last:
         raise UsageError(

@@ -158,6 +158,8 @@ class Run:
             found = Normaliser.load(path)
         except BadFileError as error:
             raise records.unreadable(path, error) from error
+        if found.turns != (require_training(self.spec).colours == "bgr"):
+            raise records.unreadable(path, f"its order of colours is not that of {SPEC}")
         if problem := found.problem(self.graph.input.shape):
             raise records.unreadable(path, problem)
         return found
