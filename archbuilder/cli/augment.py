@@ -7,12 +7,9 @@ from pathlib import Path
 import click
 
 from archbuilder.atomic_files import replace_file
-from archbuilder.cli.options import edits_option, print_notes, spec_argument
+from archbuilder.cli.options import edits_option, print_notes, require_picture, spec_argument
 from archbuilder.cli.printing import say
-from archbuilder.errors import UsageError
 from archbuilder.machine.loading import load_tensorflow
-
-FORMATS = (".png", ".jpg", ".webp")
 
 
 @click.command()
@@ -37,8 +34,8 @@ def command(
       archbuilder augment related/wide_resnet28_10 --data cifar-10-batches-py -o sheet.png
       archbuilder augment quickstart --set 'training.augment=[mixup]' --set training.seed=1 -o mixed.png
     """
-    if output is not None and output.suffix.lower() not in FORMATS:
-        raise UsageError(f"a picture is named .png, .jpg or .webp, not '{output.name}'")
+    if output is not None:
+        require_picture(output)
     from archbuilder.linting.linting import require_fitting
     from archbuilder.linting.recipe import Recipe
     from archbuilder.spec import load

@@ -19,6 +19,7 @@ from archbuilder.weights.choices import Choices
 if TYPE_CHECKING:
     from rich.table import Table
 
+PICTURES = (".png", ".jpg", ".webp")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -79,6 +80,12 @@ def json_text(data: object) -> str:
     import json
 
     return json.dumps(data, indent=2)
+
+
+def require_picture(path: Path) -> None:
+    """Raises UsageError where no picture of pixels has such a name."""
+    if path.suffix.lower() not in PICTURES:
+        raise UsageError(f"a picture is named .png, .jpg or .webp, not '{path.name}'")
 
 
 def print_json(data: object) -> None:

@@ -8,21 +8,18 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from archbuilder.augmentation.augmenter import augmenter
 from archbuilder.data.dataset import Pixels
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import UsageError
 from archbuilder.spec.augmentation import Mixing
+from archbuilder.training.canvas import GAP, LINE, SIDE, Canvas, fitted
 from archbuilder.training.setup import Setup
 
 Indices = npt.NDArray[np.int32]
 SoftLabels = npt.NDArray[np.float32]
-SIDE = 96
-"""About how many pixels an image is wide and high on the sheet."""
-GAP, LINE = 6, 14
-INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def draw(setup: Setup, images: int, epochs: int) -> Image.Image:
     count = min(images, len(setup.train))
     chosen = (np.arange(count) * len(setup.train) // count).astype(np.int32)
     normaliser = setup.feed.fit_normaliser()
-    return _Sheet(setup, chosen, [learned_from(setup, normaliser, chosen, epoch) for epoch in range(epochs)]).image
+    return _Sheet(setup, chosen, [learned_from(setup, normaliser, chosen, epoch) for epoch in range(epochs)]).picture
 
 
 def learned_from(setup: Setup, normaliser: Normaliser, chosen: Indices, epoch: int) -> Epoch:
@@ -82,22 +79,23 @@ class _Sheet:
         self._cell = round(width * scale), round(height * scale)
         self._lines = 2 + sum(isinstance(step, Mixing) for step in setup.training.augment)
         across, down = SIDE + GAP, self._cell[1] + GAP + (self._lines - 1) * LINE
-        self.image = Image.new("RGB", (GAP + across * (1 + len(epochs)), GAP + LINE + down * len(chosen)), PAPER)
-        self._pen, self._font = ImageDraw.Draw(self.image), ImageFont.load_default(LINE - 3)
+        self._canvas = Canvas(GAP + across * (1 + len(epochs)), GAP + LINE + down * len(chosen))
         for column, title in enumerate(["stored", *(f"epoch {number + 1}" for number in range(len(epochs)))]):
-            self._write(GAP + column * across, GAP // 2, title)
+            self._canvas.write(GAP + column * across, GAP // 2, title)
         for row, index in enumerate(chosen):
             top = GAP + LINE + row * down
             self._stored(int(index), top)
             for column, epoch in enumerate(epochs, 1):
                 self._learned_from(epoch, row, GAP + column * across, top)
 
+    @property
+    def picture(self) -> Image.Image:
+        return self._canvas.picture
+
     def _stored(self, index: int, top: int) -> None:
         picture = self._setup.train.image(index).convert("RGB")
-        zoom = min(self._cell[0] / picture.width, self._cell[1] / picture.height)
-        size = max(1, round(picture.width * zoom)), max(1, round(picture.height * zoom))
-        self._paste(picture, size, GAP, top)
-        self._write(GAP, top + self._cell[1], self._label(index))
+        self._canvas.paste(picture, fitted(picture, *self._cell), GAP, top)
+        self._canvas.write(GAP, top + self._cell[1], self._label(index))
 
     def _label(self, index: int) -> str:
         names, label = self._setup.data.classes, self._setup.train.labels[index]
@@ -113,17 +111,17 @@ class _Sheet:
 
     def _learned_from(self, epoch: Epoch, row: int, left: int, top: int) -> None:
         if not epoch.drawn[row]:
-            self._write(left, top, "not drawn")
+            self._canvas.write(left, top, "not drawn")
             return
         pixels = epoch.pixels[row]
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-        self._paste(picture, self._cell, left, top)
+        self._canvas.paste(picture, self._cell, left, top)
         if self._lines > 2:
             self._write_soft_label(epoch.soft_labels[row], left, top + self._cell[1])
 
     def _write_soft_label(self, soft_label: SoftLabels, left: int, top: int) -> None:
         for line, text in enumerate(self._mixed(soft_label)[: self._lines - 1]):
-            self._write(left, top + line * LINE, text)
+            self._canvas.write(left, top + line * LINE, text)
 
     def _mixed(self, soft_label: SoftLabels) -> list[str]:
         """What a mixed image is labelled with, the largest share first; numbers are those between."""
@@ -133,13 +131,3 @@ class _Sheet:
             soft_label = np.array([1 - soft_label[0], soft_label[0]])
         largest = [label for label in np.argsort(-soft_label, kind="stable") if soft_label[label] >= 0.005]
         return [f"{100 * soft_label[label]:.0f} % {self._setup.data.classes[label]}" for label in largest]
-
-    def _paste(self, picture: Image.Image, size: tuple[int, int], left: int, top: int) -> None:
-        is_larger = size[0] >= picture.width
-        filter_ = Image.Resampling.NEAREST if is_larger else Image.Resampling.LANCZOS
-        self.image.paste(picture.resize(size, filter_), (left, top))
-
-    def _write(self, left: int, top: int, text: str) -> None:
-        while text and self._pen.textlength(text, self._font) > SIDE:
-            text = text[:-1]
-        self._pen.text((left, top), text, INK, self._font)

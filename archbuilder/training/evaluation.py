@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from archbuilder.aliases import Array, Json
+from archbuilder.data.dataset import Pictures
 from archbuilder.data.load import load_data
 from archbuilder.errors import UsageError
 from archbuilder.graph.ops import show
@@ -18,31 +19,56 @@ from archbuilder.spec.data import OnTest
 from archbuilder.spec.optimization import CrossEntropy
 from archbuilder.training.engine import evaluator_for
 from archbuilder.training.evaluator import Evaluation, evaluated, logits_from
-from archbuilder.training.objective import Objective, is_imbalanced
+from archbuilder.training.objective import Objective
 from archbuilder.training.run.folder import Run, Which
+from archbuilder.training.scores import Answers, mistakes, scores
 from archbuilder.training.setup import Load, prepare
 
 
-def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Json:
-    """Loss and accuracy of a run's network on the test set and, where the data is the run's own, on its hold-out.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a network, or the ensemble of several, is worth, and the images that say so."""
 
-    Of numbers it is the mean absolute error and the root of the mean squared one. For several runs, `runs` has each,
-    and `ensemble` what the mean of their answers comes to. Raises UsageError where classes, losses or data of the runs
-    differ from each other, or from the data at `data_path`.
+    facts: Json
+    answers: Answers
+    """Those of the test set."""
+    images: Pictures
+
+    @property
+    def test(self) -> Json:
+        """What they come to together on the test set."""
+        test: Json = self.facts.get("ensemble", self.facts)["test"]
+        return test
+
+
+def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Json:
+    """The facts of `measure`."""
+    return measure(runs, data_path, weights).facts
+
+
+def measure(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Measured:
+    """Measures a run's network on the test set and, where the data is the run's own, on its hold-out.
+
+    The facts have loss and accuracy, of numbers the mean absolute error, and beside them what `scores` has and the
+    most confident `mistakes`. For several runs, `runs` has each, and `ensemble` what the mean of their answers comes
+    to. Raises UsageError where classes, losses or data of the runs differ from each other, or from the data at
+    `data_path`.
     """
     _require_alike(runs, data_path)
     _require_same_answers(runs)
     load = cache(load_data)  # once, where the networks take the images alike
     first = _Member.of(runs[0], data_path or runs[0].data_path, weights, load)
-    total, measured = first.answers, [first.measured]
+    total, measured = first.answers.values, [first.measured]
     for run in runs[1:]:
         # The same images: they lie in one layout, so their order is the same.
         member = _Member.of(run, data_path or runs[0].data_path, weights, load)
         _require_same_images(first, member)
-        total, measured = total + member.answers, [*measured, member.measured]
+        total, measured = total + member.answers.values, [*measured, member.measured]
     if len(runs) == 1:
-        return first.measured
-    return {"runs": measured, "ensemble": {"test": _score(total / len(runs), first.labels, runs[0].objective)}}
+        return Measured(first.measured, first.answers, first.images)
+    answers = replace(first.answers, values=total / len(runs))
+    together = {"test": _score(answers, first.images, runs[0].objective)}
+    return Measured({"runs": measured, "ensemble": together}, answers, first.images)
 
 
 def _require_same_answers(runs: Sequence[Run]) -> None:
@@ -75,33 +101,33 @@ class _Member:
 
     fingerprint: str
     """The fingerprint of the data."""
-    labels: Array
     measured: Json
-    answers: Array
-    """Probabilities or numbers of each test image (n, k)."""
+    answers: Answers
+    images: Pictures
 
     @classmethod
     def of(cls, run: Run, data_path: Path | None, weights: Which, load: Load) -> _Member:
         precision = run.environment["precision"]
         setup = prepare(run.spec, data_path, precision, load=load, objective=run.objective)
-        if setup.data.classes != run.classes:
-            raise UsageError(
-                f"the classes of the data from {setup.data.origin} are not those of the run in {run.folder}"
-            )
+        data = setup.data
+        if data.classes != run.classes:
+            raise UsageError(f"the classes of the data from {data.origin} are not those of the run in {run.folder}")
         evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser, run.objective)
-        test = evaluator(setup.feed.pixels(setup.data.test), setup.data.test.labels)
-        notes = list(setup.data.notes)
+        notes = list(data.notes)
         if run.result is None:
             notes.append(f"the run in {run.folder} is not finished: its weights are those of its epochs so far")
-        measured = {"run": str(run.folder), "weights": weights, "data": setup.data.origin, "notes": notes,
-                    "test": _facts(test, setup.data.test.labels, run.objective)}  # fmt: skip
-        is_own = setup.data.fingerprint == run.environment["data"]["fingerprint"]
+
+        def found(images: Pictures) -> tuple[Answers, Json]:
+            evaluation = evaluator(setup.feed.pixels(images), images.labels)
+            answers = Answers(evaluation.answers, images.labels, data.classes, data.labels)
+            return answers, _facts(evaluation, answers, images, run.objective)
+
+        answers, test = found(data.test)
+        measured = {"run": str(run.folder), "weights": weights, "data": data.origin, "notes": notes, "test": test}
+        is_own = data.fingerprint == run.environment["data"]["fingerprint"]
         if is_own and not isinstance(setup.training.data.validation, OnTest):
-            labels = setup.validation.labels
-            measured["validation"] = _facts(
-                evaluator(setup.feed.pixels(setup.validation), labels), labels, run.objective
-            )
-        return cls(setup.data.fingerprint, setup.data.test.labels, measured, test.answers)
+            measured["validation"] = found(setup.validation)[1]
+        return cls(data.fingerprint, measured, answers, data.test)
 
 
 def _require_same_images(first: _Member, other: _Member) -> None:
@@ -112,28 +138,23 @@ def _require_same_images(first: _Member, other: _Member) -> None:
         )
 
 
-def _facts(evaluation: Evaluation, labels: Array, objective: Objective) -> Json:
-    facts = {"images": len(evaluation.answers), "loss": evaluation.loss, objective.metric: evaluation.score}
-    return {**facts, **_beside(evaluation.answers, labels, objective)}
+def _facts(evaluation: Evaluation, answers: Answers, images: Pictures, objective: Objective) -> Json:
+    main = {"images": len(evaluation.answers), "loss": evaluation.loss, objective.metric: evaluation.score}
+    return {**main, **_beside(answers, images)}
 
 
-def _beside(answers: Array, labels: Array, objective: Objective) -> Json:
-    """What stands beside the metric: of classes that are imbalanced, the mean of their accuracies; of numbers, RMSE."""
-    if objective.metric == "mae":
-        return {"rmse": float(np.sqrt(np.square(answers.astype(np.float64) - labels).mean()))}
-    if labels.ndim > 1 or not is_imbalanced(counts := np.bincount(labels)):
-        return {}
-    found = answers[:, 0] > 0.5 if answers.shape[1] == 1 else answers.argmax(axis=1)
-    correct = np.bincount(labels, found == labels)
-    return {"mean_class_accuracy": float((correct[counts > 0] / counts[counts > 0]).mean())}
+def _beside(answers: Answers, images: Pictures) -> Json:
+    """What stands beside loss and metric."""
+    wrong = [{**asdict(mistake), "name": images.name(mistake.image) or None} for mistake in mistakes(answers)]
+    return {**scores(answers), "mistakes": wrong}
 
 
-def _score(answers: Array, labels: Array, objective: Objective) -> Json:
-    """What the mean answers of several networks `(n, k)` come to."""
+def _score(answers: Answers, images: Pictures, objective: Objective) -> Json:
+    """What the mean answers of several networks come to."""
     if isinstance(objective.loss, CrossEntropy):
-        return {**_score_of_classes(answers, labels), **_beside(answers, labels, objective)}
-    evaluation = evaluated(objective, logits_from(objective, answers), labels)
-    return _facts(evaluation, labels, objective)
+        return {**_score_of_classes(answers.values, answers.labels), **_beside(answers, images)}
+    evaluation = evaluated(objective, logits_from(objective, answers.values), answers.labels)
+    return _facts(evaluation, answers, images, objective)
 
 
 def _score_of_classes(probabilities: Array, labels: Array) -> Json:

@@ -12,7 +12,8 @@ from archbuilder.formatting import counted, percent, printable
 from archbuilder.spec.network import Figure
 from archbuilder.training.objective import Metric
 
-BESIDE = {"mean_class_accuracy": "mean over classes", "rmse": "rmse"}
+BESIDE = {"mean_class_accuracy": "mean over classes", "top_5_accuracy": "top 5", "mean_average_precision": "mAP",
+          "f1": "F1", "rmse": "RMSE", "r2": "R²"}  # fmt: skip
 """What may stand beside the metric in a measurement, and what it is called in a table."""
 
 
@@ -67,7 +68,7 @@ def evaluation_table(measured: Json) -> Table:
 
 def _add_score(table: Table, network: str, images: str, score: Json, beside: Sequence[str]) -> None:
     metric: Metric = "mae" if "mae" in score else "accuracy"
-    others = [score_text(metric, score[name]) if name in score else "" for name in beside]
+    others = ["" if score.get(name) is None else score_text(metric, score[name]) for name in beside]
     table.add_row(
         _name(network),
         images,
