@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archbuilder.costs.summary import Summary
     from archbuilder.graph.network import Graph
     from archbuilder.training.run.folder import Run
+    from archbuilder.training.run.listing import Line
     from archbuilder.training.sweep import Sweep
 
 SpecLike = str | Path | Spec
@@ -110,19 +111,21 @@ def train(
     weights: str | Path | None = None,
     choices: Choices = DEFAULT,
     freeze: str | Sequence[str] = (),
+    log: str | Sequence[str] = (),
 ) -> Run:
     """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
 
     `epochs` takes the place of the spec's own length, `weights` is a file to begin with (`choices` as for `build`),
-    `freeze` names parts that keep their weights. Raises UsageError and MissingError where data or folder do
-    not fit, and DivergedError.
+    `freeze` names parts that keep their weights, `log` trackers that get the numbers, too. Raises UsageError and
+    MissingError where data or folder do not fit, and DivergedError.
     """
     loaded = _loaded(spec, edits)
     load_tensorflow()
     from archbuilder.training import loop
     from archbuilder.training.start import Start
+    from archbuilder.training.trackers.tracker import chosen
 
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze), chosen(log))
     return loop.train(loaded, start)
 
 
@@ -137,6 +140,7 @@ def train_seeds(
     weights: str | Path | None = None,
     choices: Choices = DEFAULT,
     freeze: str | Sequence[str] = (),
+    log: str | Sequence[str] = (),
 ) -> Sweep:
     """Trains the network of a spec once for each seed, silently; `summary` of what it returns is what they come to.
 
@@ -146,8 +150,9 @@ def train_seeds(
     load_tensorflow()
     from archbuilder.training import sweep
     from archbuilder.training.start import Start
+    from archbuilder.training.trackers.tracker import chosen
 
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze), chosen(log))
     return sweep.train_seeds(loaded, seeds, start)
 
 
@@ -162,6 +167,7 @@ def train_folds(
     weights: str | Path | None = None,
     choices: Choices = DEFAULT,
     freeze: str | Sequence[str] = (),
+    log: str | Sequence[str] = (),
 ) -> Sweep:
     """Trains the network of a spec once for each fold, silently; `summary` of what it returns is what they come to.
 
@@ -171,9 +177,17 @@ def train_folds(
     load_tensorflow()
     from archbuilder.training import sweep
     from archbuilder.training.start import Start
+    from archbuilder.training.trackers.tracker import chosen
 
-    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
+    start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze), chosen(log))
     return sweep.train_folds(loaded, folds, start)
+
+
+def runs(folder: str | Path = "runs") -> list[Line]:
+    """The runs in and below a folder, the oldest first: network, data, state, and the best and last epochs' values."""
+    from archbuilder.training.run import listing
+
+    return listing.runs(Path(folder))
 
 
 def _path(path: str | Path | None) -> Path | None:

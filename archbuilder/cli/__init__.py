@@ -24,6 +24,8 @@ COMMANDS = {
     "augment": "Draw what training makes of its images.",
     "evaluate": "Measure a trained network on its test set.",
     "predict": "Classify images with a trained network.",
+    "runs": "List the runs of a folder, and what became of them.",
+    "log": "Give the numbers of a run to other tools.",
     "list": "List the bundled specs.",
     "show": "Print a spec.",
     "validate": "Check specs, showing every mistake at its place.",

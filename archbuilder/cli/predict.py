@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archbuilder.atomic_files import replace_file
 from archbuilder.cli.evaluate import weights_option
 from archbuilder.cli.options import json_option, print_json, print_notes
 from archbuilder.cli.printing import say
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="PATH...")
 @click.option("--top", type=click.IntRange(1), help="How many classes to print.  [default: 3; of several labels, all]")
 @weights_option
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE", help="Write a row for each image.")
 @json_option
-def command(run: Path, images: tuple[Path, ...], top: int | None, weights: Which, as_json: bool) -> None:
+def command(
+    run: Path, paths: tuple[Path, ...], top: int | None, weights: Which, csv_path: Path | None, as_json: bool
+) -> None:
     """Say what the network of a RUN takes images to be: the likeliest classes with their probabilities.
+
+    A PATH is an image, or a folder: then all images in it, and in folders below, are looked at.
 
     Of several labels, each has a probability of its own; numbers that were learned are printed in their own units.
 
@@ -38,14 +44,19 @@ def command(run: Path, images: tuple[Path, ...], top: int | None, weights: Which
     Examples:
       archbuilder predict runs/first cat.png
       archbuilder predict runs/first *.jpg --top 1 --json
+      archbuilder predict runs/first photos/ --csv photos.csv
     """
     load_tensorflow()
     from archbuilder.data.reading import notes_of_depth
-    from archbuilder.formatting import percent
-    from archbuilder.training.prediction import predict
+    from archbuilder.formatting import csv_text, percent
+    from archbuilder.training.prediction import csv_rows, images_in, predict
     from archbuilder.training.run.folder import Run
 
-    predictions = _shown(predict(Run.open(run), images, top, weights), len(images))
+    found = images_in(paths)
+    predictions = _shown(predict(Run.open(run), found.images, top, weights), len(found.images))
+    if csv_path is not None:
+        text = csv_text(csv_rows(predictions))
+        replace_file(csv_path, lambda path: path.write_text(text, "utf-8", newline=""))
     if as_json:
         print_json([prediction.to_json() for prediction in predictions])
     else:
@@ -55,7 +66,7 @@ def command(run: Path, images: tuple[Path, ...], top: int | None, weights: Which
             if told := ", ".join([*shares, *numbers]):
                 say(f"{prediction.image}: {told}")
     deep = sum((prediction.bits or 0) > 8 for prediction in predictions)
-    print_notes(notes_of_depth(deep, len(predictions)))
+    print_notes([*found.notes, *notes_of_depth(deep, len(predictions))])
     problems = [prediction.problem for prediction in predictions if prediction.problem]
     if problems:
         raise MissingError("\n".join(problems))

@@ -52,6 +52,9 @@ class SeedsType(click.ParamType[int | tuple[int, ...]]):
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line: start, note, epoch, result, summary."
 )
+@click.option(
+    "--log", metavar="TRACKERS", help="Write for other tools, too: csv, tensorboard, wandb, or several: csv,wandb."
+)
 @click.option("--quiet", is_flag=True, help="Print only what it comes to.")
 def command(
     spec: str | None,
@@ -66,6 +69,7 @@ def command(
     seeds: int | tuple[int, ...] | None,
     folds: int | None,
     as_json: bool,
+    log: str | None,
     quiet: bool,
 ) -> None:
     """Train the network of SPEC by the spec's own recipe.
@@ -91,6 +95,9 @@ def command(
     error, beside what was published. --resume of that folder goes on with the runs that are missing. --folds does the
     same with parts of the training images in place of seeds: each image is held out once.
 
+    With --log, each epoch also goes into RUN/metrics.csv, RUN/tensorboard/ or RUN/wandb/, and so it does when the run
+    is resumed: see docs/runs.md.
+
     \b
     Examples:
       archbuilder train quickstart
@@ -99,11 +106,12 @@ def command(
       archbuilder train --resume runs/first --epochs 3 --set 'training.learning_rate={cosine: {initial: 0.01}}'
       archbuilder train he2015/resnet110 --seeds 5
       archbuilder train mine.yaml --folds 5
+      archbuilder train quickstart --log csv,tensorboard
       archbuilder train mine.yaml --weights pretrained.weights.h5 --freeze stem,stage1
     """
     require_one(
         spec, resume, kept={"--out": out, "--weights": weights, "--freeze": freeze, "--seeds": seeds,
-                           "--folds": folds},
+                           "--folds": folds, "--log": log},
     )  # fmt: skip
     if spec is None and edits and epochs is None:
         raise UsageError("--set beside --resume needs --epochs N: it says the learning rate of more epochs")
@@ -118,6 +126,9 @@ def command(
     loaded = None if spec is None else load(spec, edits)
     if loaded is not None:
         require_fitting(Recipe.of(loaded))  # before TensorFlow, so that mistakes show at once
+    from archbuilder.training.trackers.tracker import chosen
+
+    trackers = chosen(log) if log else ()
     load_tensorflow()
     from archbuilder.training import loop, sweep
     from archbuilder.training.reporting.progress import reporter_for
@@ -125,7 +136,7 @@ def command(
 
     reporter = reporter_for(as_json, quiet)
     parts = [part.strip() for part in freeze.split(",")] if freeze else []
-    start = Start(data, out, epochs, weights, choices, parts)
+    start = Start(data, out, epochs, weights, choices, parts, trackers)
     if resume is not None and sweep.is_sweep(resume):
         if loaded is not None:
             raise UsageError(f"there are several runs in {resume}: leave SPEC out")

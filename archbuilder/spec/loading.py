@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from archbuilder import bounds
 from archbuilder.disk_cache import specs_folder
 from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
+from archbuilder.formatting import printable
 from archbuilder.spec import library
 from archbuilder.spec.choices import is_choice, is_one_thing
 from archbuilder.spec.document import Document, Place, dump, parse, walk
@@ -31,6 +32,8 @@ from archbuilder.spec.salvage import FOLLOWING, salvaged
 from archbuilder.spec.training import Training
 
 SUFFIXES = (".yaml", ".yml")
+OF_RUN = "spec.yaml"
+"""The file of a run that holds its spec."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +141,17 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def locate(spec: str | Path) -> Path:
+    """The file of a bundled spec, of a path, or of a run: a folder with a spec in it."""
     text = str(spec)
     if isinstance(spec, Path) or text.endswith(SUFFIXES):
         path = Path(spec)
         if path.is_file():
             return path
+        if (in_folder := _in_folder(path)) is not None:
+            return in_folder
         meant = _file_hint(path)
         raise MissingError(f"there is no file {text}" + (f"\n  hint: {meant}" if meant else ""))
-    if (found := _bundled_path(text)) is not None:
+    if (found := _bundled_path(text) or _in_folder(Path(text))) is not None:
         return found
     raise MissingError(f"there is no spec called '{text}'\n  hint: {_spec_hint(text)}")
 
@@ -186,6 +192,14 @@ def _letters(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
+def _in_folder(folder: Path) -> Path | None:
+    """The spec of a run's folder; raises MissingError where it is a link, which may lead anywhere."""
+    path = folder / OF_RUN
+    if path.is_symlink():
+        raise MissingError(f"{printable(str(path))} is a link, which no run has: it is not followed")
+    return path if path.is_file() else None
+
+
 def _bundled_path(name: str) -> Path | None:
     return specs_folder() / f"{name}.yaml" if name in bundled() else None
 
@@ -212,8 +226,7 @@ _parsed_once = cache(_parsed)
 
 def _document(spec: str | Path, path: Path) -> Document:
     """A file as it is now; a bundled spec, which a whole family may extend, is parsed once."""
-    is_file = isinstance(spec, Path) or spec.endswith(SUFFIXES)
-    return _parsed(path) if is_file else _parsed_once(path)
+    return _parsed_once(path) if str(spec) in bundled() and not isinstance(spec, Path) else _parsed(path)
 
 
 def _extended(

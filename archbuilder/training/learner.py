@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Protocol
 
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.data.dataset import Pictures
-from archbuilder.training.evaluator import Evaluator
+from archbuilder.training.evaluator import Evaluation, Evaluator
 from archbuilder.training.feed import Feed
 from archbuilder.training.step_settings import Totals
 from archbuilder.training.tensorflow.distribution import Distribution, portion
@@ -73,14 +74,17 @@ class Learner(Protocol):
         """The first iteration, counted from zero, whose loss was not a finite number, and its learning rate."""
         return self.step.diverged
 
-    def evaluate(self, images: Pictures, quick: bool = False) -> tuple[float, float]:
-        """The loss and the metric on images, which processes share among them; `quick` takes one crop of each."""
+    def evaluate(self, images: Pictures, quick: bool = False) -> Evaluation:
+        """What it is worth on images, which processes share among them; `quick` takes one crop of each.
+
+        The answers of several processes are those of the images of this one.
+        """
         processes = self.processes
         start, end = portion(len(images), processes, self.distribution.process)
         part = images.take(np.arange(start, max(end, start + 1))) if processes > 1 else images
         found, count = self.evaluator(self.feed.pixels(part, quick), part.labels), end - start
         loss, score, total = self.sums(found.loss * count, found.score * count, count)
-        return (loss / total, score / total) if processes > 1 else (found.loss, found.score)
+        return replace(found, loss=loss / total, score=score / total) if processes > 1 else found
 
     def averaged(self) -> AbstractContextManager[None]:
         """Within it, the model holds the averages of its weights, where the spec has some."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from archbuilder.aliases import Json
 from archbuilder.data.normalisation import Normaliser
-from archbuilder.errors import MissingError, UsageError
+from archbuilder.errors import DivergedError, MissingError, UsageError
 from archbuilder.formatting import counted
 from archbuilder.graph.words import left_out
 from archbuilder.learning_rate.schedules import spans_the_run
@@ -35,6 +35,7 @@ from archbuilder.training.run.resume_checks import (
 from archbuilder.training.setup import Setup, prepare
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.distribution import Distribution
+from archbuilder.training.trackers.tracker import Trackers
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights.transfer import Transfer, transfer
 
@@ -65,7 +66,8 @@ def train(
     _tell_of_setup(setup, reporter)
     found = None if start.weights is None else transfer(start.weights, setup.graph, start.choices)
     normaliser = setup.feed.fit_normaliser()
-    facts = {**setup.facts(), "replicas": distribution.replicas, "weights": found.facts() if found else None}
+    facts = {**setup.facts(), "replicas": distribution.replicas, "weights": found.facts() if found else None,
+             "log": list(start.log)}  # fmt: skip
     with distribution.together(), Need.of(setup, distribution.replicas).told():
         learner = learner_for(setup, normaliser, distribution)
         run = _create(distribution, spec, start.out, facts, normaliser)
@@ -193,12 +195,19 @@ def _finish(trainer: Trainer) -> Run:
         reporter.open(_opening(trainer))
         if trainer.position.iteration < trainer.setup.iterations:
             reporter.note(COMPILING)
+        trainer.run.note_divergence(None)
+        trainer.trackers = Trackers(trainer.run, trainer.run.environment.get("log", []), reporter.note)
         with trainer.stop:
             trainer.train()
             result = trainer.result()
             trainer.run.finish(result)
+        trainer.trackers.close(result)
         reporter.close(result)
+    except DivergedError as error:
+        trainer.run.note_divergence(str(error))
+        raise
     finally:
+        trainer.trackers.close(None)
         reporter.stop()
     return trainer.run
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from archbuilder.aliases import Array, Json
-from archbuilder.data.decoding import decode_with_bits, mode_of
+from archbuilder.data.decoding import TAKEN, decode_with_bits, mode_of
 from archbuilder.data.framing import frame
+from archbuilder.data.sources.listing import list_images
 from archbuilder.errors import MissingError
+from archbuilder.formatting import first_ten, printable
 from archbuilder.graph.ops import Shape
 from archbuilder.linting.linting import require_fitting
 from archbuilder.linting.recipe import Recipe
@@ -59,7 +61,7 @@ class Prediction:
 def predict(
     run: Run, paths: Sequence[str | Path], top: int | None = None, weights: Which = "best"
 ) -> Iterator[Prediction]:
-    """What a run's network takes images to be, in their order, batch by batch.
+    """What a run's network takes images to be, in their order, batch by batch; `images_in` finds those of folders.
 
     `top` is how many classes are told: without it, three; of several labels, all.
     """
@@ -81,6 +83,43 @@ def predict(
                 yield Prediction(path, bits=one.bits, numbers=_named(next(answers), run.classes))
             else:
                 yield Prediction(path, _likeliest(next(answers), run.classes, top or most), bits=one.bits)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Images to look at, and what should be said of what else is there."""
+
+    images: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+def images_in(paths: Sequence[str | Path]) -> Found:
+    """Files as they are, and for each folder the images in it and below; raises MissingError where one has none."""
+    images, others = list[Path](), list[str]()
+    for path in map(Path, paths):
+        if not path.is_dir():
+            images.append(path)
+            continue
+        listing = list_images(path)
+        if not listing.images:
+            raise MissingError(f"there are no images ({TAKEN}) in {printable(str(path))}")
+        images += [path / name for name in listing.images]
+        others += [str(path / name) for name in listing.others]
+    return Found(
+        tuple(images), (f"left out {len(others):,} that are no images: {first_ten(others)}",) if others else ()
+    )
+
+
+def csv_rows(predictions: Sequence[Prediction]) -> Iterator[list[object]]:
+    """An image a row: its likeliest classes with their probabilities, or its numbers; or why it cannot be read."""
+    classes = max((len(one.classes) for one in predictions), default=0)
+    names = next(([number.name for number in one.numbers] for one in predictions if one.numbers), [])
+    pairs = [head for place in range(1, classes + 1) for head in (f"class {place}", f"probability {place}")]
+    yield ["image", *pairs, *names, "problem"]
+    for one in predictions:
+        told: list[object] = [value for found in one.classes for value in (found.name, found.probability)]
+        told += [number.number for number in one.numbers]
+        yield [one.image, *told, *[None] * (len(pairs) + len(names) - len(told)), one.problem]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from archbuilder.training.run.records import TrackerName
 from archbuilder.weights.choices import DEFAULT, Choices
 
 
@@ -25,3 +26,5 @@ class Start:
     """What to do where the file leaves it open."""
     freeze: Sequence[str] = ()
     """The parts of the network that keep their weights."""
+    log: Sequence[TrackerName] = ()
+    """The trackers that get the numbers of the run."""

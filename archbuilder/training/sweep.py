@@ -40,6 +40,7 @@ class Plan(records.Record):
     weights: str | None
     choices: records.WeightChoices = records.WeightChoices()
     freeze: tuple[str, ...]
+    log: tuple[records.TrackerName, ...] = ()
     folds: Annotated[int, Field(ge=2, le=MAX_FOLDS)] | None = None
     """How many parts of the training images are held out in turn, all with the one seed."""
 
@@ -168,7 +169,8 @@ def _begin(spec: Spec, seeds: tuple[int, ...], folds: int | None, start: Start, 
         spec = loop.of_epochs(spec, start.epochs, reporter)
     plan = Plan(
         spec=spec.dump(), seeds=seeds, folds=folds, data=_absolute(start.data), weights=_absolute(start.weights),
-        choices=records.WeightChoices.model_validate(asdict(start.choices)), freeze=tuple(start.freeze),
+        choices=records.WeightChoices.model_validate(asdict(start.choices)),
+        freeze=tuple(start.freeze), log=tuple(start.log),
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / PLAN, plan.model_dump())
@@ -217,7 +219,7 @@ def _run(sweep: Sweep, name: str, data: Path | None, reporter: Reporter) -> Run:
         return run if run.result is not None else loop.resume(folder, data=data, reporter=reporter)
     spec = load_text(plan.spec, str(sweep.folder / PLAN), [plan.edits[name]])
     choices = Choices(**plan.choices.model_dump())
-    start = Start(data or _path(plan.data), folder, None, _path(plan.weights), choices, plan.freeze)
+    start = Start(data or _path(plan.data), folder, None, _path(plan.weights), choices, plan.freeze, plan.log)
     return loop.train(spec, start, reporter=reporter)
 
 

@@ -13,6 +13,7 @@ from archbuilder.data.dataset import Labels
 from archbuilder.errors import DivergedError
 from archbuilder.formatting import counted, percent
 from archbuilder.learning_rate.plateau import Patience, State
+from archbuilder.training.evaluator import Evaluation
 from archbuilder.training.learner import Learner
 from archbuilder.training.reporting.pace import Pace
 from archbuilder.training.reporting.progress import Pulse, Reporter
@@ -21,6 +22,7 @@ from archbuilder.training.run.folder import Run
 from archbuilder.training.run.legs import require_leg
 from archbuilder.training.setup import Setup
 from archbuilder.training.signals import StopFlag
+from archbuilder.training.trackers.tracker import Trackers
 
 if TYPE_CHECKING:
     pass
@@ -60,6 +62,7 @@ class Trainer:
         self.rate = 0.0
         """The learning rate of the iteration that was made last."""
         self.checkpoints = run.checkpoints(self.keep.last)
+        self.trackers = Trackers(run, (), reporter.note)
         self.stop = StopFlag()
 
     def restore(self) -> None:
@@ -103,22 +106,25 @@ class Trainer:
         end = {"epoch": self._epochs, "iteration": self.position.iteration}
         with self.learner.averaged():
             self.run.save_weights("final", self.learner.model, end)
-            final = {**end, **self._tested()}
+            final = self.learner.evaluate(self.setup.data.test)
         best = dict(self.position.best or end)
         early = {"stopped_early": end} if self.position.iteration < self.setup.iterations else {}
         if best["iteration"] == end["iteration"]:
-            return {"best": {**best, **final}, "final": final, **early}
-        self.run.load_weights("best", self.learner.model)
-        return {"best": {**best, **self._tested()}, "final": final, **early}
+            of_best, best = final, {**best, **end}
+        else:
+            self.run.load_weights("best", self.learner.model)
+            of_best = self.learner.evaluate(self.setup.data.test)
+        if self.learner.processes == 1:
+            self.run.save_predictions(self.setup.data.test.labels, of_best.answers, final.answers)
+        return {"best": {**best, **self._tested(of_best)}, "final": {**end, **self._tested(final)}, **early}
 
     @property
     def _epochs(self) -> int:
         """How many have been made; the last one may be cut short."""
         return ceil(self.position.iteration / self.setup.iterations_per_epoch)
 
-    def _tested(self) -> Json:
-        loss, score = self.learner.evaluate(self.setup.data.test)
-        return {"test_loss": loss, f"test_{self.metric}": score}
+    def _tested(self, evaluation: Evaluation) -> Json:
+        return {"test_loss": evaluation.loss, f"test_{self.metric}": evaluation.score}
 
     def train(self) -> None:
         """Raises StoppedError once the stop flag is up, DivergedError when there is no sense in going on."""
@@ -193,11 +199,11 @@ class Trainer:
         speed, arrays = pace.images_per_second, self.learner.arrays()
         self._require_finite("a weight", *arrays.values())
         with self.learner.averaged():
-            loss, score = self.learner.evaluate(self.setup.validation, quick=True)
-            self._require_finite("the validation loss", loss)
+            found = self.learner.evaluate(self.setup.validation, quick=True)
+            self._require_finite("the validation loss", found.loss)
             metrics = {
                 "epoch": epoch, "iteration": self.position.iteration, "learning_rate": self.rate, **trained,
-                "validation_loss": loss, f"validation_{self.metric}": score,
+                "validation_loss": found.loss, f"validation_{self.metric}": found.score,
                 "images_per_second": speed, "seconds": pace.seconds,
             }  # fmt: skip
             self._take_note(metrics)
@@ -215,6 +221,7 @@ class Trainer:
         if self.patience:
             self.patience.note(metrics[self.patience.watch])
         self.run.add_metrics(metrics)
+        self.trackers.log(metrics)
         self.reporter.end_epoch(metrics, is_best)
         if metrics["epoch"] == GUESSING_EPOCHS and not self._is_over and self.setup.validation.labels.ndim == 1:
             self._warn_of_guessing()

@@ -87,7 +87,7 @@ def write_data(path: Path, seed: int, classes: int = 10) -> Path:
 def test_other_data_is_refused_field_by_field(tiny: Path, tmp_path: Path) -> None:
     spec = load(tiny, ["training.data.source=npz"])
     first, second, third = (write_data(tmp_path / f"{number}.npz", number) for number in (1, 2, 3))
-    stop_at(spec, 2, tmp_path / "run", data_path=first)
+    stop_at(spec, 2, tmp_path / "run", data=first)
     with pytest.raises(
         UsageError, match=r"goes on with the data.*\n  name: 1 in the run, 2 in .*\n  fingerprint: [0-9a-f]{64} in"
     ) as caught:

@@ -65,13 +65,11 @@ def assert_same(run: Run, other: Run) -> None:
     assert run.result == other.result
 
 
-def stop_at(
-    spec: Spec, epoch: int, out: Path, number: signal.Signals = signal.SIGTERM, data_path: Path | None = None
-) -> None:
-    """Trains until an epoch has begun."""
+def stop_at(spec: Spec, epoch: int, out: Path, number: signal.Signals = signal.SIGTERM, **others: Any) -> None:
+    """Trains until an epoch has begun; `others` are of its `Start`."""
     reporter = Notes(epoch, lambda: os.kill(os.getpid(), number))
     with pytest.raises(StoppedError):
-        loop.train(spec, Start(out=out, data=data_path), reporter=reporter)
+        loop.train(spec, Start(out=out, **others), reporter=reporter)
 
 
 def last_checkpoint(folder: Path) -> int | None:

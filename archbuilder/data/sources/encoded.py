@@ -80,9 +80,6 @@ class EncodedImages:
     def name(self, index: int) -> str:
         return self.store.name(int(self.places[index]))
 
-    def name(self, index: int) -> str:
-        return self.store.name(int(self.places[index]))
-
     def image(self, index: int) -> Image.Image:
         place = int(self.places[index])
         return decode(self.store.read(place), self.mode, self.store.name(place))

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,20 +17,24 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from archbuilder import bounds
 from archbuilder import spec as specs
-from archbuilder.aliases import Json
+from archbuilder.aliases import Array, Json
 from archbuilder.atomic_files import UNFINISHED, append_line, as_archbuilder_error, remove, replace_file
+from archbuilder.bounded_arrays import Arrays, open_own_arrays
 from archbuilder.bounded_files import BadFileError, bounded_bytes
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
+from archbuilder.formatting import printable
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, require_training
+from archbuilder.spec.loading import OF_RUN
 from archbuilder.training.objective import Objective, Scaling
 from archbuilder.training.run import records
 from archbuilder.training.run.checkpoint import (
@@ -40,21 +45,25 @@ from archbuilder.training.run.checkpoint import (
     link_in_run,
     write_json,
 )
+from archbuilder.training.scores import Answers
 from archbuilder.weights.transfer import transfer
 
 if TYPE_CHECKING:
     import keras
 
 Which = Literal["best", "final"]
+State = Literal["running", "stopped", "finished", "diverged"]
 
-SPEC, ENVIRONMENT, METRICS, RESULT = "spec.yaml", "environment.json", "metrics.jsonl", "result.json"
+SPEC = OF_RUN
+ENVIRONMENT, MACHINE, METRICS, RESULT = "environment.json", "machine.json", "metrics.jsonl", "result.json"
+DIVERGED, PREDICTIONS = "diverged.json", "predictions.npz"
 NORMALISER, WEIGHTS, CHECKPOINTS, LEGS = "normaliser.npz", "weights.json", "checkpoints", "legs.json"
 LOCK, HOLDER = ".lock", ".holder.json"
 PLAN = "sweep.json"
 """The file that makes a folder that of several seeds."""
-_FILES = (SPEC, ENVIRONMENT, METRICS, RESULT, NORMALISER, WEIGHTS, CHECKPOINTS, LEGS, LOCK, HOLDER,
-          "best.weights.h5", "final.weights.h5")  # fmt: skip
-_BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT}
+_FILES = (SPEC, ENVIRONMENT, MACHINE, METRICS, RESULT, DIVERGED, PREDICTIONS, NORMALISER, WEIGHTS, CHECKPOINTS, LEGS,
+          LOCK, HOLDER, "best.weights.h5", "final.weights.h5")  # fmt: skip
+_BEFORE_SPEC = {LOCK, HOLDER, NORMALISER, ENVIRONMENT, MACHINE}
 """What a run that was killed before it began may have left."""
 
 
@@ -81,7 +90,10 @@ class Run:
         with run.locked():
             require_empty(run.folder)
             replace_file(run.folder / NORMALISER, normaliser.save)
-            write_json(run.folder / ENVIRONMENT, {**environment, "spec": text})
+            created = datetime.now(UTC).isoformat(" ", "seconds")
+            facts = {"form": records.FORM, "created": created, "network": spec.name, **environment, "spec": text}
+            write_json(run.folder / ENVIRONMENT, facts)
+            write_json(run.folder / MACHINE, {"host": platform.node(), "command": sys.argv})
             replace_file(run.folder / SPEC, lambda path: path.write_text(text, "utf-8"))
         return run
 
@@ -117,7 +129,15 @@ class Run:
 
     @cached_property
     def environment(self) -> Json:
-        return records.read(self.folder / ENVIRONMENT, records.Environment).to_json()
+        path = self.folder / ENVIRONMENT
+        facts = records.read(path, records.Environment)
+        if facts.form != records.FORM:
+            version = printable(facts.versions.get("archbuilder", "another version"))
+            raise MissingError(
+                f"{path} is of form {facts.form:,}, and this archbuilder reads form {records.FORM}: use archbuilder "
+                f"{version}, which wrote it"
+            )
+        return facts.to_json()
 
     @property
     def data_path(self) -> Path | None:
@@ -185,6 +205,57 @@ class Run:
 
     def finish(self, result: Json) -> None:
         write_json(self.folder / RESULT, result)
+
+    def note_divergence(self, message: str | None) -> None:
+        """Keeps why there is no sense in going on, or forgets it."""
+        if message is None:
+            (self.folder / DIVERGED).unlink(missing_ok=True)
+        else:
+            write_json(self.folder / DIVERGED, {"message": message})
+
+    @property
+    def state(self) -> State:
+        """What became of it; a run that was killed is stopped."""
+        if (self.folder / RESULT).exists():
+            return "finished"
+        if self._is_held:
+            return "running"
+        return "diverged" if (self.folder / DIVERGED).exists() else "stopped"
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether a process trains in the folder now; a lock is held, the file of its holder may be left behind."""
+        if not (self.folder / HOLDER).exists():
+            return False
+        _require_own_lock(self.folder / LOCK)
+        lock = FileLock(self.folder / LOCK, blocking=False)
+        try:
+            lock.acquire()
+        except (Timeout, OSError):
+            return True
+        lock.release()
+        return False
+
+    def save_predictions(self, labels: Array, best: Array, final: Array) -> None:
+        """Keeps what the best and the final weights answer on the test set, beside what is right."""
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, labels=labels, best=best, final=final)
+
+        replace_file(self.folder / PREDICTIONS, write)
+
+    def predictions(self, which: Which = "best") -> Answers:
+        """What the weights answered on the test set when the run was finished; raises MissingError where it was not."""
+        path = self.folder / PREDICTIONS
+        if not path.exists():
+            raise MissingError(f"there is no {path.name} in {self.folder}: the run is not finished")
+        try:
+            with open_own_arrays(path) as arrays:
+                labels, values = _predictions(arrays, which, len(self.classes))
+        except BadFileError as error:
+            raise records.unreadable(path, error) from error
+        return Answers(values, labels, self.classes, require_training(self.spec).labels)
 
     def checkpoints(self, keep: int) -> Checkpoints:
         spec_sum = sha256(self.environment["spec"].encode()).hexdigest()
@@ -302,6 +373,12 @@ class ReadOnlyRun(Run):
     def finish(self, result: Json) -> None:
         pass
 
+    def note_divergence(self, message: str | None) -> None:
+        pass
+
+    def save_predictions(self, labels: Array, best: Array, final: Array) -> None:
+        pass
+
     def add_metrics(self, metrics: Json) -> None:
         pass
 
@@ -329,6 +406,25 @@ def new_folder(name: str) -> Path:
     folder = Path("runs") / f"{name.replace('/', '-')}-{when}"
     later = (folder.with_name(f"{folder.name}-{number}") for number in range(2, 100))
     return folder if not folder.exists() else next(path for path in later if not path.exists())
+
+
+def _predictions(arrays: Arrays, which: Which, width: int) -> tuple[Array, Array]:
+    """Labels `(n,)` or `(n, k)` and answers `(n, k)`; raises BadFileError where they do not belong together."""
+    labels, answers = arrays.header("labels"), arrays.header(which)
+    widths = {width, 1} if width == 2 else {width}
+    fits = (
+        len(answers.shape) == 2 and answers.shape[1] in widths and answers.dtype == np.float32
+        and labels.shape in (answers.shape[:1], answers.shape) and labels.dtype in (np.int32, np.float32)
+        and answers.shape[0] > 0
+    )  # fmt: skip
+    if not fits:
+        raise BadFileError("its arrays are not answers on a test set")
+    found, values = arrays.read("labels"), arrays.read(which)
+    if found.ndim == 1 and not (found.dtype == np.int32 and found.min() >= 0 and found.max() < width):
+        raise BadFileError("its labels are of classes that there are not")
+    if not np.isfinite(values).all() or not np.isfinite(found).all():
+        raise BadFileError("its answers are not finite numbers")
+    return found, values
 
 
 def _metrics(place: Path, line: bytes) -> Json:

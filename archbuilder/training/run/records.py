@@ -14,6 +14,8 @@ from archbuilder.aliases import Json, Precision
 from archbuilder.bounded_files import BadFileError, bounded_bytes
 from archbuilder.errors import MissingError
 
+FORM = 1
+"""The version of what a run folder holds, and how."""
 MAX_BYTES = 2**24
 """Of a JSON file of a run: a resolved spec and the names of a million classes fit in."""
 MAX_METRICS = 2**26
@@ -23,6 +25,10 @@ _LONGEST_FIELD = 80
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+TrackerName = Literal["csv", "tensorboard", "wandb"]
+"""Another tool that gets the numbers of a run."""
 
 
 class Record(BaseModel):
@@ -77,6 +83,11 @@ class Environment(Record):
 
     model_config = ConfigDict(extra="allow")
 
+    form: Count = 1
+    """Of the version `FORM` of run folders."""
+    created: str = ""
+    """When the run began, as ISO 8601 has it, in UTC."""
+    network: str = ""
     spec: str
     data: Data
     precision: Precision
@@ -84,6 +95,8 @@ class Environment(Record):
     versions: dict[str, str]
     backend: Literal["tensorflow", "jax"] = "tensorflow"
     frozen: list[str] = []
+    log: list[TrackerName] = []
+    """The trackers that get its numbers."""
     weights: FirstWeights | None = None
 
 
@@ -170,6 +183,12 @@ class Weights(Record):
 
     best: SavedWeights = SavedWeights(size=0, sha256="0" * 64)
     final: SavedWeights = SavedWeights(size=0, sha256="0" * 64)
+
+
+class Divergence(Record):
+    """`diverged.json`: why there was no sense in going on."""
+
+    message: str
 
 
 class Holder(Record):

@@ -1,0 +1,112 @@
+"""Other tools that get the numbers of a run: `metrics.jsonl` stays the truth, and a tool never stops a training.
+
+A tracker begins anew whenever a run is opened: it gets all epochs so far. So a run that was interrupted has no step
+twice, and a finished one is replayed by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
+from typing import Protocol, assert_never, get_args
+
+from archbuilder.aliases import Json
+from archbuilder.errors import MissingError, UsageError, suggest
+from archbuilder.formatting import printable
+from archbuilder.training.run.folder import Run
+from archbuilder.training.run.records import TrackerName
+
+NAMES: tuple[TrackerName, ...] = get_args(TrackerName)
+_PACKAGES: dict[TrackerName, str] = {"tensorboard": "tensorboard", "wandb": "wandb"}
+"""What a tracker needs that is not installed with archbuilder, but as the extra of its name."""
+
+
+class Tracker(Protocol):
+    """What writes the numbers of a run for another tool."""
+
+    def log(self, metrics: Json) -> None:
+        """Takes the numbers of an epoch, a line of `metrics.jsonl`."""
+
+    def close(self, result: Json | None) -> None:
+        """Takes what a finished run came to, and ends."""
+
+
+def chosen(names: str | Iterable[str]) -> tuple[TrackerName, ...]:
+    """Trackers by their names, parted by commas or one by one, each once.
+
+    Raises UsageError for other names, MissingError where a package is not installed.
+    """
+    wanted = [name.strip() for name in names.split(",")] if isinstance(names, str) else [*names]
+    found = list[TrackerName]()
+    for name in dict.fromkeys(wanted):
+        known = next((one for one in NAMES if one == name), None)
+        if known is None:
+            hint = suggest(name, NAMES, "trackers")
+            raise UsageError(f"there is no tracker '{printable(name)}'\n  hint: {hint}")
+        package = _PACKAGES.get(known)
+        if package and find_spec(package) is None:
+            raise MissingError(f"{known} is not installed: pip install 'archbuilder[{known}]'")
+        found.append(known)
+    return tuple(found)
+
+
+def opened(name: TrackerName, run: Run) -> Tracker:
+    """The tracker, in the folder of a run; what an earlier one left there is gone."""
+    match name:
+        case "csv":
+            from archbuilder.training.trackers.csv_file import CsvFile
+
+            return CsvFile(run)
+        case "tensorboard":
+            from archbuilder.training.trackers.tensorboard import TensorBoard
+
+            return TensorBoard(run)
+        case "wandb":
+            from archbuilder.training.trackers.wandb import WeightsAndBiases
+
+            return WeightsAndBiases(run)
+        case _:
+            assert_never(name)
+
+
+def replay(run: Run, names: Sequence[TrackerName]) -> None:
+    """Gives trackers all that a run has come to so far."""
+    for name in names:
+        tracker = opened(name, run)
+        for metrics in run.metrics():
+            tracker.log(metrics)
+        tracker.close(run.result)
+
+
+class Trackers:
+    """Those of a training: one that fails is told of once, and left alone from then on."""
+
+    def __init__(self, run: Run, names: Sequence[TrackerName], note: Callable[[str], None]) -> None:
+        self._note, self._at_work = note, dict[str, Tracker]()
+        for name in names:
+            self._try(name, lambda name=name: self._begin(name, run))  # type: ignore[misc]
+
+    def log(self, metrics: Json) -> None:
+        for name, tracker in [*self._at_work.items()]:
+            self._try(name, lambda tracker=tracker: tracker.log(metrics))  # type: ignore[misc]
+
+    def close(self, result: Json | None) -> None:
+        for name, tracker in [*self._at_work.items()]:
+            self._try(name, lambda tracker=tracker: tracker.close(result))  # type: ignore[misc]
+        self._at_work.clear()
+
+    def _begin(self, name: TrackerName, run: Run) -> None:
+        tracker = opened(name, run)
+        for metrics in run.metrics():
+            tracker.log(metrics)
+        self._at_work[name] = tracker
+
+    def _try(self, name: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # whatever another tool raises: the run is worth more
+            self._at_work.pop(name, None)
+            reason = printable(str(error).partition("\n")[0]) or type(error).__name__
+            self._note(
+                f"{name} gets no more numbers of this run: {reason}. `archbuilder log RUN --to {name}` repeats them"
+            )
