@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -22,6 +23,7 @@ from archbuilder.spec import load
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import BarReporter
 from archbuilder.training.run.folder import Run
+from archbuilder.training.scores import mistakes, scores
 from archbuilder.training.start import Start
 from tests.conftest import Call
 from tests.processes import printed_by
@@ -76,7 +78,7 @@ def test_the_live_bar_shows_each_epoch(tiny: Path, tmp_path: Path) -> None:
 def test_a_run_folder(trained: Run) -> None:
     names = {path.name for path in trained.folder.iterdir() if path.name != ".lock"}
     assert names == {
-        "spec.yaml", "environment.json", "metrics.jsonl", "normaliser.npz", "checkpoints", "weights.json",
+        "spec.yaml", "environment.json", "metrics.jsonl", "normaliser.npz", "checkpoints", "weights.json", "machine.json", "predictions.npz",
         "best.weights.h5", "final.weights.h5", "result.json",
     }  # fmt: skip
     assert len(trained.checkpoints(9).paths()) == 2
@@ -184,18 +186,38 @@ def test_evaluate(call: Call, trained: Run) -> None:
     assert measured["test"]["images"] == 364
     assert measured["test"]["accuracy"] == trained.result["final"]["test_accuracy"]
     last = trained.metrics()[-1]
-    assert measured["validation"] == {
-        "images": 143,
-        "loss": last["validation_loss"],
-        "accuracy": last["validation_accuracy"],
-    }
+    validation = measured["validation"]
+    assert (validation["images"], validation["loss"], validation["accuracy"]) == (
+        143, last["validation_loss"], last["validation_accuracy"],
+    )  # fmt: skip
+    assert sum(map(sum, measured["test"]["confusion"])) == 364
+    assert measured["test"]["mistakes"][0]["probability"] >= measured["test"]["mistakes"][-1]["probability"]
     code, out, _ = call("evaluate", trained.folder)
     assert code == 0
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
-    assert [row[:3] for row in rows] == [
+    assert [row[:3] for row in rows[:2]] == [
         [f"{trained.folder}, best weights", "test", "364"],
         [f"{trained.folder}, best weights", "validation", "143"],
     ]
+    assert [row[0] for row in rows[2:]] == [*"0123456789"] * 2
+    assert "expected calibration error" in out
+
+
+def test_evaluate_writes_a_table_and_a_sheet(call: Call, trained: Run, tmp_path: Path) -> None:
+    sheet, table = tmp_path / "mistakes.png", tmp_path / "classes.csv"
+    assert call("evaluate", trained.folder, "--mistakes", sheet, "--csv", table).code == 0
+    lines = table.read_text().splitlines()
+    assert (len(lines), lines[0].count("taken for")) == (11, 10)
+    wrong = len(mistakes(trained.predictions()))
+    with Image.open(sheet) as image:
+        assert image.width > 600
+        assert image.height > 100 * -(-wrong // 5)
+    assert call("evaluate", trained.folder, "--mistakes", "mistakes.txt").code == 2
+
+
+def test_the_kept_predictions_are_those_that_are_measured(call: Call, trained: Run) -> None:
+    measured = json.loads(call("evaluate", trained.folder, "--json").out)["test"]
+    assert scores(trained.predictions())["confusion"] == measured["confusion"]
 
 
 def test_a_run_that_is_not_finished_is_evaluated_with_a_note(call: Call, trained: Run, tmp_path: Path) -> None:
@@ -231,6 +253,24 @@ def test_predict(call: Call, trained: Run, pictures: Sequence[Path]) -> None:
     code, out, _ = call("predict", trained.folder, pictures[0], "--top", 1)
     first = predictions[0]["classes"][0]
     assert out == f"{pictures[0]}: {first['name']} {100 * first['probability']:.2f} %\n"
+
+
+def test_predict_takes_folders_and_writes_csv(
+    call: Call, trained: Run, pictures: Sequence[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    shutil.copy(pictures[0], folder / "=1.png")
+    shutil.copy(pictures[1], folder / "more")
+    (folder / "notes.txt").write_text("no image")
+    code, _, err = call("predict", trained.folder, "photos", "--top", 2, "--csv", "found.csv", cwd=tmp_path)
+    assert (code, err) == (0, "note: left out 1 that are no images: photos/notes.txt\n")
+    with (tmp_path / "found.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == ["photos/=1.png", f"photos/more/{pictures[1].name}"]
+    assert all(float(row["probability 1"]) >= float(row["probability 2"]) for row in rows)
+    (tmp_path / "empty").mkdir()
+    assert call("predict", trained.folder, tmp_path / "empty").code == 4
 
 
 def test_an_image_that_cannot_be_read(call: Call, trained: Run, tmp_path: Path) -> None:

@@ -35,10 +35,11 @@ def rows(run: Run) -> list[dict[str, str]]:
 
 def scalars(run: Run, tag: str) -> list[tuple[int, float]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
 
     events = EventAccumulator(str(run.folder / "tensorboard"))
     events.Reload()
-    return [(event.step, event.value) for event in events.Scalars(tag)]
+    return [(event.step, float(make_ndarray(event.tensor_proto))) for event in events.Tensors(tag)]
 
 
 def require_all(run: Run) -> None:

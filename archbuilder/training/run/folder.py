@@ -216,7 +216,7 @@ class Run:
     @property
     def state(self) -> State:
         """What became of it; a run that was killed is stopped."""
-        if (self.folder / RESULT).exists():
+        if self.result is not None:
             return "finished"
         if self._is_held:
             return "running"
@@ -248,7 +248,7 @@ class Run:
     def predictions(self, which: Which = "best") -> Answers:
         """What the weights answered on the test set when the run was finished; raises MissingError where it was not."""
         path = self.folder / PREDICTIONS
-        if not path.exists():
+        if self.result is None or not path.exists():
             raise MissingError(f"there is no {path.name} in {self.folder}: the run is not finished")
         try:
             with open_own_arrays(path) as arrays:

@@ -131,6 +131,7 @@ def test_predictions_are_kept(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="the run is not finished"):
         run.predictions()
     run.save_predictions(np.arange(6, dtype=np.int32), LOGITS, -LOGITS)
+    run.finish({"best": BEST, "final": BEST})
     assert np.array_equal(run.predictions("final").values, -LOGITS)
     assert sum(map(sum, scores(run.predictions())["confusion"])) == 6
 
@@ -148,5 +149,6 @@ def test_predictions_of_a_stranger_are_refused(
 ) -> None:
     run = begun(tiny, tmp_path / "run")
     run.save_predictions(labels, best, best)
+    run.finish({"best": BEST, "final": BEST})
     with pytest.raises(MissingError, match=r"predictions\.npz cannot be read"):
         run.predictions()
