@@ -150,7 +150,8 @@ def _of_numbers(answers: Answers) -> Json:
     truth, found = (values.astype(np.float64) for values in (answers.labels, answers.values))
     errors, squares = np.abs(found - truth).mean(axis=0), np.square(found - truth).mean(axis=0)
     explained = [
-        1 - square / spread if spread else None for square, spread in zip(squares, truth.var(axis=0), strict=True)
+        float(1 - square / spread) if spread else None
+        for square, spread in zip(squares, truth.var(axis=0), strict=True)
     ]
     numbers = [
         {"name": name, "mae": float(error), "rmse": float(np.sqrt(square)), "r2": share}

@@ -53,6 +53,11 @@ def measured_in(folder: Path) -> tuple[list[Json], Json | None]:
     return measured(run), run.result
 
 
+def figures(test: Json) -> dict[str, float]:
+    """The single numbers of a measurement, without what is told class by class."""
+    return {name: value for name, value in test.items() if isinstance(value, int | float)}
+
+
 def assert_same(run: Run, other: Run) -> None:
     whiches: tuple[Which, ...] = ("best", "final")
     for which in whiches:

@@ -117,4 +117,4 @@ def test_training_knows_nothing_of_the_test_set(first: Run, tiny: Path, data: Pa
 def test_the_validation_images_are_held_out_unless_the_spec_says_otherwise(tiny: Path) -> None:
     training = load(tiny, ["training.data={source: digits}"]).training
     assert training is not None
-    assert training.data.model_dump()["validation"] == {"holdout": 0.1}
+    assert (training.data.validation, training.data.held_out(1000)) == (None, 100)

@@ -22,7 +22,7 @@ from archbuilder.training.run.folder import Run
 from archbuilder.training.setup import prepare
 from archbuilder.training.start import Start
 from archbuilder.training.sweep import train_seeds
-from tests.training.runs import assert_same, stop_at
+from tests.training.runs import assert_same, figures, stop_at
 
 NAMES = ("left", "right")
 SHORT = [
@@ -81,7 +81,7 @@ def run(kind: str, spec: Spec, data: Path, folder: Path) -> Run:
 
 
 def test_resumed_bit_for_bit(spec: Spec, data: Path, run: Run, tmp_path: Path) -> None:
-    stop_at(spec, 2, tmp_path / "stopped", data_path=data)
+    stop_at(spec, 2, tmp_path / "stopped", data=data)
     assert_same(loop.resume(tmp_path / "stopped"), run)
 
 
@@ -110,7 +110,7 @@ def test_a_run_is_measured_as_keras_predicts(kind: str, run: Run, data: Path) ->
 def test_the_mean_of_two_networks_is_measured(kind: str, run: Run) -> None:
     """Twice the same is the same."""
     measured = evaluate([run, run])
-    assert measured["ensemble"]["test"] == pytest.approx(measured["runs"][0]["test"], rel=1e-4)
+    assert figures(measured["ensemble"]["test"]) == pytest.approx(figures(measured["runs"][0]["test"]), rel=1e-4)
 
 
 def test_images_are_predicted(kind: str, run: Run, data: Path, tmp_path: Path) -> None:
