@@ -18,6 +18,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
+def mebibytes(amount: int) -> str:
+    """`12.3 MiB`, or `1.2 GiB` from one on."""
+    return f"{amount / 2**30:,.1f} GiB" if amount >= 2**30 else f"{amount / 2**20:,.1f} MiB"
+
+
 def duration(seconds: float) -> str:
     """`42 s`, `3:07` or `1:02:07`."""
     whole = round(seconds)
