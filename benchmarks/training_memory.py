@@ -1,7 +1,9 @@
 """Measure: child mode only for now."""
+
 from __future__ import annotations
 import argparse, sys, json, os, gc
 from pathlib import Path
+
 
 def status(key: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -9,10 +11,12 @@ def status(key: str) -> int:
             return int(line.split()[1]) * 1024
     raise KeyError(key)
 
+
 def child(name: str, batch: int, iterations: int) -> None:
     import numpy as np
     from archbuilder import spec
     from archbuilder.machine.loading import load_tensorflow
+
     load_tensorflow()
     from archbuilder.augmentation.augmenter import augmenter
     from archbuilder.expansion.expansion import expand
@@ -23,6 +27,7 @@ def child(name: str, batch: int, iterations: int) -> None:
     from archbuilder.training.tensorflow.step import TrainingStep
     from archbuilder.data.normalisation import fit
     from archbuilder.spec.normalisation import PixelMean
+
     loaded = spec.load(name)
     graph = expand(loaded)
     random = np.random.default_rng(0)
@@ -35,13 +40,23 @@ def child(name: str, batch: int, iterations: int) -> None:
     training = spec.require_training(loaded)
     forward = Forward(graph, model, "float32")
     optimizer = make_optimizer(training, graph, model)
-    step = TrainingStep(forward, optimizer, TrainingImages(pixels, labels, augmenter([], fit(PixelMean(), [pixels]), seed=0)), StepSettings.of(training))
-    out=[]
+    step = TrainingStep(
+        forward,
+        optimizer,
+        TrainingImages(pixels, labels, augmenter([], fit(PixelMean(), [pixels]), seed=0)),
+        StepSettings.of(training),
+    )
+    out = []
     for it in range(iterations):
         step(np.arange(batch, dtype=np.int32), 0, it, 0.01)
         step.totals()
-        out.append(round((status("VmHWM")-built)/2**20))
-    print(json.dumps({"name": name, "batch": batch, "built": built>>20, "hwm": out, "now": (status("VmRSS")-built)>>20}))
+        out.append(round((status("VmHWM") - built) / 2**20))
+    print(
+        json.dumps(
+            {"name": name, "batch": batch, "built": built >> 20, "hwm": out, "now": (status("VmRSS") - built) >> 20}
+        )
+    )
+
 
 if __name__ == "__main__":
-    child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv)>3 else 10)
+    child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 10)

@@ -13,7 +13,14 @@ import tensorflow as tf
 
 from archbuilder.costs.memory import slots_of
 from archbuilder.errors import ArchbuilderError
-from archbuilder.graph.memory import FLOAT, largest_layer, training_memory, values_at_once, values_for_gradients, width_of
+from archbuilder.graph.memory import (
+    FLOAT,
+    largest_layer,
+    training_memory,
+    values_at_once,
+    values_for_gradients,
+    width_of,
+)
 from archbuilder.graph.network import Graph
 from archbuilder.machine import hardware
 from archbuilder.training.environment import computes_on_gpu
@@ -35,7 +42,9 @@ class Need:
     def of(cls, setup: Setup, replicas: int = 1) -> Need:
         graph, training = setup.graph, setup.training
         values = values_at_once(graph) if setup.frozen else values_for_gradients(graph)
-        found = training_memory(graph, setup.precision, slots_of(training.optimizer), training.moving_average is not None)
+        found = training_memory(
+            graph, setup.precision, slots_of(training.optimizer), training.moving_average is not None
+        )
         learning = 0 if setup.frozen else found.optimizer + FLOAT * largest_layer(graph)
         batch_size = min(training.batch_size, len(setup.train))
         image = width_of(setup.precision) * values
