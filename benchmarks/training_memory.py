@@ -1,7 +1,10 @@
 """Measure: child mode only for now."""
 
 from __future__ import annotations
-import argparse, sys, json, os, gc
+
+import gc
+import json
+import sys
 from pathlib import Path
 
 
@@ -14,19 +17,20 @@ def status(key: str) -> int:
 
 def child(name: str, batch: int, iterations: int) -> None:
     import numpy as np
+
     from archbuilder import spec
     from archbuilder.machine.loading import load_tensorflow
 
     load_tensorflow()
     from archbuilder.augmentation.augmenter import augmenter
+    from archbuilder.data.normalisation import fit
     from archbuilder.expansion.expansion import expand
     from archbuilder.keras_model.build import build_model
+    from archbuilder.spec.normalisation import PixelMean
     from archbuilder.training.step_settings import StepSettings, TrainingImages
     from archbuilder.training.tensorflow.forward import Forward
     from archbuilder.training.tensorflow.optimizers import make_optimizer
     from archbuilder.training.tensorflow.step import TrainingStep
-    from archbuilder.data.normalisation import fit
-    from archbuilder.spec.normalisation import PixelMean
 
     loaded = spec.load(name)
     graph = expand(loaded)

@@ -138,10 +138,10 @@ def _summary(graph: Graph, level: Level, as_json: bool) -> str:
 
 
 def _numbers(spec: Spec, graph: Graph, asked: Asked | None, as_json: bool) -> str:
-    from archbuilder.costs.asked import Asked
+    from archbuilder.costs.asked import NOTHING
     from archbuilder.costs.numbers import numbers, render
 
-    found = numbers(graph, spec.training, asked or Asked())
+    found = numbers(graph, spec.training, asked or NOTHING)
     return json_text(found.to_json()) if as_json else render(found)
 
 
@@ -149,12 +149,12 @@ def _table(
     specs: tuple[str, ...], edits: tuple[str, ...], asked: Asked | None, columns: str | None, sort: str | None,
     form: Form | None,
 ) -> str:  # fmt: skip
-    from archbuilder.costs.asked import Asked
+    from archbuilder.costs.asked import NOTHING
     from archbuilder.costs.table import Subject, chosen, table
 
     chosen(columns, sort)
     expanded = (_expanded(name, edits) for name in specs)
-    made = table([Subject.of(graph, spec.training, asked or Asked()) for spec, graph in expanded], columns, sort)
+    made = table([Subject.of(graph, spec.training, asked or NOTHING) for spec, graph in expanded], columns, sort)
     match form:
         case None:
             return made.text()

@@ -40,7 +40,7 @@ class Memory:
         return self.of.largest_batch(self.limit) * -(-self.batch_size // self.at_once)
 
     def to_json(self) -> Json:
-        parts = {name: bytes_ for name, bytes_ in self._parts()}
+        parts = dict(self._parts())
         fits = {"limit": self.limit, "largest_batch": self.largest_batch} if self.limit is not None else {}
         return {"batch_size": self.batch_size, "precision": self.precision, **parts, "total": self.total, **fits}
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archbuilder.aliases import Json
-from archbuilder.costs.asked import Asked
+from archbuilder.costs.asked import NOTHING, Asked
 from archbuilder.costs.conventions import Count, conventions
 from archbuilder.costs.memory import Memory
 from archbuilder.costs.roofline import Roofline
+from archbuilder.displayed import Displayed
 from archbuilder.formatting import aligned
 from archbuilder.graph import analysis
 from archbuilder.graph.network import Graph
@@ -26,8 +27,8 @@ NOTES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+@dataclass(frozen=True, slots=True, repr=False)
+class Numbers(Displayed):
     """The receptive fields of a network, its stages, units and layers, and its ways from input to output."""
 
     name: str
@@ -44,6 +45,12 @@ class Numbers:
     memory: Memory
     """An estimate for its training."""
     roofline: Roofline
+
+    def __repr__(self) -> str:
+        return f"<Numbers {self.name!r}: receptive field {_pair(self.receptive_field.size)}>"
+
+    def __str__(self) -> str:
+        return render(self)
 
     @property
     def receptive_field(self) -> ReceptiveField:
@@ -66,7 +73,7 @@ class Numbers:
         }
 
 
-def numbers(graph: Graph, training: Training | None = None, asked: Asked = Asked()) -> Numbers:
+def numbers(graph: Graph, training: Training | None = None, asked: Asked = NOTHING) -> Numbers:
     """The numbers of a network, and estimates for its training."""
     sections = analysis.stages(graph)
     ends = {part.name: part.nodes[-1].name for stage in sections for part in (*analysis.units(stage), stage)}

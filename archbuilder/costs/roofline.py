@@ -70,6 +70,10 @@ class Roofline:
         """Images a second forward and in training, at best."""
         return self.of.bound(self.peak, self.bandwidth) if self.peak and self.bandwidth else None
 
+    @property
+    def forward(self) -> float | None:
+        return self.bound[0] if self.bound else None
+
     def to_json(self) -> Json:
         about = {"batch_size": self.of.batch_size, "precision": self.precision, "flops": self.of.flops,
                  "bytes": self.of.moved, "intensity": self.of.intensity}  # fmt: skip

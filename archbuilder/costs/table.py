@@ -80,7 +80,7 @@ COLUMNS = {
     "memory": Column("the memory of training, an estimate", lambda one: one.memory.total, _size),
     "fits": Column("the largest batch for --memory", lambda one: one.memory.largest_batch),
     "intensity": Column("flops a byte, forward", lambda one: one.roofline.of.intensity, _decimal),
-    "bound": Column("images a second forward at best", lambda one: one.roofline.bound and one.roofline.bound[0], _decimal),
+    "bound": Column("images a second forward at best", lambda one: one.roofline.forward, _decimal),
     "input": Column("height, width and channels", lambda one: show(one.graph.input.shape)),
     "output": Column("the shape of the last output", lambda one: show(one.graph[one.graph.outputs[-1]].shape)),
 }  # fmt: skip

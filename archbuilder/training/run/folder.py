@@ -24,6 +24,7 @@ from archbuilder.aliases import Json
 from archbuilder.atomic_files import UNFINISHED, append_line, as_archbuilder_error, remove, replace_file
 from archbuilder.bounded_files import BadFileError, bounded_bytes
 from archbuilder.data.normalisation import Normaliser
+from archbuilder.displayed import Displayed
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
@@ -65,7 +66,7 @@ class _WeightsInMemory(BytesIO):
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Displayed):
     """A folder that holds the resolved spec, the environment, the metrics, checkpoints, weights and the result."""
 
     folder: Path
