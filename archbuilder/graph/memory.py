@@ -18,10 +18,9 @@ FLOAT = 4
 """The bytes of a value in float32, in which weights are kept in every precision."""
 COMPILED_LAYER = 600 * 2**10
 """What TensorFlow's compiled function holds for a layer, in bytes: measured at batch size 1."""
-WORKSPACE = 60 * 2**20
-"""TensorFlow unfolds windows in pieces of 30 MiB, for the gradient of a kernel and that of its input side by side."""
-HELD_BACK = 128 * 2**20
-"""What malloc keeps of freed memory: twice its largest threshold of 32 MiB, for each of two threads."""
+PIECE, PIECES = 30 * 2**20, 6
+"""TensorFlow unfolds the windows of a convolution in pieces of at most 30 MiB, for the gradient of its kernel and that of
+its input; malloc keeps what was freed for the thread that took it. So many pieces were there at once on two cores."""
 Needs = Literal["nothing", "inputs", "output", "both"]
 
 
@@ -52,14 +51,15 @@ class TrainingMemory:
     """What of one image waits for the way back, and the gradients on their way, where that is most."""
     compiled: int
     """TensorFlow's compiled function."""
+    unfolded: int
+    """The windows of one image side by side, at the convolution where they are most."""
 
     def activations(self, batch_size: int) -> int:
         return self.image * batch_size
 
     def runtime(self, batch_size: int) -> int:
-        """What TensorFlow takes for itself: its function, room to unfold windows, and freed memory that stays."""
-        most = self.activations(batch_size)
-        return self.compiled + min(WORKSPACE, most) + min(HELD_BACK, most)
+        """What TensorFlow takes for itself: its function, and the room in which it unfolds windows."""
+        return self.compiled + PIECES * min(PIECE, self.unfolded * batch_size)
 
     def total(self, batch_size: int) -> int:
         of_weights = self.weights + self.gradients + self.optimizer
@@ -75,8 +75,14 @@ def training_memory(graph: Graph, precision: Precision, slots: int = 1, averages
     """The memory of training by an optimizer that keeps `slots` values for each weight, with TensorFlow."""
     width, trained = width_of(precision), FLOAT * graph.trainable
     weights = FLOAT * graph.parameters
+    unfolded = max((_unfolded(graph, node) for node in graph.nodes), default=0)
     return TrainingMemory(
-        weights, trained, slots * trained + averages * weights, width * _peak(graph), COMPILED_LAYER * len(graph.nodes)
+        weights,
+        trained,
+        slots * trained + averages * weights,
+        width * _peak(graph),
+        COMPILED_LAYER * len(graph.nodes),
+        width * unfolded,
     )
 
 
@@ -107,6 +113,15 @@ def _peak(graph: Graph) -> int:
         done = {name for name in waiting[node.name] if not users[name]}
         live -= copies[node.name] + sum(sizes[name] for name in done) + sizes[node.name]
     return most
+
+
+def _unfolded(graph: Graph, node: Node) -> int:
+    """The values of all windows of a convolution; those of 1x1 and of single channels are not unfolded."""
+    channels = graph[node.inputs[0]].shape[-1] if node.inputs else 0
+    if not isinstance(node.op, ops.Conv) or node.op.kernel == (1, 1) or node.op.groups == channels > 1:
+        return 0
+    rows, columns, _ = node.shape
+    return rows * columns * prod(node.op.kernel) * channels // node.op.groups
 
 
 def _kept(graph: Graph, node: Node) -> Iterator[str]:

@@ -86,7 +86,7 @@ stem:
   - norm
   - {max_pool: {size: 3, stride: 2, padding: same}}
   - {squeeze_excitation: {ratio: 4, activation: relu}}
-  - {if: $channels == 3, then: [relu], else: [tanh]}
+  - {if: "${channels == 3}", then: [relu], else: [tanh]}
   - add: {one: [relu], other: projection}
   - {upsample: {factor: 2, method: bilinear}}
 unit: {bottleneck: {expansion: 2, stride_on: spatial}}
@@ -105,7 +105,7 @@ training:
   optimizer: {sgd: {momentum: 0.9, nesterov: true}}
   weight_decay: {coupled: 0.1, kinds: [conv, dense]}
   moving_average: {decay: 0.9}
-  learning_rate: {steps: {initial: 0.1, unit: epochs, drops: {5: 0.01}, warmup: {length: 1, start: 0.1}}}
+  learning_rate: {steps: {initial: 0.1, unit: epochs, drops: {5: 0.01}, warmup: {epochs: 1, initial: 0.1}}}
   keep: {best: validation_accuracy, last: 2}
   precision: float32
 """
