@@ -178,7 +178,7 @@ def evaluate(run: RunLike | Sequence[RunLike], *, data_path: str | Path | None =
 def predict(
     run: RunLike, images: str | Path | Sequence[str | Path], *, top: int = 3, weights: Which = "best"
 ) -> list[Prediction]:
-    """The likeliest classes of image files, as the network of a run sees them; `problem` of those that it cannot read."""
+    """The likeliest classes of image files, as the network of a run sees them; `problem` where it cannot read one."""
     load_tensorflow()
     from archbuilder.training import prediction
 

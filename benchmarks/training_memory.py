@@ -105,7 +105,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.child:
         name, _, size = options.child.partition(":")
-        return measure(name, int(size))
+        measure(name, int(size))
+        return
     cases = [options.only] if options.only else [f"{name}:{size}" for name in CASES for size in CASES[name]]
     for case in cases * (0 if options.no_measuring else options.rounds):
         words = [sys.executable, __file__, "--child", case]

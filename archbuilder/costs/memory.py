@@ -46,7 +46,9 @@ class Memory:
 
     def lines(self) -> list[str]:
         """The estimate as text."""
-        title = f"training at batch size {self.batch_size:,} in {self.precision}: about {mebibytes(self.total)}"
+        title = (
+            f"training at batch size {self.batch_size:,} in {self.precision}: about {mebibytes(self.total)} on a CPU"
+        )
         lines = [title, "  " + ", ".join(f"{name} {mebibytes(amount)}" for name, amount in self._parts())]
         if self.largest_batch is None:
             return lines

@@ -23,7 +23,6 @@ MOST_BARS = 60
 NOTES = (
     "field: the pixels that one value behind the part depends on; stride: from one value to the next.",
     "ways: each enters a merge by one path; lengths are in residual paths, or in layers where there are none.",
-    "memory: an estimate for TensorFlow on a CPU, see docs/numbers.md.",
 )
 
 
@@ -89,7 +88,7 @@ def render(found: Numbers) -> str:
     field = _pair(found.receptive_field.size)
     lines = [f"{found.name}: receptive field {field}, that of {found.last_map}", "", *aligned(rows, range(1, 5))]
     estimates = [*found.memory.lines(), *found.roofline.lines()]
-    return "\n".join([*lines, "", *_ways(found.paths), "", *_counts(found.counts), "", *estimates, "", *NOTES])
+    return "\n".join([*lines, "", *_ways(found.paths), "", *_counts(found.counts), *estimates, "", *NOTES])
 
 
 def _row(part: str, found: Numbers) -> tuple[str, ...]:

@@ -8,16 +8,17 @@ of which the first key that tells them apart chooses: JSON schema has no other w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from archbuilder.spec import library
 from archbuilder.spec.layers import MERGES, WORDS
 from archbuilder.spec.library import Plural
 from archbuilder.spec.loading import SUFFIXES, bundled, locate
-from archbuilder.spec.network import Network, Parameter, Stage, Template, UnitChanges
+from archbuilder.spec.network import Network, Parameter, Stage, UnitChanges
 from archbuilder.spec.op_layers import OP_NAMES
-from archbuilder.spec.roles import PLURALS
+from archbuilder.spec.references import LIBRARY
+from archbuilder.spec.roles import Role
 from archbuilder.spec.training import Training
 from archbuilder.spec.values import word, written
 
@@ -78,6 +79,7 @@ def _with_names(schema: Schema, only_library: bool) -> Schema:
     """The schema with the names of units and shortcuts, and the parameters of units as keys of a stage."""
     for part in ("Training", *Training.model_json_schema()["$defs"]):
         schema["$defs"][part] = _plain(schema["$defs"][part], requires=False)
+    schema["$defs"]["Layer"] = schema["properties"]["stem"]["items"]
     for model in (Stage, UnitChanges):
         stage = schema["$defs"][model.__name__]
         stage["properties"] |= _parameters_of_units(each=model is Stage)
@@ -103,7 +105,10 @@ def _uses(plural: Plural, only_library: bool) -> Iterator[Schema]:
     yield {"enum": list(names)}
     for name in names:
         template = library.definition(plural, name).template
-        arguments = {key: _parameter(key, one, [name]) for key, one in template.parameters.items()}
+        roles = LIBRARY.of(plural, name)
+        arguments = {
+            key: _parameter(one, [name], roles.get(key, frozenset())) for key, one in template.parameters.items()
+        }
         settings = {"type": ["object", "null"], "description": template.summary, "properties": arguments,
                     "additionalProperties": False}  # fmt: skip
         yield {"type": "object", "properties": {name: settings}, "required": [name], "additionalProperties": False}
@@ -114,10 +119,13 @@ def _uses(plural: Plural, only_library: bool) -> Iterator[Schema]:
                "minProperties": 1, "maxProperties": 1}  # fmt: skip
 
 
-def _parameter(name: str, parameter: Parameter, units: list[str]) -> Schema:
+def _parameter(parameter: Parameter, templates: list[str], roles: Set[Role]) -> Schema:
     default = word(written(parameter.default)) if isinstance(parameter.default, str | int | float) else None
     said = "required" if parameter.required else f"default {default}" if default is not None else "optional"
-    schema: Schema = {"description": f"A parameter of {', '.join(units)}; {said}."}
+    schema: Schema = {"description": f"A parameter of {', '.join(templates)}; {said}."}
+    if roles == {"layers"}:
+        layer = {"$ref": "#/$defs/Layer"}
+        schema["anyOf"] = [layer, {"type": "array", "items": layer}, {"enum": ["none", None]}]
     if parameter.choices:
         schema["anyOf"] = [{"enum": list(parameter.choices)}, EXPRESSION]
     return schema
@@ -129,7 +137,8 @@ def _parameters_of_units(each: bool) -> Schema:
     found: Schema = {}
     for key in dict.fromkeys(key for parameters in units.values() for key in parameters if key != "shortcut"):
         having = [name for name, parameters in units.items() if key in parameters]
-        schema = _parameter(key, units[having[0]][key], having)
+        roles = frozenset[Role]().union(*(LIBRARY.of("units", name).get(key, ()) for name in having))
+        schema = _parameter(units[having[0]][key], having, roles)
         if each and "anyOf" in schema:
             schema["anyOf"] = [*schema["anyOf"], {"type": "object", "required": ["each"]}]
         found[key] = schema
