@@ -159,7 +159,7 @@ def train(
     from archbuilder.training.start import Start
 
     start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze))
-    return loop.train(loaded, start, notebook_reporter())
+    return loop.train(loaded, start, reporter=notebook_reporter())
 
 
 def evaluate(run: RunLike | Sequence[RunLike], *, data_path: str | Path | None = None, weights: Which = "best") -> Json:

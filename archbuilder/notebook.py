@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from archbuilder.aliases import Json
 from archbuilder.comparison.result import Comparison, NoneNear
 from archbuilder.comparison.result import render as render_comparison
 from archbuilder.costs.numbers import Numbers
@@ -18,14 +16,8 @@ from archbuilder.diagram.files import Picture
 from archbuilder.diagram.text import escape
 from archbuilder.errors import ArchbuilderError
 from archbuilder.expansion.expansion import expand
-from archbuilder.formatting import counted, percent
 from archbuilder.graph.network import Graph
 from archbuilder.spec import Spec
-
-if TYPE_CHECKING:
-    from archbuilder.training.run.folder import Run
-
-EPOCHS_SHOWN = 10
 
 
 def html(value: object) -> str | None:
@@ -42,9 +34,7 @@ def html(value: object) -> str | None:
         case Comparison() | NoneNear():
             return preformatted(render_comparison(value))
         case _:
-            from archbuilder.training.run.folder import Run
-
-            return _run(value) if isinstance(value, Run) else None
+            return None
 
 
 def preformatted(text: str) -> str:
@@ -69,7 +59,7 @@ def folded(what: str, content: str) -> str:
 
 
 def _spec(spec: Spec) -> str:
-    about = _paragraphs(_strong(spec.name), *map(escape, filter(None, (spec.network.summary, spec.network.source))))
+    about = paragraphs(_strong(spec.name), *map(escape, filter(None, (spec.network.summary, spec.network.source))))
     yaml = folded("spec", preformatted(spec.dump()))
     try:
         return about + _drawn(expand(spec)) + yaml
@@ -79,13 +69,13 @@ def _spec(spec: Spec) -> str:
 
 def _graph(graph: Graph) -> str:
     costs = summarise(graph)
-    return _paragraphs(_strong(title(costs))) + _drawn(graph) + folded("costs", table(cells(costs, "stage")))
+    return paragraphs(_strong(title(costs))) + _drawn(graph) + folded("costs", table(cells(costs, "stage")))
 
 
 def _summary(summary: Summary) -> str:
     units = folded("units", table(cells(summary, "unit")))
     return (
-        _paragraphs(_strong(title(summary))) + table(cells(summary, "stage")) + units + _paragraphs(*map(escape, NOTES))
+        paragraphs(_strong(title(summary))) + table(cells(summary, "stage")) + units + paragraphs(*map(escape, NOTES))
     )
 
 
@@ -96,36 +86,10 @@ def _drawn(graph: Graph) -> str:
     return ""
 
 
-def _run(run: Run) -> str:
-    result, epochs = run.result, run.metrics()
-    facts = [("network", run.spec.name), ("data", str(run.environment["data"]["name"])), ("folder", str(run.folder))]
-    shown = table(facts, head=False)
-    if result is None:
-        shown += _paragraphs(f"not finished, after {counted(len(epochs), 'epoch')}")
-    else:
-        columns = ("epoch", "test_loss", "test_accuracy")
-        rows = [(which, *(_told(name, result[which][name]) for name in columns)) for which in ("best", "final")]
-        shown += table([("weights", "epoch", "test loss", "test accuracy"), *rows])
-    return shown + (folded("last epochs", epoch_table(epochs)) if epochs else "")
-
-
-def epoch_table(epochs: Sequence[Json]) -> str:
-    """The last of some epochs, each a line of `metrics.jsonl`."""
-    names = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate")
-    rows = (tuple(_told(name, one[name]) for name in names) for one in epochs[-EPOCHS_SHOWN:])
-    return table([tuple(name.replace("_", " ") for name in names), *rows])
-
-
-def _told(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return percent(value) if "accuracy" in name else f"{value:.4g}"
-    return str(value)
-
-
 def _strong(text: str) -> str:
     return f"<strong>{escape(text)}</strong>"
 
 
-def _paragraphs(*texts: str) -> str:
+def paragraphs(*texts: str) -> str:
     """Paragraphs of HTML."""
     return "".join(f"<p>{text}</p>" for text in texts)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import archbuilder
-from archbuilder.notebook import epoch_table, html, preformatted, table
+from archbuilder.notebook import html, preformatted, table
 
 HOSTILE = "<script>alert(1)</script>&\x1b"
 TEXT = f"""\
@@ -93,10 +93,3 @@ def test_what_is_not_known_shows_nothing() -> None:
 def test_text_is_escaped(text: str) -> None:
     assert Tags(text).names <= {"pre", "table", "tr", "th", "td"}
     assert "\x1b" not in text
-
-
-def test_only_the_last_epochs_are_shown() -> None:
-    names = ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate")
-    text = epoch_table([{"epoch": epoch, **dict.fromkeys(names, 0.5)} for epoch in range(1, 30)])
-    assert text.count("<tr>") == 11
-    assert "<td>29</td><td>0.5</td><td>50.00 %</td>" in text

@@ -19,8 +19,8 @@ FLOAT = 4
 COMPILED_LAYER = 600 * 2**10
 """What TensorFlow's compiled function holds for a layer, in bytes: measured at batch size 1."""
 PIECE, PIECES = 30 * 2**20, 6
-"""TensorFlow unfolds the windows of a convolution in pieces of at most 30 MiB, for the gradient of its kernel and for that
-of its input, and malloc keeps what is freed for the thread that took it. Six were there at once, on two cores."""
+"""TensorFlow unfolds the windows of a convolution in pieces of at most 30 MiB, for the gradients of its kernel and of
+its input; malloc keeps what is freed for the thread that took it. Six were there at once, on two cores."""
 Needs = Literal["nothing", "inputs", "output", "both"]
 
 

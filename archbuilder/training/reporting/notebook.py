@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 from archbuilder.aliases import Json
-from archbuilder.formatting import percent
-from archbuilder.notebook import epoch_table, escape, preformatted, table
+from archbuilder.diagram.text import escape
+from archbuilder.formatting import counted, percent
+from archbuilder.notebook import folded, paragraphs, preformatted, table
 from archbuilder.training.reporting.progress import Opening, Pulse, Reporter, pulse_line
+
+if TYPE_CHECKING:
+    from archbuilder.training.run.folder import Run
+
+EPOCHS_SHOWN = 10
 
 
 class Area(Protocol):
@@ -68,19 +76,45 @@ class NotebookReporter(Reporter):
         self.area.show(f"<p><strong>{escape(self.title)}</strong></p>{notes}{epochs}{self.bar}{self.end}")
 
 
+def run_html(run: Run) -> str:
+    """A run: where it is, what it came to, and its last epochs."""
+    result, epochs = run.result, run.metrics()
+    facts = [("network", run.spec.name), ("data", str(run.environment["data"]["name"])), ("folder", str(run.folder))]
+    shown = table(facts, head=False)
+    if result is None:
+        shown += paragraphs(f"not finished, after {counted(len(epochs), 'epoch')}")
+    else:
+        columns = ("epoch", "test_loss", "test_accuracy")
+        rows = [(which, *(_told(name, result[which][name]) for name in columns)) for which in ("best", "final")]
+        shown += table([("weights", "epoch", "test loss", "test accuracy"), *rows])
+    return shown + (folded("last epochs", epoch_table(epochs)) if epochs else "")
+
+
+def epoch_table(epochs: Sequence[Json]) -> str:
+    """The last of some epochs, each a line of `metrics.jsonl`."""
+    names = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate")
+    rows = (tuple(_told(name, one[name]) for name in names) for one in epochs[-EPOCHS_SHOWN:])
+    return table([tuple(name.replace("_", " ") for name in names), *rows])
+
+
+def _told(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return percent(value) if "accuracy" in name else f"{value:.4g}"
+    return str(value)
+
+
 class _Displayed:
     """An area of the cell that runs."""
 
     def __init__(self) -> None:
-        self.handle = None
+        self.handle: Any = None
 
     def show(self, html: str) -> None:
-        from IPython.display import HTML, display
-
+        shown = import_module("IPython.display")
         if self.handle is None:
-            self.handle = display(HTML(html), display_id=True)
+            self.handle = shown.display(shown.HTML(html), display_id=True)
         else:
-            self.handle.update(HTML(html))
+            self.handle.update(shown.HTML(html))
 
 
 def notebook_reporter() -> Reporter:

@@ -24,7 +24,6 @@ from archbuilder.aliases import Json
 from archbuilder.atomic_files import UNFINISHED, append_line, as_archbuilder_error, remove, replace_file
 from archbuilder.bounded_files import BadFileError, bounded_bytes
 from archbuilder.data.normalisation import Normaliser
-from archbuilder.displayed import Displayed
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph
@@ -66,11 +65,17 @@ class _WeightsInMemory(BytesIO):
 
 
 @dataclass(frozen=True)
-class Run(Displayed):
+class Run:
     """A folder that holds the resolved spec, the environment, the metrics, checkpoints, weights and the result."""
 
     folder: Path
     _kind_of_checkpoints: ClassVar[type[Checkpoints]] = Checkpoints
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        from archbuilder.training.reporting.notebook import run_html
+
+        return run_html(self)
 
     @classmethod
     def create(cls, spec: Spec, folder: Path | None, environment: Json, normaliser: Normaliser) -> Run:
