@@ -34,7 +34,7 @@ def test_there_is_a_reporter_in_a_kernel_only(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert not isinstance(notebook_reporter(), NotebookReporter)
     for shell, is_kernel in ((None, False), (SimpleNamespace(), False), (SimpleNamespace(kernel=object()), True)):
-        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
         assert isinstance(notebook_reporter(), NotebookReporter) is is_kernel
 
 
