@@ -6,7 +6,22 @@ A public name is imported when it is first asked for, so that a command that nee
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archbuilder.api import build, draw, expand, new, numbers, runs, summary, train, train_folds, train_seeds
+    from archbuilder.api import (
+        build,
+        draw,
+        evaluate,
+        expand,
+        lint,
+        new,
+        numbers,
+        predict,
+        runs,
+        summary,
+        train,
+        train_folds,
+        train_seeds,
+        verify,
+    )  # fmt: skip
     from archbuilder.errors import ArchbuilderError, DivergedError, MissingError, SpecError, UsageError
     from archbuilder.spec import Spec, bundled, load, load_text
     from archbuilder.weights.choices import Choices
@@ -35,6 +50,6 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "draw", "expand", "load", "load_text", "new", "numbers", "runs", "summary", "train", "train_folds",
-    "train_seeds",
+    "bundled", "draw", "evaluate", "expand", "lint", "load", "load_text", "new", "numbers", "predict", "runs",
+    "summary", "train", "train_folds", "train_seeds", "verify",
 ]  # fmt: skip

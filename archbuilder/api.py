@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 from archbuilder.errors import SpecError
 from archbuilder.machine.loading import load_tensorflow
@@ -15,14 +15,20 @@ from archbuilder.weights.choices import DEFAULT, Choices
 if TYPE_CHECKING:
     import keras
 
-    from archbuilder.aliases import Level
+    from archbuilder.aliases import Json, Level, Precision
+    from archbuilder.comparison.result import Comparison, NoneNear
     from archbuilder.costs.numbers import Numbers
     from archbuilder.costs.summary import Summary
+    from archbuilder.diagram.files import Picture
+    from archbuilder.errors import Diagnostic
     from archbuilder.graph.network import Graph
-    from archbuilder.training.run.folder import Run
+    from archbuilder.training.prediction import Prediction
+    from archbuilder.training.run.folder import Run, Which
     from archbuilder.training.run.listing import Line
     from archbuilder.training.sweep import Sweep
 
+RunLike: TypeAlias = "str | Path | Run"
+"""The folder of a run, or a run."""
 SpecLike = str | Path | Spec
 """A bundled spec's name, a YAML file's path (a name that ends in .yaml), or a loaded spec."""
 
@@ -67,20 +73,65 @@ def summary(spec: SpecLike, edits: Edits = ()) -> Summary:
     return summarise(expand(spec, edits))
 
 
-def numbers(spec: SpecLike, edits: Edits = ()) -> Numbers:
-    """What the network of a spec is: the receptive fields of its parts, and the ways through it."""
+def numbers(
+    spec: SpecLike,
+    edits: Edits = (),
+    *,
+    batch_size: int | None = None,
+    precision: Precision | None = None,
+    memory: int | None = None,
+    peak: float | None = None,
+    bandwidth: float | None = None,
+) -> Numbers:
+    """What the network of a spec is: the receptive fields of its parts, the ways through it, the memory of training.
+
+    With a `memory` in bytes, the largest batch that fits; with `peak` and `bandwidth`, flops and bytes a second, a
+    bound on its speed.
+    """
     from archbuilder.costs import numbers as costs
+    from archbuilder.costs.asked import Asked
 
-    return costs.numbers(expand(spec, edits))
+    loaded = _loaded(spec, edits)
+    return costs.numbers(expand(loaded), loaded.training, Asked(batch_size, precision, memory, peak, bandwidth))
 
 
-def draw(spec: SpecLike, path: str | Path, edits: Edits = (), *, level: Level = "stage") -> Path:
-    """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path."""
+@overload
+def draw(spec: SpecLike, path: None = None, edits: Edits = (), *, level: Level = "stage") -> Picture: ...
+
+
+@overload
+def draw(spec: SpecLike, path: str | Path, edits: Edits = (), *, level: Level = "stage") -> Path: ...
+
+
+def draw(
+    spec: SpecLike, path: str | Path | None = None, edits: Edits = (), *, level: Level = "stage"
+) -> Path | Picture:
+    """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path.
+
+    Without a path, it returns a picture, which a notebook shows and which has `svg` and `save`.
+    """
     from archbuilder.diagram.dot import diagram
-    from archbuilder.diagram.files import save
+    from archbuilder.diagram.files import Picture
 
-    save(diagram(expand(spec, edits), level), Path(path))
-    return Path(path)
+    graph = expand(spec, edits)
+    picture = Picture(diagram(graph, level), graph.name)
+    return picture if path is None else picture.save(path)
+
+
+def verify(spec: SpecLike, against: SpecLike | None = None, edits: Edits = ()) -> Comparison | NoneNear:
+    """Whether a spec's network is another, or else which bundled one it is or comes nearest to: `same` says it."""
+    from archbuilder.comparison.comparison import compare
+    from archbuilder.comparison.nearest import nearest_bundled
+
+    graph = expand(spec, edits)
+    return nearest_bundled(graph) if against is None else compare(graph, expand(against))
+
+
+def lint(spec: SpecLike, edits: Edits = ()) -> list[Diagnostic]:
+    """The contradictions in the recipe of a spec, in order; raises SpecError if it has no recipe."""
+    from archbuilder.linting import linting
+
+    return linting.lint(_loaded(spec, edits))
 
 
 def new(
@@ -113,7 +164,9 @@ def train(
     freeze: str | Sequence[str] = (),
     log: str | Sequence[str] = (),
 ) -> Run:
-    """Trains the network of a spec by its own recipe, silently, and returns the run; `out` is its folder.
+    """Trains the network of a spec by its own recipe, and returns the run; `out` is its folder.
+
+    A notebook shows how far it is; elsewhere it is silent.
 
     `epochs` takes the place of the spec's own length, `weights` is a file to begin with (`choices` as for `build`),
     `freeze` names parts that keep their weights, `log` trackers that get the numbers, too. Raises UsageError and
@@ -122,11 +175,47 @@ def train(
     loaded = _loaded(spec, edits)
     load_tensorflow()
     from archbuilder.training import loop
+    from archbuilder.training.reporting.notebook import notebook_reporter
     from archbuilder.training.start import Start
     from archbuilder.training.trackers.tracker import chosen
 
     start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze), chosen(log))
-    return loop.train(loaded, start)
+    return loop.train(loaded, start, reporter=notebook_reporter())
+
+
+def evaluate(run: RunLike | Sequence[RunLike], *, data_path: str | Path | None = None, weights: Which = "best") -> Json:
+    """Loss and accuracy of a trained network on its test set, or of several and of their ensemble.
+
+    Runs are named by their folders; that of `train_seeds` stands for all of its runs. Raises UsageError where their
+    classes or data differ.
+    """
+    load_tensorflow()
+    from archbuilder.training import evaluation
+
+    many = [run] if isinstance(run, str | Path) or not isinstance(run, Sequence) else run
+    return evaluation.evaluate([one for each in many for one in _runs(each)], _path(data_path), weights)
+
+
+def predict(
+    run: RunLike, paths: str | Path | Sequence[str | Path], *, top: int | None = None, weights: Which = "best"
+) -> list[Prediction]:
+    """What the network of a run takes images to be, of files and of all images in folders.
+
+    `top` is how many classes are told: without it, three; of several labels, all. `problem` says why one is not read.
+    """
+    load_tensorflow()
+    from archbuilder.training import prediction
+
+    [one] = _runs(run)
+    found = prediction.images_in([paths] if isinstance(paths, str | Path) else paths)
+    return list(prediction.predict(one, found.images, top, weights))
+
+
+def _runs(run: RunLike) -> Sequence[Run]:
+    from archbuilder.training.run.folder import Run
+    from archbuilder.training.sweep import runs_in
+
+    return [run] if isinstance(run, Run) else runs_in(Path(run))
 
 
 def train_seeds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 
 NARROWEST = 24
@@ -16,6 +16,11 @@ def counted(number: int, word: str) -> str:
 
 def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
+
+
+def mebibytes(amount: int) -> str:
+    """`12.3 MiB`, or `1.2 GiB` from one on."""
+    return f"{amount / 2**30:,.1f} GiB" if amount >= 2**30 else f"{amount / 2**20:,.1f} MiB"
 
 
 def duration(seconds: float) -> str:
@@ -45,21 +50,6 @@ def first_ten(names: Sequence[str], separator: str = ", ") -> str:
     """The first ten of many names, printable, and how many more there are."""
     more = [f"and {len(names) - 10:,} more"] if len(names) > 10 else []
     return separator.join([*map(printable, names[:10]), *more])
-
-
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV (RFC 4180). A text that a spreadsheet would take for a formula begins with an apostrophe."""
-    import csv
-    from io import StringIO
-
-    text = StringIO(newline="")
-    csv.writer(text).writerows([_csv_cell(cell) for cell in row] for row in rows)
-    return text.getvalue()
-
-
-def _csv_cell(cell: object) -> object:
-    is_formula = isinstance(cell, str) and cell.lstrip().startswith(("=", "+", "-", "@"))
-    return f"'{cell}" if is_formula else "" if cell is None else cell
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:

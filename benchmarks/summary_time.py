@@ -50,7 +50,11 @@ model.summary()
 
 Times = list[float]
 SUMMARY = ("build", "resnet56_v2", "--summary")
-LIGHT = (("--help",), SUMMARY, ("build", "he2015/resnet152", "--numbers"), ("list",))
+LIGHT = (
+    ("--help",), SUMMARY, ("build", "he2015/resnet152", "--level", "stage"), ("build", "he2015/resnet152", "--numbers"),
+    ("build", "he2015/resnet152", "--memory", "16GiB", "--peak", "312e12", "--bandwidth", "2e12"),
+    ("build", "related/vgg19", "he2015/resnet34", "he2015/resnet152"), ("schema",), ("list",),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def command(
     if sheet is not None:
         require_picture(sheet)
     load_tensorflow()
-    from archbuilder.formatting import csv_text
+    from archbuilder.markup import csv_text
     from archbuilder.training import mistakes_sheet
     from archbuilder.training.evaluation import measure
     from archbuilder.training.reporting import scores_text
@@ -63,7 +63,7 @@ def command(
     measured = measure([one for run in runs for one in runs_in(run)], data, weights)
     if csv_path is not None:
         text = csv_text(scores_text.rows(measured.test))
-        replace_file(csv_path, lambda path: path.write_text(text, "utf-8", newline=""))
+        replace_file(csv_path, lambda path: path.write_text(f"{text}\n", "utf-8"))
     if sheet is not None:
         replace_file(sheet, mistakes_sheet.draw(mistakes(measured.answers), measured.images).save)
     facts = measured.facts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -64,6 +65,66 @@ def weights_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_weights_options):
         with_choices = option(with_choices)
     return with_choices
+
+
+class Quantity(click.ParamType[float]):
+    """A positive number, such as 312e12."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < 1e30:
+            self.fail(f"'{value}' is not a positive number, such as 312e12")
+        return number
+
+
+class Bytes(click.ParamType[int]):
+    """An amount of memory, such as 16GiB or 512MB."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([KMGT]?)(i?)B?", str(value), re.IGNORECASE | re.ASCII)
+        if found is None:
+            self.fail(f"'{value}' is not an amount of memory, such as 16GiB")
+        number, unit, binary = found.groups()
+        power = " KMGT".index(unit.upper() or " ")
+        return int(float(number) * (1024 if binary or not str(value).upper().endswith("B") else 1000) ** power)
+
+
+_asked_options = (
+    click.option("--batch-size", type=click.IntRange(1, 2**31), metavar="N",
+                 help="The batch size of the estimates.  [default: that of the spec]"),
+    click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]),
+                 help="The precision of the estimates.  [default: that of the spec]"),
+    click.option("--memory", type=Bytes(), metavar="AMOUNT", help="Print the largest batch that fits, such as 16GiB."),
+    click.option("--peak", type=Quantity(), metavar="FLOPS", help="The flops that a machine does in a second, 312e12."),
+    click.option("--bandwidth", type=Quantity(), metavar="BYTES", help="The bytes that it moves in a second, 2e12."),
+)  # fmt: skip
+
+
+def asked_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What is asked of a network, as `asked`; None where nothing is."""
+
+    @wraps(command)
+    def with_asked(**given: Any) -> Any:
+        names = ("batch_size", "precision", "memory", "peak", "bandwidth")
+        own = {name: given.pop(name) for name in names}
+        if (own["peak"] is None) != (own["bandwidth"] is None):
+            raise UsageError("--peak and --bandwidth go together: --peak 312e12 --bandwidth 2e12")
+        if all(value is None for value in own.values()):
+            return command(asked=None, **given)
+        from archbuilder.costs.asked import Asked
+
+        return command(asked=Asked(**own), **given)
+
+    for option in reversed(_asked_options):
+        with_asked = option(with_asked)
+    return with_asked
 
 
 @contextmanager

@@ -48,7 +48,8 @@ def command(
     """
     load_tensorflow()
     from archbuilder.data.reading import notes_of_depth
-    from archbuilder.formatting import csv_text, percent
+    from archbuilder.formatting import percent
+    from archbuilder.markup import csv_text
     from archbuilder.training.prediction import csv_rows, images_in, predict
     from archbuilder.training.run.folder import Run
 
@@ -56,7 +57,7 @@ def command(
     predictions = _shown(predict(Run.open(run), found.images, top, weights), len(found.images))
     if csv_path is not None:
         text = csv_text(csv_rows(predictions))
-        replace_file(csv_path, lambda path: path.write_text(text, "utf-8", newline=""))
+        replace_file(csv_path, lambda path: path.write_text(f"{text}\n", "utf-8"))
     if as_json:
         print_json([prediction.to_json() for prediction in predictions])
     else:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from archbuilder.aliases import Json
 from archbuilder.comparison.deviations.deviation import Deviation
 from archbuilder.comparison.deviations.op_by_op import OP_BY_OP
+from archbuilder.displayed import Displayed
 from archbuilder.graph.network import Costs
 
 
@@ -24,7 +25,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Displayed):
     """Every deviation of a network from another; with none, it is the same network."""
 
     mine: Identity
@@ -57,7 +58,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class NoneNear:
+class NoneNear(Displayed):
     """The result of a search in which no network has half the layers in common with mine."""
 
     mine: Identity

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archbuilder.aliases import Json
+from archbuilder.costs.asked import NOTHING, Asked
 from archbuilder.costs.conventions import Count, conventions
+from archbuilder.costs.memory import Memory
+from archbuilder.costs.roofline import Roofline
+from archbuilder.displayed import Displayed
 from archbuilder.formatting import aligned
 from archbuilder.graph import analysis
 from archbuilder.graph.network import Graph
 from archbuilder.graph.paths import Paths, paths
 from archbuilder.graph.receptive_field import ReceptiveField, last_map, receptive_fields
+from archbuilder.spec.training import Training
 
 BARS = "▁▂▃▄▅▆▇█"
 MOST_BARS = 60
@@ -21,8 +26,8 @@ NOTES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+@dataclass(frozen=True, slots=True, repr=False)
+class Numbers(Displayed):
     """The receptive fields of a network, its stages, units and layers, and its ways from input to output."""
 
     name: str
@@ -36,6 +41,15 @@ class Numbers:
     paths: Paths
     counts: tuple[Count, ...]
     """What one image costs, as different tools count it."""
+    memory: Memory
+    """An estimate for its training."""
+    roofline: Roofline
+
+    def __repr__(self) -> str:
+        return f"<Numbers {self.name!r}: receptive field {_pair(self.receptive_field.size)}>"
+
+    def __str__(self) -> str:
+        return render(self)
 
     @property
     def receptive_field(self) -> ReceptiveField:
@@ -51,18 +65,21 @@ class Numbers:
             "receptive_field": {"layer": self.last_map, **self.receptive_field.to_json()},
             "paths": self.paths.to_json(),
             "counts": {count.tool: count.number for count in self.counts},
+            "memory": self.memory.to_json(),
+            "roofline": self.roofline.to_json(),
             "parts": [{"name": part, **self.field_of(part).to_json()} for part in self.ends],
             "layers": [{"name": name, **field.to_json()} for name, field in self.fields.items()],
         }
 
 
-def numbers(graph: Graph) -> Numbers:
-    """The numbers of a network."""
+def numbers(graph: Graph, training: Training | None = None, asked: Asked = NOTHING) -> Numbers:
+    """The numbers of a network, and estimates for its training."""
     sections = analysis.stages(graph)
     ends = {part.name: part.nodes[-1].name for stage in sections for part in (*analysis.units(stage), stage)}
     stages = tuple(stage.name for stage in sections)
     last, fields = last_map(graph).name, receptive_fields(graph)
-    return Numbers(graph.name, last, fields, ends, stages, paths(graph), conventions(graph))
+    answers = asked.answers(graph, training)
+    return Numbers(graph.name, last, fields, ends, stages, paths(graph), conventions(graph), *answers)
 
 
 def render(found: Numbers) -> str:
@@ -70,7 +87,8 @@ def render(found: Numbers) -> str:
     rows = [("", "field", "smallest", "stride", "padding"), *(_row(part, found) for part in found.stages)]
     field = _pair(found.receptive_field.size)
     lines = [f"{found.name}: receptive field {field}, that of {found.last_map}", "", *aligned(rows, range(1, 5))]
-    return "\n".join([*lines, "", *_ways(found.paths), "", *_counts(found.counts), "", *NOTES])
+    estimates = [*found.memory.lines(), *found.roofline.lines()]
+    return "\n".join([*lines, "", *_ways(found.paths), "", *_counts(found.counts), *estimates, "", *NOTES])
 
 
 def _row(part: str, found: Numbers) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archbuilder.aliases import Json
+from archbuilder.displayed import Displayed
 from archbuilder.graph import analysis
 from archbuilder.graph.network import Costs, Graph, Node
 from archbuilder.graph.ops import Shape
@@ -79,8 +80,8 @@ class Stage:
         return {"name": self.name, "output_shape": list(self.output_shape), **_costs(self), "units": units}
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary(Displayed):
     """What a network costs. The costs of its stages add up to its own, those of a stage's units to the stage's."""
 
     name: str
@@ -89,6 +90,14 @@ class Summary:
     stages: tuple[Stage, ...]
     outputs: tuple[str, ...]
     """The names of the layers that the network returns."""
+
+    def __repr__(self) -> str:
+        return f"<Summary {self.name!r}: depth {self.depth}, {self.costs.total:,} parameters, {self.costs.macs:,} macs>"
+
+    def __str__(self) -> str:
+        from archbuilder.costs.text import render
+
+        return render(self, "stage")
 
     @property
     def layers(self) -> tuple[Layer, ...]:

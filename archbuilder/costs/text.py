@@ -22,13 +22,17 @@ HEADINGS: Row = ("", "", "output", "trainable", "total", "macs", "memory")
 
 def render(summary: Summary, level: Level = "unit") -> str:
     """A summary as a table in plain text: one line a stage, with its units or all its layers under it."""
+    return "\n".join([title(summary), "", _table(cells(summary, level)), "", *NOTES])
+
+
+def cells(summary: Summary, level: Level) -> list[Row]:
+    """The headings of the table, its rows, and the total."""
     scale = _scale(summary.costs.macs)
     rows = (_row(label, words, part.output_shape, part, scale) for label, words, part in _lines(summary, level))
-    table = _table(rows, _row("total", "", summary.output_shapes[-1], summary, scale))
-    return "\n".join([_title(summary), "", table, "", *NOTES])
+    return [HEADINGS, *rows, _row("total", "", summary.output_shapes[-1], summary, scale)]
 
 
-def _title(summary: Summary) -> str:
+def title(summary: Summary) -> str:
     outputs = ", ".join(map(show, summary.output_shapes))
     return f"{summary.name}: depth {summary.depth}, input {show(summary.input_shape)}, output {outputs}"
 
@@ -73,9 +77,8 @@ def _scale(macs: int) -> tuple[int, str]:
     return next((scale for scale in scales if macs >= scale[0]), scales[-1])
 
 
-def _table(rows: Iterable[Row], total: Row) -> str:
+def _table(table: list[Row]) -> str:
     """Rows in columns, words to the left and numbers to the right, in plain text as wide as it needs to be."""
-    table = [HEADINGS, *rows, total]
     widths = [max(map(column_count, column)) for column in zip(*table, strict=True)]
     head, *lines, foot = (_aligned(row, widths) for row in table)
     rule = "─" * (sum(widths) + 3 * (len(widths) - 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from graphviz import Digraph, ExecutableNotFound
@@ -15,6 +16,31 @@ from archbuilder.errors import MissingError, UsageError
 FORMATS = ("svg", "png", "pdf", "dot")
 RESOLUTION = "150"
 """The resolution of a PNG in dots per inch."""
+
+
+@dataclass(frozen=True, repr=False)
+class Picture:
+    """A drawn network, which a notebook shows."""
+
+    digraph: Digraph
+    name: str
+
+    def __repr__(self) -> str:
+        return f"<Picture of {self.name!r}>"
+
+    @property
+    def svg(self) -> str:
+        """SVG to stand within HTML; raises MissingError without any Graphviz."""
+        text = _content(self.digraph, "svg").decode()
+        return text[text.index("<svg") :]
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def save(self, path: str | Path) -> Path:
+        """Writes it in the format of the path's extension: svg, png, pdf or dot."""
+        save(self.digraph, Path(path))
+        return Path(path)
 
 
 def save(digraph: Digraph, path: Path) -> None:

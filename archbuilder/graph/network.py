@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from archbuilder.aliases import Json
+from archbuilder.displayed import Displayed
 from archbuilder.errors import Span
 from archbuilder.graph.ops import Op, Shape, Weight
 
@@ -59,8 +60,8 @@ class Node:
         return sum(weight.size for weight in self.weights)
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+@dataclass(frozen=True, slots=True, repr=False)
+class Graph(Displayed):
     """A network: its nodes, every one after its inputs, and the names of those that are its outputs."""
 
     name: str
@@ -72,6 +73,9 @@ class Graph:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", {node.name: node for node in self.nodes})
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name!r}: {len(self.nodes):,} layers, {self.parameters:,} parameters>"
 
     def __getitem__(self, name: str) -> Node:
         return self._index[name]

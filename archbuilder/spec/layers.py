@@ -78,9 +78,9 @@ class Conditional(Keyed):
     """Layers that are there if an expression is true, and others if not."""
 
     kind: Literal["conditional"] = "conditional"
-    condition: FlagValue = Field(alias="if")
-    then: Layers
-    otherwise: Layers = Field((), alias="else")
+    condition: FlagValue = Field(alias="if", description="An expression that is true or false.")
+    then: Layers = Field(description="The layers that are there if it is true.")
+    otherwise: Layers = Field((), alias="else", description="The layers that are there if not.")
 
     @model_serializer
     def _as_written(self) -> dict[str, Any]:
@@ -100,10 +100,7 @@ class Use(Model):
         schema = handler.resolve_ref_schema(reference)
         if "properties" in schema:
             schema.clear()
-            free = {"type": "string", "not": {"enum": [*OP_NAMES, *MERGES, *WORDS]}, "pattern": r"^[^$]"}
-            mapping = {"type": "object", "propertyNames": free, "additionalProperties": {"type": ["object", "null"]},
-                       "minProperties": 1, "maxProperties": 1}  # fmt: skip
-            schema.update({"description": cls.__doc__, "anyOf": [free, mapping]})
+            schema.update({"description": cls.__doc__, "names": "units"})
         return reference
 
     @model_serializer
@@ -324,7 +321,7 @@ Layers = tuple[Layer, ...]
 Branch = Annotated[
     Annotated[Layers, Tag("layers")]
     | Annotated[From, Tag("continued")]
-    | Annotated[Use, Tag("shortcut")]
+    | Annotated[Use, Tag("shortcut"), WithJsonSchema({"names": "shortcuts"})]
     | Annotated[ExpressionValue, Tag("expression")],
     Discriminator(_branch_kind),
     BeforeValidator(_branch),

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from archbuilder import bounds
 from archbuilder.disk_cache import specs_folder
+from archbuilder.displayed import Displayed
 from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
 from archbuilder.formatting import printable
 from archbuilder.spec import library
@@ -36,14 +37,17 @@ OF_RUN = "spec.yaml"
 """The file of a run that holds its spec."""
 
 
-@dataclass(frozen=True)
-class Spec:
+@dataclass(frozen=True, repr=False)
+class Spec(Displayed):
     """A checked spec: the network, and the document that each of its parts stands in."""
 
     network: Network
     document: Document
     unknown: frozenset[Parts] = frozenset()
     """Where a mistake was made harmless, so that nothing is known of what comes of it (`salvage.py`)."""
+
+    def __repr__(self) -> str:
+        return f"<Spec {self.name!r}>"
 
     @property
     def name(self) -> str:

@@ -31,7 +31,9 @@ from archbuilder.spec.preprocessing import Weights
 from archbuilder.spec.training import Training
 from archbuilder.spec.values import AnyValue, shown, sizes_in, written
 
-UnitReference = Annotated[Use, BeforeValidator(lambda value, info: reference(value, info, "units"))]
+UnitReference = Annotated[
+    Use, BeforeValidator(lambda value, info: reference(value, info, "units")), WithJsonSchema({"names": "units"})
+]
 
 
 def _checked_only(value: object, handler: ValidatorFunctionWrapHandler) -> object:
@@ -62,10 +64,10 @@ Choice = Annotated[Any, PlainValidator(_choice), WithJsonSchema({"type": ["strin
 class Parameter(Model):
     """A parameter of a template: its default, or that it must be given, and what it may be."""
 
-    default: AnyValue = None
-    choices: tuple[Choice, ...] = ()
-    keeps: Literal["shape"] | None = None
-    required: bool = False
+    default: AnyValue = Field(None, description="What it is where it is not given.")
+    choices: tuple[Choice, ...] = Field((), description="All that it may be.")
+    keeps: Literal["shape"] | None = Field(None, description="shape: layers that it stands for keep the shape.")
+    required: bool = Field(False, description="Whether it must be given.")
 
 
 LONG_FORM = frozenset(Parameter.model_fields)
@@ -121,8 +123,8 @@ ParameterField = Annotated[
 class Template(Model):
     """A residual unit, or any group of layers, with parameters."""
 
-    summary: Text = ""
-    source: Text = ""
+    summary: Text = Field("", description="What it is, in a sentence.")
+    source: Text = Field("", description="Where it was published.")
     parameters: dict[ParameterName, ParameterField] = Field(
         {}, max_length=TEMPLATE_PARAMETERS, description="Its parameters, with their defaults."
     )

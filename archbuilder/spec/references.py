@@ -90,7 +90,7 @@ class References:
             return raw_signature(declared, self.roles.of(plural, name)) if isinstance(declared, dict) else None
         if name not in library.names(plural):
             return None
-        return signature_of(library.definition(plural, name), _LIBRARY.of(plural, name))
+        return signature_of(library.definition(plural, name), LIBRARY.of(plural, name))
 
     def _templates(self) -> Iterator[Diagnostic]:
         for plural in PLURALS:
@@ -348,7 +348,7 @@ def _library_template(plural: Plural, name: str) -> Data:
     return library.definition(plural, name).place.document.data if name in library.names(plural) else None
 
 
-_LIBRARY = RoleFinder(_library_template)
+LIBRARY = RoleFinder(_library_template)
 
 
 def _form(adapter: TypeAdapter[object], place: Place, context: dict[str, tuple[str, ...]]) -> Iterator[Diagnostic]:

@@ -1,19 +1,28 @@
-"""Whether the memory of the device holds a network while it is trained or evaluated; what is counted is the least."""
+"""Whether the memory of the device holds a network while it is trained or evaluated.
+
+What is counted is the least of the estimate in `graph/memory.py`: what would fit is never refused.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import assert_never
 
 import tensorflow as tf
 
+from archbuilder.costs.memory import slots_of
 from archbuilder.errors import ArchbuilderError
-from archbuilder.graph.memory import largest_layer, values_at_once, values_for_gradients
+from archbuilder.graph.memory import (
+    FLOAT,
+    largest_layer,
+    training_memory,
+    values_at_once,
+    values_for_gradients,
+    width_of,
+)
 from archbuilder.graph.network import Graph
 from archbuilder.machine import hardware
-from archbuilder.spec.optimization import Adam, Optimizer, RmsProp, Sgd
 from archbuilder.training.environment import computes_on_gpu
 from archbuilder.training.evaluator import BATCH_SIZE
 from archbuilder.training.setup import Setup
@@ -35,12 +44,14 @@ class Need:
     @classmethod
     def of(cls, setup: Setup, replicas: int = 1) -> Need:
         graph, training = setup.graph, setup.training
-        copies = 1 + _slots(training.optimizer) + bool(training.moving_average)
-        width = 4 if setup.precision == "float32" else 2
         values = values_at_once(graph) if setup.frozen else values_for_gradients(graph)
-        weights = 4 * (graph.parameters if setup.frozen else copies * graph.parameters + largest_layer(graph))
+        found = training_memory(
+            graph, setup.precision, slots_of(training.optimizer), training.moving_average is not None
+        )
+        learning = 0 if setup.frozen else found.optimizer + FLOAT * largest_layer(graph)
         batch_size = min(training.batch_size, len(setup.train))
-        return cls(weights, width * values, batch_size, training.accumulate * replicas)
+        image = width_of(setup.precision) * values
+        return cls(found.weights + learning, image, batch_size, training.accumulate * replicas)
 
     @property
     def total(self) -> int:
@@ -82,7 +93,7 @@ class Need:
 
 def images_at_once(graph: Graph, most: int = BATCH_SIZE) -> int:
     """How many images are evaluated at once: so many that half of the memory holds what the largest layer needs."""
-    there, image = device_memory(), 4 * values_at_once(graph)
+    there, image = device_memory(), FLOAT * values_at_once(graph)
     if there is None or image * most <= there // 2:
         return most
     return min(most, _power_of_two(max(1, there // 2 // image)))
@@ -93,17 +104,6 @@ def device_memory() -> int | None:
     if computes_on_gpu():
         return sum(amount for _, amount in hardware.nvidia_cards()) * 2**20 or None
     return hardware.memory()
-
-
-def _slots(optimizer: Optimizer) -> int:
-    """How many values the optimizer keeps for each weight."""
-    match optimizer:
-        case Sgd():
-            return 1
-        case Adam() | RmsProp():
-            return 2
-        case _:
-            assert_never(optimizer)
 
 
 def _power_of_two(number: int) -> int:

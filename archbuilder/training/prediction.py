@@ -17,6 +17,7 @@ from archbuilder.formatting import first_ten, printable
 from archbuilder.graph.ops import Shape
 from archbuilder.linting.linting import require_fitting
 from archbuilder.linting.recipe import Recipe
+from archbuilder.markup import Cell
 from archbuilder.spec.framing import AnyFraming
 from archbuilder.training.engine import evaluator_for
 from archbuilder.training.run.folder import Run, Which
@@ -110,14 +111,14 @@ def images_in(paths: Sequence[str | Path]) -> Found:
     )
 
 
-def csv_rows(predictions: Sequence[Prediction]) -> Iterator[list[object]]:
+def csv_rows(predictions: Sequence[Prediction]) -> Iterator[list[Cell]]:
     """An image a row: its likeliest classes with their probabilities, or its numbers; or why it cannot be read."""
     classes = max((len(one.classes) for one in predictions), default=0)
     names = next(([number.name for number in one.numbers] for one in predictions if one.numbers), [])
     pairs = [head for place in range(1, classes + 1) for head in (f"class {place}", f"probability {place}")]
     yield ["image", *pairs, *names, "problem"]
     for one in predictions:
-        told: list[object] = [value for found in one.classes for value in (found.name, found.probability)]
+        told: list[Cell] = [value for found in one.classes for value in (found.name, found.probability)]
         told += [number.number for number in one.numbers]
         yield [one.image, *told, *[None] * (len(pairs) + len(names) - len(told)), one.problem]
 

@@ -42,7 +42,7 @@ def test_a_path_and_an_edit(call: Call, tmp_path: Path) -> None:
         (("build", "resnet20v1"), 4, "did you mean 'resnet20_v1'?"),
         (("build", "nowhere.yaml"), 4, "there is no file nowhere.yaml"),
         (("build", "resnet20_v1", "--set", "unit=basc"), 3, "did you mean 'basic'?"),
-        (("build",), 2, "Missing argument 'SPEC'"),
+        (("build",), 2, "Missing argument 'SPEC...'"),
         (("bild", "resnet20_v1"), 2, "did you mean 'build'?"),
         (("draw", "resnet20_v1", "-o", "x.bmp"), 2, "svg"),
         (("build", "resnet20_v1", "-o", "model.h5"), 2, ".keras"),

@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 from archbuilder.graph import ops
 from archbuilder.graph.receptive_field import ReceptiveField, last_map, receptive_fields
 from tests import zoo
+from tests.graph.published_fields import ARAUJO, WANG, WANGS_PARTS, field_of, rows, table
 from tests.graphs import Draft, conv
 
-ARAUJO = [
-    ("related/alexnet", "stem/conv1", 11, 4, 0),
-    ("related/alexnet", "stem/max_pool1", 19, 8, 0),
-    ("related/alexnet", "stem/conv2", 51, 8, 16),
-    ("related/alexnet", "stem/conv3", 99, 16, 32),
-    ("related/alexnet", "stem/conv4", 131, 16, 48),
-    ("related/alexnet", "stem/conv5", 163, 16, 64),
-    ("related/alexnet", "stem/max_pool3", 195, 32, 64),
-    ("related/vgg16", "stage1", 6, 2, 2),
-    ("related/vgg16", "stage2", 16, 4, 6),
-    ("related/vgg16", "stage3", 44, 8, 18),
-    ("related/vgg16", "stage4", 100, 16, 42),
-    ("related/vgg16", "stage5", 212, 32, 90),
-    ("he2015/resnet50", "stage4", 483, 32, 239),
-    ("he2015/resnet101", "stage4", 1027, 32, 511),
-    ("he2015/resnet152", "stage4", 1507, 32, 751),
-]
-"""google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md: size, effective stride and effective padding.
-
-Its ResNets have the stride of a block in the last unit, so that only their ends are those of the paper's.
-"""
-WANG = {
-    "torchvision/resnet18": (7, 11, 43, 99, 211, 435),
-    "torchvision/resnet34": (7, 11, 59, 179, 547, 899),
-    "torchvision/resnet50": (7, 11, 35, 91, 267, 427),
-    "torchvision/resnet101": (7, 11, 35, 91, 811, 971),
-}
-"""gist.github.com/samson-wang/a6073c18f2adf16e0ab5fb95b53db3e6: conv1, maxpool, layer1 to layer4."""
 CIFAR = {"he2015/resnet20": 81, "he2015/resnet56": 249, "he2015/resnet110": 501}
-
-
-def field_of(network: str, part: str) -> ReceptiveField:
-    """That of a node, or of the last node of a stage."""
-    graph = zoo.graph_of(network)
-    last = [node.name for node in graph.nodes if node.name == part or node.section.partition("/")[0] == part][-1]
-    return receptive_fields(graph)[last]
 
 
 @pytest.mark.parametrize(("network", "part", "size", "stride", "padding"), ARAUJO)
@@ -59,8 +26,14 @@ def test_fields_are_those_of_araujo(network: str, part: str, size: int, stride: 
 
 @pytest.mark.parametrize("network", WANG)
 def test_fields_are_those_of_wang(network: str) -> None:
-    parts = ("stem/conv1", "stem", "stage1", "stage2", "stage3", "stage4")
-    assert tuple(field_of(network, part).size[0] for part in parts) == WANG[network]
+    assert tuple(field_of(network, part).size[0] for part in WANGS_PARTS) == WANG[network]
+
+
+def test_the_table_in_the_docs_is_what_the_command_prints() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "numbers.md").read_text("utf-8")
+    assert table() in text
+    assert len(list(rows())) >= 20
+    assert all(published == ours for *_, published, ours in rows())
 
 
 @pytest.mark.parametrize("network", CIFAR)

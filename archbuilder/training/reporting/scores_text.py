@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from archbuilder.aliases import Json
 from archbuilder.formatting import percent, printable
+from archbuilder.markup import Cell
 
 MOST_ROWS = 20
 """How many classes are shown one by one; of more, those that are found worst."""
@@ -44,7 +44,7 @@ def lines(test: Json) -> Iterator[str]:
         yield f"  {name}: is {mistake['truth']}, not {mistake['answer']}{sure}"
 
 
-def rows(test: Json) -> Iterator[list[Any]]:
+def rows(test: Json) -> Iterator[list[Cell]]:
     """The classes, labels or numbers for a spreadsheet; behind each class, how often each class was answered."""
     kind = next(kind for kind in _KINDS if kind in test)
     first, confusion = test[kind][0], test.get("confusion")

@@ -81,6 +81,12 @@ class Run:
     folder: Path
     _kind_of_checkpoints: ClassVar[type[Checkpoints]] = Checkpoints
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        from archbuilder.training.reporting.notebook import run_html
+
+        return run_html(self)
+
     @classmethod
     def create(cls, spec: Spec, folder: Path | None, environment: Json, normaliser: Normaliser) -> Run:
         """Makes the folder of a new run, `runs/<name>-<when>` unless it is named; refuses one that holds something."""

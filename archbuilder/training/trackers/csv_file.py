@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archbuilder.aliases import Json
 from archbuilder.atomic_files import replace_file
-from archbuilder.formatting import csv_text
+from archbuilder.markup import csv_text
 from archbuilder.training.run.folder import Run
 
 FILE = "metrics.csv"
@@ -27,4 +27,4 @@ class CsvFile:
     def _write(self) -> None:
         heads = list(dict.fromkeys(key for row in self._rows for key in row))
         text = csv_text([heads, *([row.get(key) for key in heads] for row in self._rows)] if heads else [])
-        replace_file(self._path, lambda path: path.write_text(text, "utf-8", newline=""))
+        replace_file(self._path, lambda path: path.write_text(f"{text}\n", "utf-8"))
