@@ -5,10 +5,9 @@ from __future__ import annotations
 from tensorboard.summary import Writer
 
 from archbuilder.aliases import Json
-from archbuilder.atomic_files import remove
-from archbuilder.training.run.checkpoint import link_in_run
 from archbuilder.training.run.folder import Run
 from archbuilder.training.trackers.numbers import of_epoch, of_result
+from archbuilder.training.trackers.tracker import cleared
 
 FOLDER = "tensorboard"
 
@@ -17,10 +16,7 @@ class TensorBoard:
     """Scalars by iteration, in a folder in that of the run."""
 
     def __init__(self, run: Run) -> None:
-        folder = run.folder / FOLDER
-        if folder.is_symlink():
-            raise link_in_run(folder)
-        remove(folder)
+        folder = cleared(run, FOLDER)
         self._writer, self._iteration = Writer(str(folder)), 0
 
     def log(self, metrics: Json) -> None:

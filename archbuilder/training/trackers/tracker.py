@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol, assert_never, get_args
 
 from archbuilder.aliases import Json
+from archbuilder.atomic_files import remove
 from archbuilder.errors import MissingError, UsageError, suggest
 from archbuilder.formatting import printable
+from archbuilder.training.run.checkpoint import link_in_run
 from archbuilder.training.run.folder import Run
 from archbuilder.training.run.records import TrackerName
 
@@ -69,13 +72,27 @@ def opened(name: TrackerName, run: Run) -> Tracker:
             assert_never(name)
 
 
+def begun(name: TrackerName, run: Run) -> Tracker:
+    """The tracker, with all epochs of a run so far."""
+    tracker = opened(name, run)
+    for metrics in run.metrics():
+        tracker.log(metrics)
+    return tracker
+
+
+def cleared(run: Run, name: str) -> Path:
+    """The place of a tracker's folder in that of a run, with what was there removed; raises MissingError for a link."""
+    folder = run.folder / name
+    if folder.is_symlink():
+        raise link_in_run(folder)
+    remove(folder)
+    return folder
+
+
 def replay(run: Run, names: Sequence[TrackerName]) -> None:
     """Gives trackers all that a run has come to so far."""
     for name in names:
-        tracker = opened(name, run)
-        for metrics in run.metrics():
-            tracker.log(metrics)
-        tracker.close(run.result)
+        begun(name, run).close(run.result)
 
 
 class Trackers:
@@ -84,26 +101,23 @@ class Trackers:
     def __init__(self, run: Run, names: Sequence[TrackerName], note: Callable[[str], None]) -> None:
         self._note, self._at_work = note, dict[str, Tracker]()
         for name in names:
-            self._try(name, lambda name=name: self._begin(name, run))  # type: ignore[misc]
+            self._try(name, self._begin, name, run)
 
     def log(self, metrics: Json) -> None:
         for name, tracker in [*self._at_work.items()]:
-            self._try(name, lambda tracker=tracker: tracker.log(metrics))  # type: ignore[misc]
+            self._try(name, tracker.log, metrics)
 
     def close(self, result: Json | None) -> None:
         for name, tracker in [*self._at_work.items()]:
-            self._try(name, lambda tracker=tracker: tracker.close(result))  # type: ignore[misc]
+            self._try(name, tracker.close, result)
         self._at_work.clear()
 
     def _begin(self, name: TrackerName, run: Run) -> None:
-        tracker = opened(name, run)
-        for metrics in run.metrics():
-            tracker.log(metrics)
-        self._at_work[name] = tracker
+        self._at_work[name] = begun(name, run)
 
-    def _try(self, name: str, action: Callable[[], None]) -> None:
+    def _try(self, name: str, action: Callable[..., None], *arguments: object) -> None:
         try:
-            action()
+            action(*arguments)
         except Exception as error:  # whatever another tool raises: the run is worth more
             self._at_work.pop(name, None)
             reason = printable(str(error).partition("\n")[0]) or type(error).__name__

@@ -9,10 +9,9 @@ from typing import Literal
 import wandb
 
 from archbuilder.aliases import Json
-from archbuilder.atomic_files import remove
-from archbuilder.training.run.checkpoint import link_in_run
 from archbuilder.training.run.folder import Run
 from archbuilder.training.trackers.numbers import of_epoch, of_result
+from archbuilder.training.trackers.tracker import cleared
 
 FOLDER = "wandb"
 PROJECT = "archbuilder"
@@ -22,10 +21,7 @@ class WeightsAndBiases:
     """A run of the same name and the spec as its configuration, in a folder in that of the run."""
 
     def __init__(self, run: Run) -> None:
-        folder = run.folder / FOLDER
-        if folder.is_symlink():
-            raise link_in_run(folder)
-        remove(folder)
+        cleared(run, FOLDER)
         began = run.environment.get("created", "")
         settings = wandb.Settings(
             silent=True,
