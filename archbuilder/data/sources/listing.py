@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,20 @@ def children(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise MissingError(f"{printable(str(folder))} cannot be read: {error.strerror}") from error
+
+
+def only_file(path: Path, kind: str, is_one: Callable[[Path], bool]) -> Path:
+    """A file, or the only one of a kind in a folder; raises MissingError where there is none, or more than one."""
+    shown = printable(str(path))
+    if not path.is_dir():
+        if not path.exists():
+            raise MissingError(f"there is no {shown}")
+        return path
+    files = [file for entry in children(path) if is_one(file := path / entry.name)]
+    if len(files) != 1:
+        many = f"are several {kind} files in {shown}: name one of them" if files else f"is no {kind} file in {shown}"
+        raise MissingError(f"there {many}")
+    return files[0]
 
 
 def sub_folders(folder: Path) -> list[str]:

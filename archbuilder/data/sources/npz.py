@@ -13,6 +13,7 @@ from archbuilder.bounded_arrays import open_arrays
 from archbuilder.bounded_files import BadFileError
 from archbuilder.data.dataset import MAX_CLASSES, Dataset, Images, Labels, LabelsError, Parts, numbered
 from archbuilder.data.sources.image_arrays import ImageArrays, Part
+from archbuilder.data.sources.listing import only_file
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.formatting import first_ten, printable
 from archbuilder.graph.ops import show
@@ -42,7 +43,7 @@ def load(
 
     So are the columns of flags and numbers. Validation images are left out where they are to come from elsewhere.
     """
-    file = _file(path)
+    file = only_file(path, ".npz", _is_archive)
     with _opened(file) as arrays:
         parts, notes = _read(arrays, shape, labels, takes_validation, sets_test_apart)
         train = parts["training"]
@@ -74,7 +75,7 @@ def count(path: Path) -> tuple[int, bool]:
 
     Only what the archive declares of them is read.
     """
-    with _opened(_file(path)) as arrays:
+    with _opened(only_file(path, ".npz", _is_archive)) as arrays:
         layouts = [layout for layout in (*LAYOUTS, *WHOLE) if layout["training"][1] in arrays]
         layout = layouts[0] if layouts else _layout(arrays)
         return arrays.header(layout["training"][1]).shape[0], all(
@@ -99,7 +100,7 @@ class Facts:
 
 def facts(path: Path) -> Facts:
     """Raises MissingError and UsageError where the archive is none of the forms that are taken."""
-    file = _file(path)
+    file = only_file(path, ".npz", _is_archive)
     with _opened(file) as arrays:
         layout = _layout(arrays, sets_test_apart=True)
         images, name = layout["training"]
@@ -135,23 +136,14 @@ def require(origin: Path, train: Images, found: Images, classes: int, shape: tup
     _require_shape(printable(str(origin)), part, found.pixels.shape, shape)
 
 
+def _is_archive(path: Path) -> bool:
+    return path.name.endswith(".npz")
+
+
 def _require_shape(origin: str, part: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:
     if found[-len(needed) :] != needed:
         wanted = show(needed) + " channels" * (len(needed) == 1)
         raise UsageError(f"{origin}: the {part} images are {show(found[1:])}, but the network takes {wanted}")
-
-
-def _file(path: Path) -> Path:
-    shown = printable(str(path))
-    if not path.is_dir():
-        if not path.exists():
-            raise MissingError(f"there is no {shown}")
-        return path
-    files = sorted(path.glob("*.npz"))
-    if len(files) != 1:
-        many = f"are several .npz files in {shown}: name one of them" if files else f"is no .npz file in {shown}"
-        raise MissingError(f"there {many}")
-    return files[0]
 
 
 @contextmanager

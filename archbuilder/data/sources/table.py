@@ -16,6 +16,7 @@ import numpy as np
 from archbuilder.bounded_files import BadFileError, bounded_bytes
 from archbuilder.data.dataset import MAX_CLASSES, Indices, Labels, LabelsError
 from archbuilder.data.sources.image_files import ImageFiles, Listing, Part
+from archbuilder.data.sources.listing import only_file
 from archbuilder.errors import MissingError, UsageError, suggest
 from archbuilder.errors import listed as listing_of
 from archbuilder.formatting import counted, first_ten, printable
@@ -140,7 +141,7 @@ def listed(path: Path, source: Csv, mode: str, kind: LabelKind | None = None, ta
 
     Raises MissingError and UsageError that name every bad line.
     """
-    file = _file(path)
+    file = only_file(path, ".csv", is_table)
     mistakes = Mistakes(printable(str(file)))
     table = Table.read(file, mistakes)
     image = _image_column(table, source.image)
@@ -161,19 +162,6 @@ def listed(path: Path, source: Csv, mode: str, kind: LabelKind | None = None, ta
 
 def is_table(path: Path) -> bool:
     return path.suffix.lower() in (".csv", ".tsv")
-
-
-def _file(path: Path) -> Path:
-    shown = printable(str(path))
-    if not path.is_dir():
-        if not path.exists():
-            raise MissingError(f"there is no {shown}")
-        return path
-    files = [file for file in sorted(path.iterdir()) if is_table(file)]
-    if len(files) != 1:
-        many = f"are several .csv files in {shown}: name one of them" if files else f"is no .csv file in {shown}"
-        raise MissingError(f"there {many}")
-    return files[0]
 
 
 def _text(content: bytes, origin: str) -> tuple[str, tuple[str, ...]]:
