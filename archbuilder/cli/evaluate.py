@@ -22,7 +22,8 @@ weights_option = click.option(
 
 @click.command()
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN...")
-@click.option("--data", type=click.Path(path_type=Path), metavar="PATH", help="Where the data set lies.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="PATH",
+              help="Where the data set lies, or other data of its classes.")  # fmt: skip
 @weights_option
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the table of classes, with the confusion matrix, as CSV.")  # fmt: skip

@@ -65,7 +65,7 @@ def load_data(
             found = table.listed(_given(path, source), source, mode_of(input_shape), labels, takes_validation)
             return found.read(input_shape, own_size, data.on_unreadable)
         case Npz():
-            return npz.load(_given(path, source), shape, labels, takes_validation, data.test is not None)
+            return npz.load(_given(path, source), shape, labels, takes_validation)
         case TfRecord():
             return tfrecord.load(_given(path, source), input_shape, data.on_unreadable)
         case Tfds():

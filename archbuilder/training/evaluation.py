@@ -10,19 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from archbuilder.aliases import Array, Json
-from archbuilder.data.dataset import Pictures
-from archbuilder.data.load import load_data
+from archbuilder.data.dataset import Dataset, Labels, Pictures
+from archbuilder.data.load import alike, load_data, parted, with_test
 from archbuilder.errors import UsageError
+from archbuilder.formatting import counted, first_ten, printable
 from archbuilder.graph.ops import show
 from archbuilder.spec import require_training
 from archbuilder.spec.data import OnTest
 from archbuilder.spec.optimization import CrossEntropy
 from archbuilder.training.engine import evaluator_for
 from archbuilder.training.evaluator import Evaluation, evaluated, logits_from
+from archbuilder.training.feed import Feed
 from archbuilder.training.objective import Objective
 from archbuilder.training.run.folder import Run, Which
 from archbuilder.training.scores import Answers, mistakes, scores
-from archbuilder.training.setup import Load, prepare
+from archbuilder.training.setup import Load
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,8 @@ def evaluate(runs: Sequence[Run], data_path: Path | None = None, weights: Which 
 
 def measure(runs: Sequence[Run], data_path: Path | None = None, weights: Which = "best") -> Measured:
     """Measures a run's network on the test set and, where the data is the run's own, on its hold-out.
+
+    Of other data all images are measured, if it has no test set. It may lack some of the run's classes.
 
     The facts have loss and accuracy, of numbers the mean absolute error, and beside them what `scores` has and the
     most confident `mistakes`. For several runs, `runs` has each, and `ensemble` what the mean of their answers comes
@@ -107,27 +111,79 @@ class _Member:
 
     @classmethod
     def of(cls, run: Run, data_path: Path | None, weights: Which, load: Load) -> _Member:
-        precision = run.environment["precision"]
-        setup = prepare(run.spec, data_path, precision, load=load, objective=run.objective)
-        data = setup.data
-        if data.classes != run.classes:
-            raise UsageError(f"the classes of the data from {data.origin} are not those of the run in {run.folder}")
-        evaluator = evaluator_for(setup.graph, run.model(weights), precision, run.normaliser, run.objective)
-        notes = list(data.notes)
+        judged, precision = _Judged.of(run, data_path, load), run.environment["precision"]
+        training, shape = require_training(run.spec), run.graph.input.shape
+        feed = Feed(training, (shape[0], shape[1], shape[2]), judged.test)
+        evaluator = evaluator_for(run.graph, run.model(weights), precision, run.normaliser, run.objective)
+        notes = list(judged.notes)
         if run.result is None:
             notes.append(f"the run in {run.folder} is not finished: its weights are those of its epochs so far")
 
-        def found(images: Pictures) -> tuple[Answers, Json]:
-            evaluation = evaluator(setup.feed.pixels(images), images.labels)
-            answers = Answers(evaluation.answers, images.labels, data.classes, data.labels)
+        def found(images: Pictures, labels: Labels) -> tuple[Answers, Json]:
+            evaluation = evaluator(feed.pixels(images), labels)
+            answers = Answers(evaluation.answers, labels, run.classes, judged.data.labels)
             return answers, _facts(evaluation, answers, images, run.objective)
 
-        answers, test = found(data.test)
-        measured = {"run": str(run.folder), "weights": weights, "data": data.origin, "notes": notes, "test": test}
+        answers, test = found(judged.test, judged.labels)
+        origin = judged.data.origin
+        measured = {"run": str(run.folder), "weights": weights, "data": origin, "notes": notes, "test": test}
+        if judged.validation is not None:
+            measured["validation"] = found(judged.validation, judged.validation.labels)[1]
+        return cls(judged.data.fingerprint, measured, answers, judged.test)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The images that a run is measured on: those of its own data that it has not learned from, or those of other data.
+
+    Of other data, these are the test images, or all where none are set apart. It may lack some of the run's classes.
+    """
+
+    data: Dataset
+    test: Pictures
+    labels: Labels
+    """Those of the test images, counted as the run counts its classes."""
+    validation: Pictures | None
+    notes: Sequence[str]
+
+    @classmethod
+    def of(cls, run: Run, path: Path | None, load: Load) -> _Judged:
+        training, (height, width, channels) = require_training(run.spec), run.graph.input.shape
+        place = path or run.data_path
+        data = load(training.data, (height, width, channels), place, training.is_framed, training.labels)
         is_own = data.fingerprint == run.environment["data"]["fingerprint"]
-        if is_own and not isinstance(setup.training.data.validation, OnTest):
-            measured["validation"] = found(setup.validation)[1]
-        return cls(data.fingerprint, measured, answers, data.test)
+        has_test = len(data.test) > 0
+        if is_own or place == run.data_path:
+            parts = with_test(data, training.data)
+            held_out = parted(parts, training.data, training.seed)[1] if is_own else None
+            is_apart = not isinstance(training.data.validation, OnTest)
+            notes = (*data.notes, *alike(parts.train, parts.test))
+            return cls(parts, parts.test, _as_counted(run, data, parts.test), held_out if is_apart else None, notes)
+        test = data.test if has_test else data.train
+        shown = printable(data.origin)
+        whole = (
+            [] if has_test else [f"all {counted(len(test), 'image')} in {shown} are measured: none are set apart there"]
+        )
+        return cls(data, test, _as_counted(run, data, test), None, (*data.notes, *whole))
+
+
+def _as_counted(run: Run, data: Dataset, images: Pictures) -> Labels:
+    """The labels of images, by the run's own classes; raises UsageError where it has others."""
+    wanted, there = require_training(run.spec).labels, data.labels
+    if there != wanted and (there, wanted) != ("classes", "flags"):  # flags may be those of classes
+        raise UsageError(
+            f"the images of {printable(data.origin)} have {there}, but the run in {run.folder} tells {wanted}"
+        )
+    if data.classes == run.classes:
+        return images.labels
+    strange = [name for name in data.classes if name not in run.classes]
+    if strange or images.labels.ndim > 1:
+        shown = f": {first_ten(strange)}" if strange else ""
+        raise UsageError(
+            f"the classes of the data from {printable(data.origin)} are not those of the run in {run.folder}{shown}"
+        )
+    numbers = np.array([run.classes.index(name) for name in data.classes], np.int32)
+    return numbers[images.labels]
 
 
 def _require_same_images(first: _Member, other: _Member) -> None:

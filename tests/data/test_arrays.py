@@ -118,7 +118,12 @@ def test_an_archive_without_a_test_set_gives_a_part_of_its_images(keys: tuple[st
     assert (len(found.train), len(found.test), count(Npz(), path)) == (12, 0, 12)
     parts = with_test(found, settings)
     assert (len(parts.train), len(parts.test)) == (9, 3)
-    with pytest.raises(MissingError, match="there must be"):
+
+
+@pytest.mark.faults
+def test_labels_without_their_images_are_missed(tmp_path: Path) -> None:
+    np.savez(path := tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS, y_test=LABELS)
+    with pytest.raises(MissingError, match=r"has no x_test, but .*; there must be x_train, y_train, x_test, y_test$"):
         load(path)
 
 

@@ -101,6 +101,36 @@ def test_runs_of_other_classes_make_no_ensemble(first: Run, tiny: Path, tmp_path
         evaluate([first, six], data)
 
 
+def test_all_images_of_other_data_are_measured_where_none_are_set_apart(first: Run, data: Path, tmp_path: Path) -> None:
+    """Some of its classes are missing there; they are counted as the run counts them."""
+    with np.load(data) as arrays:
+        chosen = arrays["y_test"] >= 4
+        names = np.array([str(number) for number in range(4, 10)])
+        np.savez(tmp_path / "few.npz", x=arrays["x_test"][chosen], y=arrays["y_test"][chosen] - 4, classes=names)
+    found = evaluate([first], tmp_path / "few.npz")
+    assert found["test"]["images"] == chosen.sum()
+    assert [row["images"] for row in found["test"]["classes"][:5]] == [
+        0,
+        0,
+        0,
+        0,
+        (first.predictions().labels == 4).sum(),
+    ]
+    assert found["test"]["accuracy"] == (first.predictions().classes == first.predictions().labels)[chosen].mean()
+    assert any("none are set apart there" in note for note in found["notes"])
+    assert "validation" not in found
+
+
+def test_other_classes_and_labels_are_refused(first: Run, data: Path, tmp_path: Path) -> None:
+    with np.load(data) as arrays:
+        np.savez(tmp_path / "a.npz", x=arrays["x_test"], y=arrays["y_test"], classes=np.array(list("abcdefghij")))
+        np.savez(tmp_path / "b.npz", x=arrays["x_test"], y=np.eye(10)[arrays["y_test"]] + 0.5)
+    with pytest.raises(UsageError, match=r"are not those of the run in .*: a, b, c"):
+        evaluate([first], tmp_path / "a.npz")
+    with pytest.raises(UsageError, match=r"b\.npz"):
+        evaluate([first], tmp_path / "b.npz")
+
+
 def test_training_knows_nothing_of_the_test_set(first: Run, tiny: Path, data: Path, tmp_path: Path) -> None:
     other = train(tiny, write_npz(tmp_path / "other.npz", test_seed=7), tmp_path / "other")
     times = {"images_per_second", "seconds"}

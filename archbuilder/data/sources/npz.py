@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,15 +37,15 @@ def load(
     shape: tuple[int, ...],
     labels: LabelKind = "classes",
     takes_validation: bool = True,
-    sets_test_apart: bool = False,
 ) -> Dataset:
     """The data set of an archive, or of the only archive in a folder; classes are named in `classes`, or numbered.
 
-    So are the columns of flags and numbers. Validation images are left out where they are to come from elsewhere.
+    So are the columns of flags and numbers. Validation images are left out where they are to come from elsewhere. It
+    may have no test images.
     """
     file = only_file(path, ".npz", _is_archive)
     with _opened(file) as arrays:
-        parts, notes = _read(arrays, shape, labels, takes_validation, sets_test_apart)
+        parts, notes = _read(arrays, shape, labels, takes_validation)
         train = parts["training"]
         classes = _class_names(arrays) or numbered(range(train.classes), arrays.origin)
     for name, part in parts.items():
@@ -66,7 +66,7 @@ def load(
 def read(file: Path, shape: tuple[int, ...]) -> Parts:
     """The training and the test images of an archive."""
     with _opened(file) as arrays:
-        parts, notes = _read(arrays, shape, takes_validation=False)
+        parts, notes = _read(arrays, shape, takes_validation=False, needs_test=True)
     return Parts(parts["training"].images, parts["test"].images, notes)
 
 
@@ -102,7 +102,7 @@ def facts(path: Path) -> Facts:
     """Raises MissingError and UsageError where the archive is none of the forms that are taken."""
     file = only_file(path, ".npz", _is_archive)
     with _opened(file) as arrays:
-        layout = _layout(arrays, sets_test_apart=True)
+        layout = _layout(arrays)
         images, name = layout["training"]
         shape = arrays.shape_of(images)
         arrays.plan("training", images, name, shape)
@@ -157,24 +157,24 @@ def _opened(file: Path) -> Iterator[ImageArrays]:
         raise MissingError(f"{shown} cannot be read as a NumPy archive (.npz): {error}") from error
 
 
-def _layout(arrays: ImageArrays, sets_test_apart: bool = False) -> Layout:
-    """The names of the parts that the archive has; raises MissingError with those that are missing of the likeliest.
-
-    Where test images are to be set apart, it may have none.
-    """
-    if sets_test_apart:
-        for layout in (*LAYOUTS, *WHOLE):
-            if all(name in arrays for name in layout["training"]):
-                return {part: names for part, names in layout.items() if all(name in arrays for name in names)}
-    missing = [
-        [name for part in ("training", "test") for name in layout[part] if name not in arrays] for layout in LAYOUTS
-    ]
-    least = min(range(len(LAYOUTS)), key=lambda index: len(missing[index]))
-    if missing[least]:
-        needed = ", ".join(name for part in ("training", "test") for name in LAYOUTS[least][part])
+def _layout(arrays: ImageArrays, needs_test: bool = False) -> Layout:
+    """The names of the parts that the archive has; raises MissingError with those that are missing of the likeliest."""
+    whole = [layout for layout in LAYOUTS + WHOLE * (not needs_test) if _missing(arrays, layout, ["training"]) == []]
+    layout = whole[0] if whole else min(LAYOUTS, key=lambda layout: len(_missing(arrays, layout, NEEDED)))
+    begun = [part for part, names in layout.items() if any(name in arrays for name in names)]
+    needed = [part for part in layout if part in begun or (part in NEEDED and (needs_test or not whole))]
+    if missing := _missing(arrays, layout, needed):
         there = f", but {first_ten(arrays.names)}" if arrays.names else ""
-        raise MissingError(f"{arrays.origin} has no {', '.join(missing[least])}{there}; there must be {needed}")
-    return {part: names for part, names in LAYOUTS[least].items() if all(name in arrays for name in names)}
+        names = ", ".join(name for part in needed for name in layout[part])
+        raise MissingError(f"{arrays.origin} has no {', '.join(missing)}{there}; there must be {names}")
+    return {part: layout[part] for part in needed}
+
+
+NEEDED = ("training", "test")
+
+
+def _missing(arrays: ImageArrays, layout: Layout, parts: Iterable[str]) -> list[str]:
+    return [name for part in parts for name in layout[part] if name not in arrays]
 
 
 def _read(
@@ -182,10 +182,10 @@ def _read(
     shape: tuple[int, ...],
     labels: LabelKind = "classes",
     takes_validation: bool = True,
-    sets_test_apart: bool = False,
+    needs_test: bool = False,
 ) -> tuple[dict[str, Part], tuple[str, ...]]:
     """All parts, looked at before any is read, and what a person should know of that."""
-    layout = _layout(arrays, sets_test_apart)
+    layout = _layout(arrays, needs_test)
     if not takes_validation:
         layout.pop("validation", None)
     plans = {part: arrays.plan(part, *names, shape) for part, names in layout.items()}
