@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         new,
         numbers,
         predict,
+        resume,
         runs,
         summary,
         train,
@@ -50,6 +51,6 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "draw", "evaluate", "expand", "lint", "load", "load_text", "new", "numbers", "predict", "runs",
-    "summary", "train", "train_folds", "train_seeds", "verify",
+    "bundled", "draw", "evaluate", "expand", "lint", "load", "load_text", "new", "numbers", "predict", "resume",
+    "runs", "summary", "train", "train_folds", "train_seeds", "verify",
 ]  # fmt: skip

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
 
-from archbuilder.errors import SpecError
+from archbuilder.errors import SpecError, UsageError
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, load
-from archbuilder.spec.edits import Edits
+from archbuilder.spec.edits import Edits, as_texts
 from archbuilder.weights.choices import DEFAULT, Choices
 
 if TYPE_CHECKING:
@@ -181,6 +181,30 @@ def train(
 
     start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze), chosen(log))
     return loop.train(loaded, start, reporter=notebook_reporter())
+
+
+def resume(
+    run: RunLike, *, epochs: int | None = None, edits: Edits = (), data_path: str | Path | None = None
+) -> Run | Sweep:
+    """Goes on with a run that was stopped, or with a folder of several runs, as if it had never been.
+
+    `epochs` takes a finished run further, until there are so many in all; `edits` then say its learning rate. Raises
+    UsageError where the run has nothing to go on with, and MissingError where there is none.
+    """
+    load_tensorflow()
+    from archbuilder.training import loop, sweep
+    from archbuilder.training.reporting.notebook import notebook_reporter
+    from archbuilder.training.run.folder import Run
+
+    folder = run.folder if isinstance(run, Run) else Path(run)
+    if sweep.is_sweep(folder):
+        if epochs is not None or edits:
+            raise UsageError(f"there are several runs in {folder}: name one of them to give it more epochs")
+        return sweep.resume_seeds(folder, data=_path(data_path))
+    if edits and epochs is None:
+        raise UsageError("edits need epochs: they say the learning rate of more epochs")
+    reporter = notebook_reporter()
+    return loop.resume(folder, data=_path(data_path), epochs=epochs, edits=as_texts(edits), reporter=reporter)
 
 
 def evaluate(run: RunLike | Sequence[RunLike], *, data_path: str | Path | None = None, weights: Which = "best") -> Json:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import archbuilder
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.spec import load
 from archbuilder.training import loop
@@ -40,7 +41,9 @@ def run(kept: Path, tmp_path: Path) -> Path:
 
 def test_two_legs_are_one_longer_run(run: Path, tiny: Path, tmp_path: Path) -> None:
     longer = loop.train(load(tiny, KEPT), Start(out=tmp_path / "longer", epochs=4))
-    assert_same(loop.resume(run, epochs=4), longer)
+    again = archbuilder.resume(run, epochs=4)
+    assert isinstance(again, Run)
+    assert_same(again, longer)
     assert [(leg.begins, leg.epochs, leg.set) for leg in Run.open(run).legs] == [(22, 4, [])]
 
 
@@ -73,6 +76,11 @@ def test_patience_waits_anew(run: Path, tiny: Path, tmp_path: Path) -> None:
     second = loop.resume(first.folder, epochs=9)
     assert (second.result or {})["stopped_early"] == {"epoch": 3, "iteration": 33}
     assert measured(second)[:2] == measured(Run.open(first.folder))[:2]
+
+
+def test_in_python_edits_need_epochs(run: Path) -> None:
+    with pytest.raises(UsageError, match="edits need epochs"):
+        archbuilder.resume(run, edits={"training.learning_rate.constant.rate": 0.1})
 
 
 def test_what_a_run_cannot_go_on_with(run: Path, tiny: Path, whole: Run, call: Call, tmp_path: Path) -> None:
