@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from archbuilder.comparison import sketch
 from tests.conftest import Call
 
 KEY = b"key"
+make_sketches = cache(sketch.make_sketches)
+"""Made once for all tests, which takes seconds."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +50,7 @@ def test_what_cannot_be_written_is_not_kept(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "make", "form"),
     [(catalogue.KEPT, catalogue.make_catalogue, disk_cache.rows(catalogue.Entry)),
-     (sketch.KEPT, sketch.make_sketches, disk_cache.rows(sketch.Sketch))],
+     (sketch.KEPT, make_sketches, disk_cache.rows(sketch.Sketch))],
 )  # fmt: skip
 def test_what_ships_is_what_the_code_gives(
     name: str, make: Callable[[], Any], form: disk_cache.Form[Any], request: pytest.FixtureRequest
@@ -64,6 +67,7 @@ def test_what_ships_is_what_the_code_gives(
 def test_what_ships_for_other_specs_is_kept_as_it_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     form = disk_cache.rows(sketch.Sketch)
     monkeypatch.setattr(disk_cache, "yaml_key", lambda: KEY)
+    monkeypatch.setattr(sketch, "make_sketches", make_sketches)
     made = sketch.bundled_sketches()[:2]
     assert made[0].name == "plain20_v1"
     assert [path.name for path in folder.iterdir()] == [sketch.KEPT]

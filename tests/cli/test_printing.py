@@ -26,6 +26,17 @@ ROOT = str(Path(archbuilder.__file__).parents[1])
 WIDTHS = (40, 60, 80, 100, 120, 160, 200)
 STRANGE = "mi\x1b[31m[red]\x07n\u202ee\\"
 """A name with what a terminal acts on, and with markup of rich."""
+EACH = """
+import sys
+from archbuilder.cli import main
+for line in sys.argv[1:]:
+    sys.argv = ["archbuilder", *line.split()]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, line
+    print("AFTER")
+"""
 BAD = "archbuilder: 1\nname: bad\ninput: [8, 8, 3]\nstemm: []\n"
 GOOD = """\
 archbuilder: 1
@@ -88,11 +99,13 @@ def test_list_in_a_pipe_is_plain_and_as_wide_as_its_content(call: Call) -> None:
 @pytest.mark.parametrize(
     "variables", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "ascii"}]
 )
-@pytest.mark.parametrize("command", ["list", "list --markdown", "show resnet20_v1", "schedule resnet20_v1"])
-def test_any_locale(command: str, variables: dict[str, str]) -> None:
-    line = [sys.executable, "-m", "archbuilder", *command.split()]
-    done = subprocess.run(line, capture_output=True, env={**os.environ, **variables}, check=False)
+def test_any_locale(variables: dict[str, str]) -> None:
+    """The commands one after the other in one process, whose streams have the encoding."""
+    lines = ["list", "list --markdown", "show resnet20_v1", "schedule resnet20_v1"]
+    line = [sys.executable, "-c", EACH, *lines]
+    done = subprocess.run(line, capture_output=True, env={**os.environ, "PYTHONPATH": ROOT, **variables}, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"AFTER") == len(lines)
 
 
 @pytest.mark.parametrize("width", [40, 80, None])

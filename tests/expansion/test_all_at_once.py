@@ -15,26 +15,21 @@ SMALL = ("resnet20_v2", "related/highway19")
 TEXTS = {name: archbuilder.load(name).dump() for name in ("resnet20_v1", *SMALL)}
 
 
-def _messages(text: str) -> tuple[list[str], list[str]]:
+def _messages(error: SpecError) -> tuple[list[str], list[str]]:
     """Those of loading alone, and those of loading and expansion."""
-    with pytest.raises(SpecError) as caught:
-        load_text(text)
-    return [one.message for one in caught.value.diagnostics], [
-        one.message for one in with_others(caught.value).diagnostics
-    ]
+    return [one.message for one in error.diagnostics], [one.message for one in with_others(error).diagnostics]
 
 
-def _misspelt(text: str) -> list[str]:
-    """The text with each of its words misspelt once, wherever that makes it wrong."""
+def _misspelt(text: str) -> list[SpecError]:
+    """What is said of the text with each of its words misspelt once, wherever that makes it wrong."""
     places = {match[1]: match.start(1) for match in re.finditer(r"[\s{\[]([a-z_]{3,}):?(?=[\s,}\]])", text)}
     found = []
     for start in places.values():
         wrong = text[: start + 2] + text[start + 1 :]
         try:
             load_text(wrong)
-        except SpecError:
-            found.append(wrong)
-
+        except SpecError as error:
+            found.append(error)
     return found
 
 
@@ -42,8 +37,8 @@ def _misspelt(text: str) -> list[str]:
 def test_a_mistake_invents_no_other(name: str) -> None:
     wrong = _misspelt(TEXTS[name])
     assert len(wrong) > 20
-    for text in wrong:
-        alone, all_of_them = _messages(text)
+    for error in wrong:
+        alone, all_of_them = _messages(error)
         assert all_of_them == alone
 
 
@@ -66,7 +61,9 @@ def test_a_mistake_invents_no_other(name: str) -> None:
 def test_it_hides_no_other(right: str, wrong: str) -> None:
     text = TEXTS["resnet20_v1"].replace("filters: 64, stride: 2", "filters: -64, stride: 2")
     assert right in text
-    alone, all_of_them = _messages(text.replace(right, wrong, 1))
+    with pytest.raises(SpecError) as caught:
+        load_text(text.replace(right, wrong, 1))
+    alone, all_of_them = _messages(caught.value)
     assert not any("not -64" in one for one in alone)
     assert sum("not -64" in one for one in all_of_them) == 1
     assert len(all_of_them) == len(alone) + 1

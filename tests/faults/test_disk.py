@@ -21,6 +21,7 @@ pytestmark = pytest.mark.faults
 
 EVERY_LINE = """
 import json, os, shutil, signal, sys
+from functools import cache
 from pathlib import Path
 import numpy as np
 from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints
@@ -31,6 +32,10 @@ folder, again, keep, every = Path(sys.argv[1]), *map(int, sys.argv[2:])
 def save(checkpoints, iteration):
     checkpoints.save(Checkpoint(iteration, {"w": np.full(9, iteration)}, {"best": None}))
 
+@cache
+def writes(file):
+    return bool({*Path(file).parts} & WRITERS)
+
 def killed_at(number):
     # Returns whether there are so many lines to be killed at.
     child = os.fork()
@@ -39,7 +44,7 @@ def killed_at(number):
     left = number
     def trace(frame, event, _):
         nonlocal left
-        if not {*Path(frame.f_code.co_filename).parts} & WRITERS:
+        if not writes(frame.f_code.co_filename):
             return None
         if event == "line":
             left -= 1

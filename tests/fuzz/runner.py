@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -74,19 +76,7 @@ def _batch(
     """The last number that was tried, and what was found, the end of the process itself included."""
     place = scratch / str(cases.start)
     place.mkdir()
-    command = [
-        sys.executable,
-        "-m",
-        "tests.fuzz.worker",
-        kind,
-        str(cases.start),
-        str(cases.stop),
-        str(seconds),
-        str(place),
-    ]
-    done = subprocess.run(
-        command, cwd=HERE.parent, env=environment, capture_output=True, text=True, errors="replace", check=False
-    )
+    done = _worked(place, seconds, environment, kind, cases.start, cases.stop)
     notes = list(_notes(place / "journal"))
     if not notes and done.returncode:
         raise AssertionError(f"no case was run: {done.stderr}")
@@ -98,6 +88,30 @@ def _batch(
         where = (place / "log").read_text("utf-8")
         found.append(Finding(kind, last, f"the process ended with {done.returncode}\n{where}\n{done.stderr[-2000:]}"))
     return last, found
+
+
+def sound_together(kinds: Mapping[str, int]) -> frozenset[str]:
+    """The kinds of which one process tried so many cases without a finding, which starts one process, not one a kind."""
+    with TemporaryDirectory(prefix="fuzz") as scratch:
+        environment = dict(os.environ, PYTHONWARNINGS="default")
+        arguments = chain.from_iterable((kind, 0, stop) for kind, stop in kinds.items())
+        done = _worked(Path(scratch), ALL, environment, *arguments)
+        notes = list(_notes(Path(scratch) / "journal"))
+    tried = Counter(note["kind"] for note in notes)
+    found = {note["kind"] for note in notes if "problem" in note}
+    if done.returncode:
+        return frozenset()
+    return frozenset(kind for kind, stop in kinds.items() if tried[kind] == stop and kind not in found)
+
+
+def _worked(
+    place: Path, seconds: float, environment: Mapping[str, str], *kinds: object
+) -> subprocess.CompletedProcess[str]:
+    """What a process came to that tried kinds, each with the first of its cases and the one behind the last."""
+    command = [sys.executable, "-m", "tests.fuzz.worker", *map(str, (place, seconds, *kinds))]
+    return subprocess.run(
+        command, cwd=HERE.parent, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
 
 
 def _notes(journal: Path) -> Iterator[dict[str, Any]]:

@@ -31,9 +31,9 @@ def work(name: str, cases: range, seconds: float, scratch: Path) -> None:
         for seed in cases:
             if time.monotonic() > end:
                 break
-            _note(journal, seed=seed)
+            _note(journal, kind=name, seed=seed)
             if found := attempt(kind, name, seed, scratch / "case", log):
-                _note(journal, seed=seed, problem=found)
+                _note(journal, kind=name, seed=seed, problem=found)
 
 
 def attempt(kind: Kind, name: str, seed: int, folder: Path, log: TextIO) -> str | None:
@@ -68,10 +68,11 @@ def _warm_up(kind: Kind) -> None:
 
 
 def main() -> None:
-    name, first, last, seconds, scratch = sys.argv[1:]
+    scratch, seconds, *kinds = sys.argv[1:]
     os.environ["KERAS_HOME"] = str(Path(scratch) / "keras")
     os.environ["XDG_CACHE_HOME"] = str(Path(scratch) / "cache")
-    work(name, range(int(first), int(last)), float(seconds), Path(scratch))
+    for name, first, last in zip(*[iter(kinds)] * 3, strict=True):
+        work(name, range(int(first), int(last)), float(seconds), Path(scratch))
 
 
 if __name__ == "__main__":

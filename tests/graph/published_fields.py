@@ -7,7 +7,8 @@ prints the table of docs/numbers.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from archbuilder.graph.receptive_field import ReceptiveField, receptive_fields
 from archbuilder.markup import markdown_text
@@ -48,7 +49,12 @@ def field_of(network: str, part: str) -> ReceptiveField:
     """That of a node, or of the last node of a stage."""
     graph = zoo.graph_of(network)
     last = [node.name for node in graph.nodes if node.name == part or node.section.partition("/")[0] == part][-1]
-    return receptive_fields(graph)[last]
+    return fields_of(network)[last]
+
+
+@cache
+def fields_of(network: str) -> Mapping[str, ReceptiveField]:
+    return receptive_fields(zoo.graph_of(network))
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ from tests.conftest import GOLDEN
 from tests.zoo import spec_of
 
 PARTS = Path(__file__).parent.parent / "expansion" / "specs"
+READER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+"""YAML as most editors read it, which is YAML 1.1."""
 VALIDATOR = Draft202012Validator(json_schema())
 
 
 @pytest.mark.parametrize("name", archbuilder.bundled())
 def test_bundled_specs_are_valid_as_written_and_resolved(name: str) -> None:
     text = locate(name).read_text(encoding="utf-8")
-    for data in (parse(text, name).data, yaml.safe_load(text), spec_of(name).resolved):
-        assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(data)))] == []
+    for data in {*map(json.dumps, (parse(text, name).data, yaml.load(text, READER), spec_of(name).resolved))}:
+        assert [error.message for error in VALIDATOR.iter_errors(json.loads(data))] == []
 
 
 def test_short_forms_are_valid() -> None:
@@ -109,6 +112,7 @@ training:
   keep: {best: validation_accuracy, last: 2}
   precision: float32
 """
+RIGHT = yaml.safe_load(MISSPELT)
 
 
 def names_in(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], bool]]:
@@ -124,7 +128,7 @@ def names_in(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
 
 def misspelt(path: tuple[Any, ...], is_key: bool) -> Any:
     """The spec with a letter left out of one name."""
-    data = yaml.safe_load(MISSPELT)
+    data = deepcopy(RIGHT)
     parent = data
     for part in path[:-1]:
         parent = parent[part]
@@ -146,13 +150,12 @@ def is_refused(data: Any) -> bool:
     return False
 
 
-NAMES = list(names_in(yaml.safe_load(MISSPELT)))
+NAMES = list(names_in(RIGHT))
 
 
 def test_the_spec_of_all_names_is_valid() -> None:
-    data = yaml.safe_load(MISSPELT)
-    assert not is_refused(data)
-    assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(data)))] == []
+    assert not is_refused(RIGHT)
+    assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(RIGHT)))] == []
     assert len(NAMES) > 100
 
 
@@ -163,7 +166,7 @@ def test_schema_refuses_the_misspelt_names_that_validate_refuses(path: tuple[Any
 
 
 def test_own_templates_and_files_that_are_extended_leave_names_open() -> None:
-    data = yaml.safe_load(MISSPELT)
+    data = deepcopy(RIGHT)
     own: Any = {"units": {"mine": {"parameters": {"filters": "required", "spread": 1}, "layers": ["relu"]}}}
     data["stages"].append({"units": 1, "unit": "mine", "filters": 3, "spread": 2})
     assert not VALIDATOR.is_valid(json.loads(json.dumps(data)))
