@@ -37,10 +37,16 @@ class Salvage:
         self.document, self.data, self.units = document, deepcopy(document.data), units
         self.unknown: set[Path] = set()
         """Parts, layers and stages of which nothing is known, and the `unit` of stages whose units are not."""
+        self.replaced: set[Path] = set()
+        """Layers and templates in whose place stands something else, so that nothing in them is to be mended."""
         self.renamed: dict[Path, Path] = {}
 
     def mend(self, path: Path, code: str) -> None:
-        """Makes the mistake at a path harmless."""
+        """Makes the mistake at a path harmless, unless what was around it is gone."""
+        if not any(path[:length] in self.replaced for length in range(len(path))):
+            self._mend(path, code)
+
+    def _mend(self, path: Path, code: str) -> None:
         match path:
             case ():
                 self.unknown |= {("input",)} if "input" not in self.data else set()
@@ -63,6 +69,7 @@ class Salvage:
                 self._set((), path, code, stages)
             case ("templates", str(), _, *_):
                 self._at(path[:2])[path[2]] = {"layers": ["relu"]}
+                self.replaced.add(path[:3])
                 self.unknown.add((*path[:3], "layers", 0))
             case ("templates", *_):
                 raise _CannotTell
@@ -77,6 +84,7 @@ class Salvage:
     def _layer(self, path: Path) -> None:
         *around, index = path
         self._at(around)[index] = "relu"
+        self.replaced.add(path)
         self.unknown.add(path)
 
     def _stage(self, index: int, inner: Sequence[Any], code: str) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import permutations
 
 import pytest
 
 import archbuilder
 from archbuilder.errors import SpecError
 from archbuilder.expansion.expansion import with_others
+from archbuilder.spec.document import Path, parse
 from archbuilder.spec.loading import load_text
+from archbuilder.spec.salvage import Salvage
 
 SMALL = ("resnet20_v2", "related/highway19")
 TEXTS = {name: archbuilder.load(name).dump() for name in ("resnet20_v1", *SMALL)}
@@ -75,3 +79,24 @@ def test_an_edit_that_is_wrong_hides_no_other() -> None:
         archbuilder.expand("resnet20_v1", edits)
     assert [one.code for one in caught.value.diagnostics].count("bad-value") == 2
     assert {one.span.file for one in caught.value.diagnostics if one.span} == {"--set"}
+
+
+NESTED = """\
+archbuilder: 1
+name: nested
+input: [8, 8, 1]
+templates: {units: {one: {parameters: {a: {b: 1}}, layers: [relu, {conv: {kernel: 3}}]}}}
+stem: [{add: {own: [relu, norm], up: {from: a, depth: {b: {c: 1}}}}}]
+"""
+
+
+@pytest.mark.parametrize("paths", list(permutations([
+    ("templates", "units", "one", "parameters", "a"), ("templates", "units", "one", "layers", 1),
+    ("stem", 0, "add", "own", 1), ("stem", 0, "add", "up", "depth", "b"),
+])))  # fmt: skip
+def test_mistakes_around_and_within_a_layer_are_mended_in_any_order(paths: Sequence[Path]) -> None:
+    salvage = Salvage(parse(NESTED, "nested"), [])
+    for path in paths:
+        salvage.mend(path, "bad-value")
+    assert salvage.data["templates"]["units"]["one"] == {"layers": ["relu"]}
+    assert salvage.data["stem"] == ["relu"]
