@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from archbuilder.api import (
         build,
+        diff,
         draw,
         evaluate,
         expand,
@@ -50,6 +51,6 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "draw", "evaluate", "expand", "lint", "load", "load_text", "new", "numbers", "predict", "runs",
+    "bundled", "diff", "draw", "evaluate", "expand", "lint", "load", "load_text", "new", "numbers", "predict", "runs",
     "summary", "train", "train_folds", "train_seeds", "verify",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
     from archbuilder.aliases import Json, Level, Precision
+    from archbuilder.comparison.difference import Difference
     from archbuilder.comparison.result import Comparison, NoneNear
     from archbuilder.costs.numbers import Numbers
     from archbuilder.costs.summary import Summary
@@ -93,6 +95,18 @@ def numbers(
 
     loaded = _loaded(spec, edits)
     return costs.numbers(expand(loaded), loaded.training, Asked(batch_size, precision, memory, peak, bandwidth))
+
+
+def diff(before: SpecLike, after: SpecLike, edits: Edits = ()) -> Difference:
+    """What changes from one network and its recipe to another; printed, it is one line a change.
+
+    Each side may also be `REV:path` of a git repository or the folder of a run. The edits apply to the second.
+    """
+    from archbuilder.comparison.difference import difference
+    from archbuilder.sides import side
+
+    with _with_all_mistakes():
+        return difference(side(before), side(after, edits))
 
 
 @overload
@@ -292,8 +306,15 @@ def _loaded(spec: SpecLike, edits: Edits) -> Spec:
         if edits:
             raise TypeError("edits apply to a spec that is loaded here, not to one that was loaded before")
         return spec
-    try:
+    with _with_all_mistakes():
         return load(spec, edits)
+
+
+@contextmanager
+def _with_all_mistakes() -> Iterator[None]:
+    """Lets what is left of a spec that cannot be loaded be expanded, for the mistakes that this shows."""
+    try:
+        yield
     except SpecError as error:
         from archbuilder.expansion.expansion import with_others
 

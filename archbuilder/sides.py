@@ -1,0 +1,91 @@
+"""What is compared: a network and its recipe, from a spec, a revision of git, or a run."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from archbuilder.comparison.difference import Compared
+from archbuilder.errors import UsageError
+from archbuilder.expansion.expansion import expand
+from archbuilder.spec import Spec, edit, load
+from archbuilder.spec.edits import Edits
+from archbuilder.spec.files import DiskFile, beside, text_of
+from archbuilder.spec.loading import load_file
+from archbuilder.spec.revisions import revision_file
+
+Subject = str | Path | Spec
+"""The name or path of a spec, `REV:path`, the folder of a run, or a loaded spec."""
+
+
+def side(subject: Subject, edits: Edits = ()) -> Compared:
+    """One side of a comparison; raises ArchbuilderError where it cannot be read."""
+    spec = _spec(subject, edits)
+    name = subject.name if isinstance(subject, Spec) else str(subject)
+    return named(spec, f"{name} as edited" if edits else name)
+
+
+def named(spec: Spec, name: str) -> Compared:
+    return Compared(replace(expand(spec), name=name), spec.training)
+
+
+def _spec(subject: Subject, edits: Edits) -> Spec:
+    if isinstance(subject, Spec):
+        return edit(subject, edits) if edits else subject
+    path = Path(subject)
+    if path.is_dir():
+        return _of_run(path, edits)
+    if not path.exists() and (file := revision_file(str(subject))) is not None:
+        return load_file(file, edits)
+    return load(subject, edits)
+
+
+def _of_run(folder: Path, edits: Edits) -> Spec:
+    from archbuilder.training.run.folder import Run
+
+    spec = Run.open(folder).spec
+    return edit(spec, edits) if edits else spec
+
+
+NO_FILE = "/dev/null"
+"""What git passes for the side of a file that is new or deleted."""
+
+
+@dataclass(frozen=True)
+class _DriverFile:
+    """A version of a file that git has put elsewhere; what it extends is taken from beside the file's own place."""
+
+    path: Path
+    place: Path
+    name: str
+
+    @property
+    def key(self) -> Hashable:
+        return self.name
+
+    def text(self) -> str:
+        return text_of(self.path)
+
+    def beside(self, name: str) -> DiskFile:
+        return beside(self.place.parent, name)
+
+
+def driver_sides(arguments: Sequence[str]) -> tuple[str, Compared | None, Compared | None]:
+    """The path and both sides of the arguments that git passes to an external diff; None for one that is not there.
+
+    Those are path, old file, hash, mode, new file, hash, mode, and of a renamed file its new path and how it was
+    renamed; of an unmerged one only the path.
+    """
+    match arguments:
+        case [path]:
+            return path, None, None
+        case [path, old, _, _, new, _, _, *renamed] if len(renamed) in (0, 2):
+            target = renamed[0] if renamed else path
+            return target, _driver_side(old, path, f"a/{path}"), _driver_side(new, target, f"b/{target}")
+        case _:
+            raise UsageError("git passes seven arguments to an external diff: see docs/diff.md")
+
+
+def _driver_side(file: str, path: str, name: str) -> Compared | None:
+    return None if file == NO_FILE else named(load_file(_DriverFile(Path(file), Path(path), name)), name)
