@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         draw,
         evaluate,
         expand,
+        explain,
         lint,
         new,
         numbers,
@@ -51,6 +52,6 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "diff", "draw", "evaluate", "expand", "lint", "load", "load_text", "new", "numbers", "predict", "runs",
-    "summary", "train", "train_folds", "train_seeds", "verify",
+    "bundled", "diff", "draw", "evaluate", "expand", "explain", "lint", "load", "load_text", "new", "numbers",
+    "predict", "runs", "summary", "train", "train_folds", "train_seeds", "verify",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archbuilder.costs.summary import Summary
     from archbuilder.diagram.files import Picture
     from archbuilder.errors import Diagnostic
+    from archbuilder.explanation import Explanation
     from archbuilder.graph.network import Graph
     from archbuilder.training.prediction import Prediction
     from archbuilder.training.run.folder import Run, Which
@@ -107,6 +108,16 @@ def diff(before: SpecLike, after: SpecLike, edits: Edits = ()) -> Difference:
 
     with _with_all_mistakes():
         return difference(side(before), side(after, edits))
+
+
+def explain(name: str) -> tuple[Explanation, ...]:
+    """What a word of the language means, with settings and an example: a unit, a layer, a key such as `training.stop`.
+
+    There are several where several things are called so. Raises MissingError where nothing is.
+    """
+    from archbuilder import explanation
+
+    return explanation.explain(name)
 
 
 @overload

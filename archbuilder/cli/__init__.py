@@ -19,6 +19,7 @@ COMMANDS = {
     "build": "Compile a network, or print what it costs.",
     "draw": "Draw a network as SVG, PNG, PDF or DOT.",
     "verify": "Say whether a network is a published one, and why not.",
+    "explain": "Say what a word of the language means, with an example.",
     "diff": "Say what changes from one network and recipe to another.",
     "train": "Train a network by its own recipe.",
     "schedule": "Print and plot the learning rate of a recipe.",
