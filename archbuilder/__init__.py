@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from archbuilder.api import (
         build,
+        compare,
         diff,
         draw,
         evaluate,
@@ -52,6 +53,6 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "diff", "draw", "evaluate", "expand", "explain", "lint", "load", "load_text", "new", "numbers",
-    "predict", "runs", "summary", "train", "train_folds", "train_seeds", "verify",
+    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "lint", "load", "load_text", "new",
+    "numbers", "predict", "runs", "summary", "train", "train_folds", "train_seeds", "verify",
 ]  # fmt: skip

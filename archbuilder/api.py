@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from archbuilder.errors import Diagnostic
     from archbuilder.explanation import Explanation
     from archbuilder.graph.network import Graph
+    from archbuilder.side_by_side import SideBySide
     from archbuilder.training.prediction import Prediction
+    from archbuilder.training.run.curves import Curves
     from archbuilder.training.run.folder import Run, Which
     from archbuilder.training.run.listing import Line
-    from archbuilder.training.sweep import Sweep
+    from archbuilder.training.run.several import Sweep
 
 RunLike: TypeAlias = "str | Path | Run"
 """The folder of a run, or a run."""
@@ -96,6 +98,17 @@ def numbers(
 
     loaded = _loaded(spec, edits)
     return costs.numbers(expand(loaded), loaded.training, Asked(batch_size, precision, memory, peak, bandwidth))
+
+
+def compare(*subjects: SpecLike) -> SideBySide | Curves:
+    """Networks, or folders of runs, beside each other: printed, a table; with `to_json`, `csv` and `markdown`.
+
+    The curves of runs are drawn by `save`. Raises UsageError for specs and runs together.
+    """
+    from archbuilder.sides import compared
+
+    with _with_all_mistakes():
+        return compared(subjects)
 
 
 def diff(before: SpecLike, after: SpecLike, edits: Edits = ()) -> Difference:
@@ -238,7 +251,7 @@ def predict(
 
 def _runs(run: RunLike) -> Sequence[Run]:
     from archbuilder.training.run.folder import Run
-    from archbuilder.training.sweep import runs_in
+    from archbuilder.training.run.several import runs_in
 
     return [run] if isinstance(run, Run) else runs_in(Path(run))
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archbuilder.comparison.difference import Compared
 from archbuilder.errors import UsageError
 from archbuilder.expansion.expansion import expand
+from archbuilder.formatting import printable
+from archbuilder.side_by_side import SideBySide, side_by_side
 from archbuilder.spec import Spec, edit, load
 from archbuilder.spec.edits import Edits
 from archbuilder.spec.files import DiskFile, beside, text_of
 from archbuilder.spec.loading import load_file
 from archbuilder.spec.revisions import revision_file
+
+if TYPE_CHECKING:
+    from archbuilder.training.run.curves import Curves
 
 Subject = str | Path | Spec
 """The name or path of a spec, `REV:path`, the folder of a run, or a loaded spec."""
@@ -22,8 +28,11 @@ Subject = str | Path | Spec
 def side(subject: Subject, edits: Edits = ()) -> Compared:
     """One side of a comparison; raises ArchbuilderError where it cannot be read."""
     spec = _spec(subject, edits)
-    name = subject.name if isinstance(subject, Spec) else str(subject)
-    return named(spec, f"{name} as edited" if edits else name)
+    return named(spec, f"{_name(subject)} as edited" if edits else _name(subject))
+
+
+def _name(subject: Subject) -> str:
+    return subject.name if isinstance(subject, Spec) else str(subject)
 
 
 def named(spec: Spec, name: str) -> Compared:
@@ -42,10 +51,25 @@ def _spec(subject: Subject, edits: Edits) -> Spec:
 
 
 def _of_run(folder: Path, edits: Edits) -> Spec:
-    from archbuilder.training.run.folder import Run
+    from archbuilder.training.run.several import runs_in
 
-    spec = Run.open(folder).spec
+    spec = runs_in(folder)[0].spec
     return edit(spec, edits) if edits else spec
+
+
+def compared(subjects: Sequence[Subject]) -> SideBySide | Curves:
+    """Networks, or runs, beside each other; raises UsageError for some of both."""
+    folders = [Path(one) for one in subjects if not isinstance(one, Spec) and Path(one).is_dir()]
+    if folders and len(folders) == len(subjects):
+        from archbuilder.training.run.curves import curves
+
+        return curves(folders)
+    if folders:
+        raise UsageError(
+            f"specs are compared with specs and runs with runs, but {printable(str(folders[0]))} is a folder"
+        )
+    specs = [(one, _spec(one, ())) for one in subjects]
+    return side_by_side([(named(spec, _name(one)).graph, spec.network.published) for one, spec in specs])
 
 
 NO_FILE = "/dev/null"

@@ -20,6 +20,7 @@ COMMANDS = {
     "draw": "Draw a network as SVG, PNG, PDF or DOT.",
     "verify": "Say whether a network is a published one, and why not.",
     "explain": "Say what a word of the language means, with an example.",
+    "compare": "Show networks or runs beside each other.",
     "diff": "Say what changes from one network and recipe to another.",
     "train": "Train a network by its own recipe.",
     "schedule": "Print and plot the learning rate of a recipe.",

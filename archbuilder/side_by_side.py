@@ -1,0 +1,152 @@
+"""Networks beside each other: what each costs and sees, as a whole and stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archbuilder.aliases import Json
+from archbuilder.costs.summary import Stage, Summary, summarise
+from archbuilder.formatting import aligned
+from archbuilder.graph.network import Graph
+from archbuilder.graph.ops import show
+from archbuilder.graph.receptive_field import ReceptiveField, last_map, receptive_fields
+from archbuilder.markup import csv_text, markdown_text
+from archbuilder.spec.network import Figure
+
+HEADINGS = ("network", "depth", "parameters", "multiply-adds", "memory", "field", "error %")
+NUMBERS = range(1, 6)
+NOTES = (
+    "in brackets: how many times as many as the first has.",
+    "multiply-adds and memory: of one image; memory is what all layers return, in float32.",
+    "field: the pixels that one value of the last map depends on.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A network, and what was published for it."""
+
+    summary: Summary
+    field: ReceptiveField
+    published: tuple[Figure, ...]
+
+    def to_json(self) -> Json:
+        summary = self.summary.to_json()
+        kept = ("name", "depth", "parameters", "macs", "activation_bytes", "input", "output", "stages")
+        published = [figure.model_dump(exclude_none=True) for figure in self.published]
+        return {**{key: summary[key] for key in kept}, "receptive_field": self.field.to_json(), "published": published}
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Several networks; printed, a table of them and one for each thing that stages have."""
+
+    columns: tuple[Column, ...]
+
+    def to_json(self) -> Json:
+        return {"networks": [column.to_json() for column in self.columns]}
+
+    def __str__(self) -> str:
+        return render(self)
+
+    def csv(self) -> str:
+        """A line for each network, its numbers exact."""
+        heads = ("network", "depth", "trainable", "total", "macs", "activation_bytes", "receptive_field", "error",
+                 "top5_error")  # fmt: skip
+        return csv_text([heads, *map(_exactly, self.columns)])
+
+    def markdown(self) -> str:
+        tables = [markdown_text(_rows(self), NUMBERS)]
+        for title, rows in _stage_tables(self):
+            tables += [f"{title}:", markdown_text(rows, range(1, len(rows[0])))]
+        return "\n\n".join(tables)
+
+
+def column(graph: Graph, published: tuple[Figure, ...] = ()) -> Column:
+    return Column(summarise(graph), receptive_fields(graph)[last_map(graph).name], published)
+
+
+def render(found: SideBySide) -> str:
+    """The networks as lines, then their stages, each network a column."""
+    parts = [*aligned(_rows(found), NUMBERS)]
+    for title, rows in _stage_tables(found):
+        parts += ["", title, *aligned(rows, range(1, len(rows[0])))]
+    return "\n".join([*parts, "", *NOTES])
+
+
+def _exactly(one: Column) -> tuple[str, ...]:
+    costs, figure = one.summary.costs, one.published[0] if one.published else None
+    numbers = (one.summary.depth, costs.trainable, costs.total, costs.macs, one.summary.activation_bytes)
+    errors = (figure.error, figure.top5_error) if figure else (None, None)
+    return (
+        one.summary.name,
+        *map(str, numbers),
+        field_words(one.field),
+        *("" if e is None else str(e) for e in errors),
+    )
+
+
+def _rows(found: SideBySide) -> list[tuple[str, ...]]:
+    first = found.columns[0].summary
+    return [HEADINGS, *(_row(one, first) for one in found.columns)]
+
+
+def _row(one: Column, first: Summary) -> tuple[str, ...]:
+    here = one.summary
+    numbers = (
+        _beside(f"{here.depth}", here.depth, first.depth),
+        _beside(f"{here.costs.trainable:,}", here.costs.trainable, first.costs.trainable),
+        _beside(f"{here.costs.macs / 1e6:,.1f} M", here.costs.macs, first.costs.macs),
+        _beside(f"{here.activation_bytes / 2**20:,.2f} MiB", here.activation_bytes, first.activation_bytes),
+    )
+    errors = "; ".join(f"{figure.values} ({figure.conditions})" for figure in one.published)
+    return (here.name, *numbers, field_words(one.field), errors)
+
+
+def _beside(text: str, number: int, first: int) -> str:
+    return f"{text} ({number / first:.2f})" if first else text
+
+
+def field_words(field: ReceptiveField) -> str:
+    """`483`, `483x241` where height and width differ, with the whole image named."""
+    rows, columns = field.size
+    return f"{rows}" if rows == columns else f"{rows}x{columns}"
+
+
+def _stage_tables(found: SideBySide) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """For each thing that stages have, a table with a line for each stage and a column for each network."""
+    stages = [{stage.name: stage for stage in one.summary.stages if _is_part(stage)} for one in found.columns]
+    names = sorted(dict.fromkeys(name for part in stages for name in part), key=_place)
+    head = ("", *(one.summary.name for one in found.columns))
+    tables = []
+    for title, words in (("what leaves each stage", _output), ("parameters", _parameters), ("multiply-adds", _macs)):
+        rows = [(name, *(words(part[name]) if name in part else "" for part in stages)) for name in names]
+        tables.append((title, [head, *rows]))
+    return tables
+
+
+def _is_part(stage: Stage) -> bool:
+    """Whether it is the stem, a stage or the head, and not the input."""
+    return stage.name in ("stem", "head") or stage.name.startswith("stage")
+
+
+def _place(name: str) -> tuple[int, int]:
+    return (("stem", "head").index(name) * 2, 0) if name in ("stem", "head") else (1, int(name.removeprefix("stage")))
+
+
+def _output(stage: Stage) -> str:
+    count = sum(unit.name.startswith(f"{stage.name}/unit") for unit in stage.units)
+    return f"{show(stage.output_shape)}{f' in {count} unit' if count else ''}{'s' if count > 1 else ''}"
+
+
+def _parameters(stage: Stage) -> str:
+    return f"{stage.costs.trainable:,}"
+
+
+def _macs(stage: Stage) -> str:
+    return f"{stage.costs.macs / 1e6:,.1f} M"
+
+
+def side_by_side(networks: Sequence[tuple[Graph, tuple[Figure, ...]]]) -> SideBySide:
+    return SideBySide(tuple(column(graph, published) for graph, published in networks))
