@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         evaluate,
         expand,
         explain,
+        family,
         lint,
         new,
         numbers,
@@ -53,6 +54,6 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "lint", "load", "load_text", "new",
-    "numbers", "predict", "runs", "summary", "train", "train_folds", "train_seeds", "verify",
+    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "family", "lint", "load",
+    "load_text", "new", "numbers", "predict", "runs", "summary", "train", "train_folds", "train_seeds", "verify",
 ]  # fmt: skip

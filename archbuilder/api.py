@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
 
-from archbuilder.errors import SpecError
+from archbuilder.errors import SpecError, UsageError
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, load
 from archbuilder.spec.edits import Edits
@@ -16,6 +16,7 @@ from archbuilder.weights.choices import DEFAULT, Choices
 if TYPE_CHECKING:
     import keras
 
+    from archbuilder.ablation import Family
     from archbuilder.aliases import Json, Level, Precision
     from archbuilder.comparison.difference import Difference
     from archbuilder.comparison.result import Comparison, NoneNear
@@ -131,6 +132,39 @@ def explain(name: str) -> tuple[Explanation, ...]:
     from archbuilder import explanation
 
     return explanation.explain(name)
+
+
+def family(
+    spec: SpecLike,
+    units: Sequence[int | tuple[int, ...]] = (),
+    shortcuts: Sequence[str] = (),
+    edits: Edits = (),
+    *,
+    out: str | Path | None = None,
+    train: bool = False,
+    seeds: int = 1,
+    epochs: int | None = None,
+    data_path: str | Path | None = None,
+) -> Family:
+    """An ablation from one spec: each number of units (of all stages, or of each) with each shortcut.
+
+    `out` is the folder that gets specs and table, and with `train` the runs and their curves, silently. Raises
+    UsageError where it holds something else.
+    """
+    from archbuilder import ablation
+
+    found = ablation.family(_loaded(spec, edits), units, shortcuts)
+    training = ablation.Training(seeds, epochs, _path(data_path)) if train else None
+    if training is not None and out is None:
+        raise UsageError("training needs a folder for its runs: out")
+    if out is not None:
+        ablation.save(found, Path(out), training)
+    if training is None or out is None:
+        return found
+    load_tensorflow()
+    from archbuilder.training.reporting.progress import Reporter
+
+    return ablation.train(found, Path(out), training, Reporter())
 
 
 @overload

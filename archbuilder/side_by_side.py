@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from archbuilder.aliases import Json
 from archbuilder.costs.summary import Stage, Summary, summarise
@@ -14,8 +15,12 @@ from archbuilder.graph.receptive_field import ReceptiveField, last_map, receptiv
 from archbuilder.markup import csv_text, markdown_text
 from archbuilder.spec.network import Figure
 
+Scale = tuple[float, str]
+"""What all multiply-adds of a table are given in."""
 HEADINGS = ("network", "depth", "parameters", "multiply-adds", "memory", "field", "error %")
 NUMBERS = range(1, 6)
+MOST_COLUMNS = 6
+"""The most networks that are compared stage by stage, each a column."""
 NOTES = (
     "in brackets: how many times as many as the first has.",
     "multiply-adds and memory: of one image; memory is what all layers return, in float32.",
@@ -88,16 +93,16 @@ def _exactly(one: Column) -> tuple[str, ...]:
 
 
 def _rows(found: SideBySide) -> list[tuple[str, ...]]:
-    first = found.columns[0].summary
-    return [HEADINGS, *(_row(one, first) for one in found.columns)]
+    first, scale = found.columns[0].summary, _scale(found)
+    return [HEADINGS, *(_row(one, first, scale) for one in found.columns)]
 
 
-def _row(one: Column, first: Summary) -> tuple[str, ...]:
+def _row(one: Column, first: Summary, scale: Scale) -> tuple[str, ...]:
     here = one.summary
     numbers = (
         _beside(f"{here.depth}", here.depth, first.depth),
         _beside(f"{here.costs.trainable:,}", here.costs.trainable, first.costs.trainable),
-        _beside(f"{here.costs.macs / 1e6:,.1f} M", here.costs.macs, first.costs.macs),
+        _beside(_scaled(here.costs.macs, scale), here.costs.macs, first.costs.macs),
         _beside(f"{here.activation_bytes / 2**20:,.2f} MiB", here.activation_bytes, first.activation_bytes),
     )
     errors = "; ".join(f"{figure.values} ({figure.conditions})" for figure in one.published)
@@ -115,12 +120,19 @@ def field_words(field: ReceptiveField) -> str:
 
 
 def _stage_tables(found: SideBySide) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """For each thing that stages have, a table with a line for each stage and a column for each network."""
+    """For each thing that stages have, a table with a line for each stage and a column for each of a few networks."""
+    if len(found.columns) > MOST_COLUMNS:
+        return []
     stages = [{stage.name: stage for stage in one.summary.stages if _is_part(stage)} for one in found.columns]
     names = sorted(dict.fromkeys(name for part in stages for name in part), key=_place)
     head = ("", *(one.summary.name for one in found.columns))
     tables = []
-    for title, words in (("what leaves each stage", _output), ("parameters", _parameters), ("multiply-adds", _macs)):
+    scale = _scale(found)
+    for title, words in (
+        ("what leaves each stage", _output),
+        ("parameters", _parameters),
+        ("multiply-adds", partial(_macs, scale)),
+    ):
         rows = [(name, *(words(part[name]) if name in part else "" for part in stages)) for name in names]
         tables.append((title, [head, *rows]))
     return tables
@@ -144,8 +156,18 @@ def _parameters(stage: Stage) -> str:
     return f"{stage.costs.trainable:,}"
 
 
-def _macs(stage: Stage) -> str:
-    return f"{stage.costs.macs / 1e6:,.1f} M"
+def _macs(scale: Scale, stage: Stage) -> str:
+    return _scaled(stage.costs.macs, scale)
+
+
+def _scale(found: SideBySide) -> Scale:
+    """Thousands where there is a network of less than ten millions of multiply-adds."""
+    return (1e6, "M") if min(one.summary.costs.macs for one in found.columns) >= 1e7 else (1e3, "k")
+
+
+def _scaled(number: int, scale: Scale) -> str:
+    divisor, letter = scale
+    return f"{number / divisor:,.1f} {letter}"
 
 
 def side_by_side(networks: Sequence[tuple[Graph, tuple[Figure, ...]]]) -> SideBySide:

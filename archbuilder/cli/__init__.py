@@ -21,6 +21,7 @@ COMMANDS = {
     "verify": "Say whether a network is a published one, and why not.",
     "explain": "Say what a word of the language means, with an example.",
     "compare": "Show networks or runs beside each other.",
+    "family": "Make an ablation: other numbers of units, other shortcuts.",
     "diff": "Say what changes from one network and recipe to another.",
     "train": "Train a network by its own recipe.",
     "schedule": "Print and plot the learning rate of a recipe.",

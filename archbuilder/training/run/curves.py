@@ -96,12 +96,16 @@ def _label(name: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def curves(folders: Sequence[Path]) -> Curves:
-    """The runs in some folders, each of one run or of several seeds; raises MissingError where there is none."""
-    return Curves(tuple(_curve(folder) for folder in folders))
+def curves(folders: Sequence[Path], names: Sequence[str] = ()) -> Curves:
+    """The runs in some folders, each of one run or of several seeds; raises MissingError where there is none.
+
+    They are called as their folders are, or by the names.
+    """
+    named = zip(folders, names or map(str, folders), strict=True)
+    return Curves(tuple(_curve(folder, name) for folder, name in named))
 
 
-def _curve(folder: Path) -> Curve:
+def _curve(folder: Path, name: str) -> Curve:
     runs = runs_in(folder)
     spec, training = runs[0].spec, runs[0].spec.training
     assert training is not None  # as `Run.spec` has it
@@ -109,9 +113,7 @@ def _curve(folder: Path) -> Curve:
     errors = [100 * (1 - result["final"]["test_accuracy"]) for result in results]
     published = "; ".join(figure.value for figure in spec.network.published)
     on_test = isinstance(training.data.validation, OnTest)
-    return Curve(
-        str(folder), spec.name, len(runs), _points(runs), on_test, spread(errors) if errors else None, published
-    )
+    return Curve(name, spec.name, len(runs), _points(runs), on_test, spread(errors) if errors else None, published)
 
 
 def _points(runs: Sequence[Run]) -> tuple[Point, ...]:
