@@ -1,4 +1,4 @@
-"""What is compared: a network and its recipe, from a spec, a revision of git, or a run."""
+"""What is compared: a network and its recipe, from a spec, a revision of git, a run or a Keras file."""
 
 from __future__ import annotations
 
@@ -11,24 +11,40 @@ from archbuilder.comparison.difference import Compared
 from archbuilder.errors import UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import printable
+from archbuilder.graph.network import Graph
 from archbuilder.side_by_side import SideBySide, side_by_side
 from archbuilder.spec import Spec, edit, load
 from archbuilder.spec.edits import Edits
 from archbuilder.spec.files import DiskFile, beside, text_of
 from archbuilder.spec.loading import load_file
+from archbuilder.spec.network import Figure
 from archbuilder.spec.revisions import revision_file
 
 if TYPE_CHECKING:
     from archbuilder.training.run.curves import Curves
 
 Subject = str | Path | Spec
-"""The name or path of a spec, `REV:path`, the folder of a run, or a loaded spec."""
+"""The name or path of a spec, `REV:path`, the folder of a run, the path of a .keras file, or a loaded spec."""
 
 
 def side(subject: Subject, edits: Edits = ()) -> Compared:
     """One side of a comparison; raises ArchbuilderError where it cannot be read."""
+    if _is_keras_file(subject):
+        return _of_keras_file(Path(str(subject)), edits)
     spec = _spec(subject, edits)
     return named(spec, f"{_name(subject)} as edited" if edits else _name(subject))
+
+
+def _is_keras_file(subject: Subject) -> bool:
+    return not isinstance(subject, Spec) and Path(subject).suffix == ".keras"
+
+
+def _of_keras_file(path: Path, edits: Edits) -> Compared:
+    from archbuilder.keras_file import graph_of_keras_file
+
+    if edits:
+        raise UsageError(f"edits change a spec, and {printable(str(path))} is a Keras file")
+    return Compared(graph_of_keras_file(path, str(path)), None, has_recipe=False)
 
 
 def _name(subject: Subject) -> str:
@@ -68,8 +84,14 @@ def compared(subjects: Sequence[Subject]) -> SideBySide | Curves:
         raise UsageError(
             f"specs are compared with specs and runs with runs, but {printable(str(folders[0]))} is a folder"
         )
-    specs = [(one, _spec(one, ())) for one in subjects]
-    return side_by_side([(named(spec, _name(one)).graph, spec.network.published) for one, spec in specs])
+    return side_by_side([_with_published(one) for one in subjects])
+
+
+def _with_published(subject: Subject) -> tuple[Graph, tuple[Figure, ...]]:
+    if _is_keras_file(subject):
+        return side(subject).graph, ()
+    spec = _spec(subject, ())
+    return named(spec, _name(subject)).graph, spec.network.published
 
 
 NO_FILE = "/dev/null"

@@ -60,8 +60,8 @@ def difference(before: Compared, after: Compared) -> Difference:
     """The changes that lead from one side to the other."""
     found = compare(after.graph, before.graph)
     both = before.has_recipe and after.has_recipe
-    recipe = recipe_changes(before.recipe, after.recipe, before.graph.name) if both else ()
-    return Difference(found.theirs, found.mine, found.deviations, (*found.notes, *recipe), both)
+    recipe = (*found.notes, *recipe_changes(before.recipe, after.recipe, before.graph.name)) if both else ()
+    return Difference(found.theirs, found.mine, found.deviations, recipe, both)
 
 
 def render(found: Difference) -> str:
