@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -54,8 +55,9 @@ def _network(description: object, name: str) -> Graph:
         raise _UnreadError(f"it has more than {LAYERS:,} layers")
     nodes: dict[str, Node] = {}
     places: dict[str, Node] = {}
+    borders: dict[str, ops.Pads] = {}
     for layer in layers:
-        _read(layer, nodes, places)
+        _read(layer, nodes, places, borders)
     ends = [outputs] if outputs and isinstance(outputs[0], str) else outputs
     try:
         names = tuple(places[end[0]].name for end in ends)
@@ -64,8 +66,11 @@ def _network(description: object, name: str) -> Graph:
         raise _UnreadError("it does not say which layers are its outputs") from None
 
 
-def _read(layer: object, nodes: dict[str, Node], places: dict[str, Node]) -> None:
-    """Adds the nodes of a layer; `places` has the last one of each layer, by the layer's name."""
+def _read(layer: object, nodes: dict[str, Node], places: dict[str, Node], borders: dict[str, ops.Pads]) -> None:
+    """Adds the nodes of a layer; `places` has the last one of each layer, by the layer's name.
+
+    `borders` are those that wait for the max pool behind them, in which they never win.
+    """
     match layer:
         case {"class_name": str() as kind, "name": str() as name, "config": dict() as config,
               "inbound_nodes": list() as calls}:  # fmt: skip
@@ -75,8 +80,14 @@ def _read(layer: object, nodes: dict[str, Node], places: dict[str, Node]) -> Non
     if len(calls) > 1 or (not calls and kind != "InputLayer"):
         raise _UnreadError(f"its layer '{name}' is used {len(calls)} times, and layers that are used once are read")
     try:
-        inputs = [places[source] for source in _sources(calls[0])] if calls else []
+        sources = _sources(calls[0]) if calls else []
+        inputs = [places[source] for source in sources]
+        if kind == "Pad":
+            places[name], borders[name] = inputs[0], _border(config, calls[0])
+            return
         ops_of = [one for one in _ops(kind, config, inputs) if one is not None]
+        if border := next((borders[source] for source in sources if source in borders), None):
+            ops_of = [_bordered(one, border) for one in ops_of]
         last = inputs[0] if inputs else None
         for number, op in enumerate(ops_of):
             own = name.replace(".", "/") if number == 0 else f"{name.replace('.', '/')}_{number}"
@@ -88,6 +99,22 @@ def _read(layer: object, nodes: dict[str, Node], places: dict[str, Node]) -> Non
         raise _UnreadError(f"its layer '{name}' ({kind}) lacks a setting, or an input") from None
     except (_UnreadError, ShapeError) as error:
         raise _UnreadError(f"its layer '{name}' ({kind}): {error}") from None
+
+
+def _border(config: Json, call: Json) -> ops.Pads:
+    """The rows and columns of minus infinity around an image."""
+    is_lowest = config["mode"] == "constant" and call["kwargs"].get("constant_values") == float("-inf")
+    batch, rows, columns, channels = config["pad_width"]
+    if not is_lowest or [*batch, *channels] != [0, 0, 0, 0]:
+        raise _UnreadError("it pads with something else than minus infinity, or other axes than rows and columns")
+    top, bottom, left, right = (_integer(side + 1) - 1 for side in (*rows, *columns))
+    return ((top, bottom), (left, right))
+
+
+def _bordered(op: Op, border: ops.Pads) -> Op:
+    if isinstance(op, ops.MaxPool) and op.padding == "valid":
+        return replace(op, padding=border)
+    raise _UnreadError("a border of minus infinity stands before it, and it is no max pool")
 
 
 def _sources(call: Any) -> list[str]:
@@ -181,6 +208,14 @@ def _norm(config: Json, shape: Shape, names: list[str]) -> Op:
     return ops.Norm(0.0, epsilon, False, "group", _integer(groups), scale)
 
 
+def _scale(config: Json, shape: Shape, names: list[str]) -> Op:
+    """A number for each channel, as a learned scale is saved."""
+    axes = "abcde"[: len(shape) + 1]
+    if config["equation"] != f"{axes},{axes[-1]}->{axes}":
+        raise _UnreadError("it is no scale of the channels")
+    return ops.Scale(1.0, "channel", config["bias_axes"] is not None)
+
+
 def _relu(config: Json, shape: Shape, names: list[str]) -> Op:
     slope, most = _number(config.get("negative_slope") or 0), config.get("max_value")
     if config.get("threshold") or (most and (most != 6 or slope)):
@@ -238,7 +273,7 @@ def _global(op: Op) -> _Make:
 
 _LAYERS: Mapping[str, _Make] = {
     "InputLayer": _input, "Conv2D": _conv, "DepthwiseConv2D": _depthwise, "Dense": _dense,
-    "BatchNormalization": _norm, "LayerNormalization": _norm, "GroupNormalization": _norm,
+    "EinsumDense": _scale, "BatchNormalization": _norm, "LayerNormalization": _norm, "GroupNormalization": _norm,
     "Activation": lambda config, shape, names: _activation(config), "ReLU": _relu, "LeakyReLU": _relu,
     "Softmax": lambda config, shape, names: ops.Activation("softmax"),
     "MaxPooling2D": _pool(ops.MaxPool), "AveragePooling2D": _pool(ops.AveragePool),

@@ -20,8 +20,8 @@ def command(sides: tuple[str, ...], as_json: bool, is_driver: bool, edits: tuple
     """Say what changes from A to B, in the network and in its recipe, and what each change costs.
 
     A and B are specs, REV:path of a git repository, folders of runs, or .keras files. Edits by --set apply to B;
-    without B, they lead from A to A as edited. Exit code 0 if nothing changes, 1 if something does. The keys of --json are in docs/diff.md,
-    which also says how to make git show its own diffs so.
+    without B, they lead from A to A as edited. Exit code 0 if nothing changes, 1 if something does. The keys of --json
+    are in docs/diff.md, which also says how to make git show its own diffs so.
 
     \b
     Examples:
