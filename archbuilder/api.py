@@ -16,7 +16,6 @@ from archbuilder.weights.choices import DEFAULT, Choices
 if TYPE_CHECKING:
     import keras
 
-    from archbuilder.ablation import Family
     from archbuilder.aliases import Json, Level, Precision
     from archbuilder.comparison.difference import Difference
     from archbuilder.comparison.result import Comparison, NoneNear
@@ -24,9 +23,10 @@ if TYPE_CHECKING:
     from archbuilder.costs.summary import Summary
     from archbuilder.diagram.files import Picture
     from archbuilder.errors import Diagnostic
-    from archbuilder.explanation import Explanation
+    from archbuilder.explaining.explanation import Explanation
     from archbuilder.graph.network import Graph
-    from archbuilder.side_by_side import SideBySide
+    from archbuilder.side_by_side.ablation import Family
+    from archbuilder.side_by_side.networks import SideBySide
     from archbuilder.training.prediction import Prediction
     from archbuilder.training.run.curves import Curves
     from archbuilder.training.run.folder import Run, Which
@@ -106,7 +106,7 @@ def compare(*subjects: SpecLike) -> SideBySide | Curves:
 
     The curves of runs are drawn by `save`. Raises UsageError for specs and runs together.
     """
-    from archbuilder.sides import compared
+    from archbuilder.side_by_side.sides import compared
 
     with _with_all_mistakes():
         return compared(subjects)
@@ -118,7 +118,7 @@ def diff(before: SpecLike, after: SpecLike, edits: Edits = ()) -> Difference:
     Each side may also be `REV:path` of a git repository or the folder of a run. The edits apply to the second.
     """
     from archbuilder.comparison.difference import difference
-    from archbuilder.sides import side
+    from archbuilder.side_by_side.sides import side
 
     with _with_all_mistakes():
         return difference(side(before), side(after, edits))
@@ -129,7 +129,7 @@ def explain(name: str) -> tuple[Explanation, ...]:
 
     There are several where several things are called so. Raises MissingError where nothing is.
     """
-    from archbuilder import explanation
+    from archbuilder.explaining import explanation
 
     return explanation.explain(name)
 
@@ -151,7 +151,7 @@ def family(
     `out` is the folder that gets specs and table, and with `train` the runs and their curves, silently. Raises
     UsageError where it holds something else.
     """
-    from archbuilder import ablation
+    from archbuilder.side_by_side import ablation
 
     found = ablation.family(_loaded(spec, edits), units, shortcuts)
     training = ablation.Training(seeds, epochs, _path(data_path)) if train else None

@@ -34,8 +34,8 @@ def command(subjects: tuple[str, ...], output: Path | None, as_json: bool, as_cs
     if as_json + as_csv + as_markdown > 1:
         raise UsageError("--json, --csv and --markdown are three forms of one table: one of them is enough")
     with without_collection():
-        from archbuilder.side_by_side import SideBySide
-        from archbuilder.sides import compared
+        from archbuilder.side_by_side.networks import SideBySide
+        from archbuilder.side_by_side.sides import compared
 
         found = compared(subjects)
         if isinstance(found, SideBySide):

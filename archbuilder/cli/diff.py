@@ -40,7 +40,7 @@ def command(sides: tuple[str, ...], as_json: bool, is_driver: bool, edits: tuple
     with without_collection():
         from archbuilder.comparison.difference import difference
         from archbuilder.graph.words import left_out
-        from archbuilder.sides import side
+        from archbuilder.side_by_side.sides import side
 
         before, after = side(sides[0]), side(sides[1], edits)
         print_notes(note for one in (before, after) for note in left_out(one.graph))
@@ -57,7 +57,7 @@ def _drive(arguments: tuple[str, ...]) -> None:
     from archbuilder.comparison.comparison import identity
     from archbuilder.comparison.difference import difference
     from archbuilder.comparison.result import total_words
-    from archbuilder.sides import driver_sides
+    from archbuilder.side_by_side.sides import driver_sides
 
     try:
         path, before, after = driver_sides(arguments)

@@ -17,7 +17,7 @@ class WordType(click.ParamType[str]):
     name = "name"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from archbuilder.explanation import names
+        from archbuilder.explaining.explanation import names
 
         return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
 
@@ -40,8 +40,8 @@ def command(name: str | None, output: Path | None, as_json: bool) -> None:
       archbuilder explain training.augment
     """
     with without_collection():
-        from archbuilder import explanation
         from archbuilder.errors import UsageError
+        from archbuilder.explaining import explanation
 
         if name is None:
             if output or as_json:

@@ -68,7 +68,7 @@ def command(
     if trains and output is None:
         raise UsageError("--train needs a folder for its runs: -o DIR")
     with without_collection():
-        from archbuilder import ablation
+        from archbuilder.side_by_side import ablation
         from archbuilder.spec import load
 
         names = [name.strip() for name in shortcut.split(",")] if shortcut else []

@@ -12,7 +12,7 @@ from archbuilder.cli.printing import report, say, say_as_it_is, terminal_width
 from archbuilder.errors import UsageError
 
 if TYPE_CHECKING:
-    from archbuilder.explanation import Explanation
+    from archbuilder.explaining.explanation import Explanation
 
 
 @click.command("list")
@@ -53,13 +53,13 @@ def command(pattern: str | None, words: str | None, as_json: bool, markdown: boo
     elif specs:
         say(catalogue.render(specs, terminal_width()))
     else:
-        from archbuilder.explanation import render_words
+        from archbuilder.explaining.explanation import render_words
 
         say(render_words(found, terminal_width()))
 
 
 def _words(group: str, pattern: str | None) -> list[Explanation]:
-    from archbuilder.explanation import words_of
+    from archbuilder.explaining.explanation import words_of
 
     return [one for one in words_of(group) if _fits(pattern, one.name, one.summary)]
 

@@ -219,14 +219,15 @@ def _parsed(file: SpecFile) -> Document:
 
 
 @cache
-def _parsed_once(file: DiskFile) -> Document:
-    return _parsed(file)
+def _parsed_once(path: Path) -> Document:
+    return _parsed(DiskFile(path))
 
 
 def _document(spec: str | Path, file: SpecFile) -> Document:
     """A file as it is now; a bundled spec, which a whole family may extend, is parsed once."""
-    is_bundled = str(spec) in bundled() and not isinstance(spec, Path) and isinstance(file, DiskFile)
-    return _parsed_once(file) if is_bundled else _parsed(file)
+    if isinstance(file, DiskFile) and not isinstance(spec, Path) and spec in bundled():
+        return _parsed_once(file.path)
+    return _parsed(file)
 
 
 def _extended(
@@ -275,7 +276,8 @@ def _base(name: object, file: SpecFile | None, place: Place) -> SpecFile:
     try:
         return file.beside(name)
     except OutOfReachError as error:
-        raise problem(str(error), error.folder and _file_hint(Path(name), error.folder)) from None
+        hint = _file_hint(Path(name), error.folder) if error.folder else None
+        raise problem(str(error), hint) from None
 
 
 def _edited(document: Document, edits: Edits) -> Document:

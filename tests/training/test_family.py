@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import archbuilder
-from archbuilder.ablation import Family
 from archbuilder.errors import UsageError
+from archbuilder.side_by_side.ablation import Family
 
 
 def test_a_family_is_trained_once(tiny: Path, tmp_path: Path) -> None:

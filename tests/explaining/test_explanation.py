@@ -13,7 +13,7 @@ import archbuilder
 from archbuilder.cli import cli
 from archbuilder.errors import MissingError
 from archbuilder.expansion.expansion import expand
-from archbuilder.explanation import Explanation, explain, names, overview, picture, render, words_of
+from archbuilder.explaining.explanation import Explanation, explain, names, overview, picture, render, words_of
 from archbuilder.spec import load_text
 from archbuilder.spec.document import parse
 from tests.conftest import Call

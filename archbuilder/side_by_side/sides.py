@@ -12,7 +12,7 @@ from archbuilder.errors import UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import printable
 from archbuilder.graph.network import Graph
-from archbuilder.side_by_side import SideBySide, side_by_side
+from archbuilder.side_by_side.networks import SideBySide, side_by_side
 from archbuilder.spec import Spec, edit, load
 from archbuilder.spec.edits import Edits
 from archbuilder.spec.files import DiskFile, beside, text_of
@@ -40,7 +40,7 @@ def _is_keras_file(subject: Subject) -> bool:
 
 
 def _of_keras_file(path: Path, edits: Edits) -> Compared:
-    from archbuilder.keras_file import graph_of_keras_file
+    from archbuilder.side_by_side.keras_file import graph_of_keras_file
 
     if edits:
         raise UsageError(f"edits change a spec, and {printable(str(path))} is a Keras file")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import archbuilder
-from archbuilder.side_by_side import SideBySide
+from archbuilder.side_by_side.networks import SideBySide
 from archbuilder.training.run.curves import Curves, curves
 from tests.conftest import TINY, Call
 from tests.test_imports import SPY, heavy_modules

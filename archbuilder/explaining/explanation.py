@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from itertools import chain
@@ -61,6 +61,7 @@ _CHOICES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("learning rate", AnySchedule, ("training", "learning_rate")),
     ("augmentation", Augmentation, ("training", "augment")),
     ("framing of test images", TestFraming, ("training", "testing")),
+    ("loss", Loss, ("training", "loss")),
     ("optimizer", Optimizer, ("training", "optimizer")),
     ("normalisation", Normalisation, ("training", "normalise")),
     ("data set", Source, ("training", "data", "source")),
@@ -202,11 +203,6 @@ def _choices() -> Iterator[tuple[str, Make]]:
             if model not in seen:
                 yield _kinds(model)[0], partial(_kind, what, model, path)
             seen.add(model)
-    yield from ((name, partial(_loss, name)) for name in Loss.model_fields)
-
-
-def _loss(name: str) -> Explanation:
-    return replace(_key(("training", "loss", name)), name=name, what="a loss, at training.loss")
 
 
 def _kinds(model: type[BaseModel]) -> tuple[str, ...]:

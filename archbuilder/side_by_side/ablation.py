@@ -16,7 +16,7 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import counted
 from archbuilder.graph.network import Graph
 from archbuilder.outline.canonical import canonical
-from archbuilder.side_by_side import SideBySide, side_by_side
+from archbuilder.side_by_side.networks import SideBySide, side_by_side
 from archbuilder.spec import Spec, edit
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def train(found: Family, folder: Path, training: Training, reporter: Reporter) -
 def _train(spec: Spec, folder: Path, training: Training, reporter: Reporter) -> None:
     from archbuilder.training import loop, sweep
     from archbuilder.training.run.folder import SPEC, Run
-    from archbuilder.training.run.seeds import is_sweep
+    from archbuilder.training.run.several import is_sweep
     from archbuilder.training.start import Start
 
     start = Start(training.data, folder, training.epochs)
