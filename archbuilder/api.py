@@ -129,9 +129,9 @@ def explain(name: str) -> tuple[Explanation, ...]:
 
     There are several where several things are called so. Raises MissingError where nothing is.
     """
-    from archbuilder.explaining import explanation
+    from archbuilder.explaining import words
 
-    return explanation.explain(name)
+    return words.explain(name)
 
 
 def family(

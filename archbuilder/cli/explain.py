@@ -17,7 +17,7 @@ class WordType(click.ParamType[str]):
     name = "name"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from archbuilder.explaining.explanation import names
+        from archbuilder.explaining.words import names
 
         return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
 
@@ -41,16 +41,16 @@ def command(name: str | None, output: Path | None, as_json: bool) -> None:
     """
     with without_collection():
         from archbuilder.errors import UsageError
-        from archbuilder.explaining import explanation
+        from archbuilder.explaining import picture, words
 
         if name is None:
             if output or as_json:
                 raise UsageError("-o and --json need a NAME, such as bottleneck")
-            say(explanation.overview())
+            say(words.overview())
             return
-        found = explanation.explain(name)
+        found = words.explain(name)
     if output:
-        explanation.save_picture(found[0], output)
+        picture.save_picture(found[0], output)
     if as_json:
         print_json([one.to_json() for one in found])
     else:

@@ -59,7 +59,7 @@ def command(pattern: str | None, words: str | None, as_json: bool, markdown: boo
 
 
 def _words(group: str, pattern: str | None) -> list[Explanation]:
-    from archbuilder.explaining.explanation import words_of
+    from archbuilder.explaining.words import words_of
 
     return [one for one in words_of(group) if _fits(pattern, one.name, one.summary)]
 

@@ -11,6 +11,7 @@ from archbuilder.comparison.deviations.deviation import Deviation
 from archbuilder.comparison.wording.phrases import Subject, listed, number
 from archbuilder.graph.network import Costs
 from archbuilder.spec.base import Kind
+from archbuilder.spec.data import Csv, Data, Fold
 from archbuilder.spec.optimization import Clip
 from archbuilder.spec.training import Stop, Training
 
@@ -19,12 +20,23 @@ _SUBJECTS: Mapping[Path, Subject] = {
     ("data", "source"): Subject("the data set", plural=False),
     ("data", "validation"): Subject("the validation set", plural=False),
     ("data", "validation", "amount"): Subject("the size of the validation set", plural=False),
+    ("data", "test"): Subject("the test set", plural=False),
+    ("data", "test", "amount"): Subject("the size of the test set", plural=False),
+    ("data", "on_unreadable"): Subject("the answer to images that cannot be read", plural=False),
+    ("data", "on_unreadable", "most"): Subject("the share of images that need not be read", plural=False),
+    ("data", "source", "labels"): Subject("the columns of labels", plural=True),
+    ("data", "source", "image"): Subject("the column of paths", plural=False),
+    ("data", "source", "part"): Subject("the column of train, val and test", plural=False),
+    ("colours",): Subject("the order of colours", plural=False),
+    ("class_weights",): Subject("the weights of classes", plural=True),
+    ("freeze",): Subject("the frozen parts", plural=True),
+    ("rate_factors",): Subject("the factors of the learning rate", plural=True),
     ("normalise",): Subject("the normalisation", plural=False),
     ("testing",): Subject("the images of the test", plural=True),
     ("accumulate",): Subject("the number of parts of a batch", plural=False),
     ("synchronise_norms",): Subject("the synchronisation of norms", plural=False),
     ("stop",): Subject("the length of the training", plural=False),
-    ("loss", "cross_entropy", "label_smoothing"): Subject("label smoothing", plural=False),
+    ("loss", "label_smoothing"): Subject("label smoothing", plural=False),
     ("optimizer", "nesterov"): Subject("Nesterov's momentum", plural=False),
     ("weight_decay", "coupled"): Subject("the weight decay", plural=False),
     ("weight_decay", "decoupled"): Subject("the decoupled weight decay", plural=False),
@@ -43,8 +55,18 @@ _OPTIONAL: Mapping[str, str] = {
     "moving_average": "a moving average of the weights", "warmup": "a warm-up", "plateau": "a plateau rule",
 }  # fmt: skip
 """What a recipe may have or not."""
-_WHOLE = (Stop, Clip)
+_UNSAID: Mapping[Path, str] = {
+    ("data", "validation"): "val/ or holdout (amount 0.1)", ("data", "test"): "the one in the data",
+    ("data", "source", "labels"): "label, or all that are left", ("data", "source", "part"): "the one called split",
+    ("data", "source", "image"): "the one called path, file or image",
+}  # fmt: skip
+"""What holds where nothing is said."""
+_IN_ANY_ORDER = ("kinds", "freeze")
+"""Lists that say the same in another order."""
+_WHOLE = (Stop, Clip, Fold)
 """Models of which one thing or another is said."""
+_APART = (Data, Csv)
+"""Models of which each setting may be said or not, whatever the others are."""
 STEP = 3
 """The length of the path of a step: its list, its place, its kind."""
 _STEPS = {"augment": "images are augmented", "testing": "images of the test are framed"}
@@ -58,7 +80,14 @@ def recipe_changes(before: Training | None, after: Training | None, name: str) -
     if before is None or after is None:
         said = ("is not said here, {0} says it", "is said here, {0} does not say it")[before is None]
         return (_change((), f"how it is trained {said.format(name)}"),)
-    return tuple(_models((), before, after, name))
+    return tuple(_models((), _keeping_alike(before, after), after, name))
+
+
+def _keeping_alike(before: Training, after: Training) -> Training:
+    """The recipe before, which chooses its best weights as that after does where the loss of each says by what."""
+    if before.keep.best != before.measured or after.keep.best != after.measured:
+        return before
+    return before.model_copy(update={"keep": before.keep.model_copy(update={"best": after.keep.best})})
 
 
 def _change(path: Path, message: str) -> Deviation:
@@ -72,7 +101,7 @@ def _models(path: Path, before: BaseModel, after: BaseModel, name: str) -> Itera
 
 
 def _values(path: Path, before: object, after: object, name: str) -> Iterator[Deviation]:
-    if path[-1] == "kinds":
+    if path[-1] in _IN_ANY_ORDER:
         before, after = (sorted(one) if isinstance(one, tuple) else one for one in (before, after))
     if before == after:
         return
@@ -88,7 +117,8 @@ def _say_the_same(before: BaseModel, after: BaseModel) -> bool:
     """Whether two models have the same settings, if with other values: not one this, the other that."""
     units = [getattr(one, "unit", None) for one in (before, after)]  # in which the other settings of a rate are said
     is_whole = isinstance(before, _WHOLE) or units[0] != units[1]
-    return type(before) is type(after) and not is_whole and _said(before) == _said(after)
+    same = isinstance(before, _APART) or _said(before) == _said(after)
+    return type(before) is type(after) and not is_whole and same
 
 
 def _said(model: BaseModel) -> list[str]:
@@ -102,7 +132,8 @@ def _sentence(path: Path, before: object, after: object, name: str) -> str:
         if before is None:
             return f"there is {what} ({phrase(after)}), {name} has none"
         return f"there is no {what.removeprefix('a ')}, but {name} has: {phrase(before)}"
-    return f"{about.text} {about.are} {phrase(after)}, {about.of(name)} {phrase(before)}"
+    here, there = (_UNSAID.get(path, "none") if one in (None, ()) else phrase(one) for one in (after, before))
+    return f"{about.text} {about.are} {here}, {about.of(name)} {there}"
 
 
 def _subject(path: Path) -> Subject:
@@ -127,6 +158,8 @@ def phrase(value: object) -> str:
             return f"{value:,}"
         case float():
             return number(value)
+        case dict() if all(isinstance(key, str) for key in value):
+            return listed([f"{key} {phrase(one)}" for key, one in value.items()]) if value else "none"
         case dict():
             return listed([f"{phrase(rate)} from {phrase(at)} on" for at, rate in value.items()])
         case list() | tuple():

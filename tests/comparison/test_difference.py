@@ -22,12 +22,21 @@ class Mutation(NamedTuple):
     base: str
     code: str
     edits: tuple[str, ...]
+    common: tuple[str, ...] = ()
+    """Edits of both sides."""
 
 
 def of(base: str, code: str, *edits: str) -> Mutation:
     return Mutation(base, code, edits)
 
 
+def given(common: tuple[str, ...], code: str, *edits: str) -> Mutation:
+    return Mutation(CIFAR, code, edits, common)
+
+
+CSV = ("training.data.source=csv",)
+FOLD = ("training.data.validation={fold: {number: 1, of: 5}}",)
+REGRESSION = ("training.loss=huber", "training.keep.best=validation_mae")
 NETWORK = (
     of(CIFAR, "input", "input=[64, 64, 3]"),
     of(CIFAR, "input", "input=[32, 32, 1]"),
@@ -54,6 +63,7 @@ NETWORK = (
     of(CIFAR, "head", "head=[global_max_pool, {dense: {units: 10}}, softmax]"),
     of(CIFAR, "head", "head=[flatten, {dense: {units: 10}}, softmax]"),
     of(CIFAR, "head", "head=[global_average_pool, {dense: {units: 10}}]"),
+    of(CIFAR, "activation-function", "head=[global_average_pool, {dense: {units: 10}}, sigmoid]"),
     of(CIFAR, "dense-units", "head.1.dense.units=100"),
     of(CIFAR, "dense-bias", "head.1.dense.bias=false"),
     of("related/vgg16", "dense-units", "head.1.dense.units=2048"),
@@ -94,7 +104,7 @@ NETWORK = (
     of(IMAGENET, "expansion", "unit={bottleneck: {expansion: 2}}"),
     of(IMAGENET, "expansion", "stages.2.expansion=2"),
     of(IMAGENET, "conv-groups", "unit={bottleneck: {groups: 32}}"),
-    of(CIFAR, "conv-dilation", "stages.2.dilation=2"),
+    of(CIFAR, "conv-dilation", "stages.0.dilation=2"),
     of(CIFAR, "conv-bias", "defaults.conv.bias=true"),
     of("related/vgg16", "conv-bias", "defaults.conv.bias=false"),
     of(CIFAR, "conv-padding", "defaults.conv.padding=same"),
@@ -105,7 +115,7 @@ NETWORK = (
     of(CIFAR, "norm", "defaults.norm={over: layer}"),
     of(CIFAR, "outputs", "outputs=[stage2, head]"),
     of("related/fpn_resnet50", "layers", "stages.1.units=5"),
-    of("related/unet_resnet34", "layers", "defaults.norm.epsilon=1e-2"),
+    of("related/unet_resnet34", "norm-epsilon", "defaults.norm.epsilon=1e-2"),
     of(CIFAR, "conv-l2", "defaults.conv.l2=1e-4"),
     of(CIFAR, "conv-initializer", "defaults.conv.initializer=glorot_uniform"),
     of(CIFAR, "norm-zero-scale", "unit={basic: {norm: [norm: {zero_scale: true}]}}"),
@@ -114,6 +124,16 @@ RECIPE = (
     of(CIFAR, "data.source", "training.data.source=cifar100"),
     of(CIFAR, "data.validation", "training.data.validation=test"),
     of(CIFAR, "data.validation.amount", "training.data.validation={holdout: 1000}"),
+    of(CIFAR, "data.validation", "training.data.validation={fold: {number: 2, of: 5}}"),
+    of(CIFAR, "data.validation", "training.data.validation=null"),
+    given(FOLD, "data.validation", "training.data.validation={fold: {number: 2, of: 10}}"),
+    of(CIFAR, "data.test", "training.data.test={holdout: 0.2}"),
+    of(CIFAR, "data.on_unreadable", "training.data.on_unreadable={skip: 0.1}"),
+    of(CIFAR, "data.source", "training.data.source={csv: {path: table.csv, labels: [cat, dog]}}"),
+    given(CSV, "data.source.labels", "training.data.source={csv: {labels: [cat, dog]}}"),
+    given(CSV, "data.source.image", "training.data.source={csv: {image: photo}}"),
+    given(CSV, "data.source.part", "training.data.source={csv: {part: set}}"),
+    of(CIFAR, "colours", "training.colours=bgr"),
     of(CIFAR, "normalise", "training.normalise=channel_mean_std"),
     of(CIFAR, "augment", "training.augment=[flip: horizontal]"),
     of(CIFAR, "augment", "training.augment=[pad_crop: {pad: 4}, flip: horizontal, cutout: 16]"),
@@ -128,8 +148,19 @@ RECIPE = (
     of(CIFAR, "stop", "training.stop={epochs: 100}"),
     of(CIFAR, "stop", "training.stop={iterations: 32000}"),
     of(CIFAR, "early_stopping", "training.early_stopping={patience: 5}"),
-    of(CIFAR, "loss.cross_entropy.label_smoothing", "training.loss={cross_entropy: {label_smoothing: 0.1}}"),
+    of(CIFAR, "loss.label_smoothing", "training.loss={cross_entropy: {label_smoothing: 0.1}}"),
+    of(CIFAR, "loss", "training.loss=binary_cross_entropy"),
+    of(CIFAR, "loss", "training.loss=mean_squared_error", "training.keep.best=validation_mae"),
+    given(REGRESSION, "loss.delta", "training.loss={huber: {delta: 2.0}}"),
+    given(REGRESSION, "keep.best", "training.keep.best=validation_loss"),
+    of(CIFAR, "class_weights", "training.class_weights=balanced"),
+    of(CIFAR, "class_weights", "training.class_weights={cat: 2, dog: 0.5}"),
+    of(CIFAR, "class_weights", "training.class_weights=[1, 1, 1, 1, 1, 1, 1, 1, 1, 3]"),
+    of(CIFAR, "sampling", "training.sampling=balanced"),
+    of(CIFAR, "freeze", "training.freeze=[stem, stage1]"),
+    of(CIFAR, "rate_factors", "training.rate_factors={head: 10, stem: 0.1}"),
     of(CIFAR, "optimizer", "training.optimizer=adam"),
+    of(CIFAR, "optimizer", "training.optimizer={rmsprop: {momentum: 0.9, epsilon: 1e-3}}"),
     of(CIFAR, "optimizer.momentum", "training.optimizer.sgd.momentum=0.8"),
     of(CIFAR, "optimizer.nesterov", "training.optimizer.sgd.nesterov=true"),
     of(CIFAR, "weight_decay", "training.weight_decay=null"),
@@ -138,6 +169,7 @@ RECIPE = (
     of(CIFAR, "weight_decay.kinds", "training.weight_decay.kinds=[conv, dense, norm, bias]"),
     of(CIFAR, "clip", "training.clip={norm: 1.0}"),
     of(CIFAR, "moving_average", "training.moving_average={decay: 0.99}"),
+    of(CIFAR, "learning_rate", "training.learning_rate={exponential: {initial: 0.1, factor: 0.97, every: 2.4}}"),
     of(CIFAR, "learning_rate", "training.learning_rate={cosine: {initial: 0.1}}"),
     of(CIFAR, "learning_rate", "training.learning_rate={steps: {initial: 0.1, unit: epochs, drops: {80: 0.01}}}"),
     of(CIFAR, "learning_rate.initial", "training.learning_rate.steps.initial=0.2"),
@@ -160,8 +192,9 @@ def side(base: str, edits: tuple[str, ...] = (), called: str = "") -> Compared:
 
 
 def both_ways(mutation: Mutation) -> tuple[Difference, Difference]:
-    base, mutant = side(mutation.base), side(mutation.base, mutation.edits, "mutant")
-    return difference(base, mutant), difference(mutant, base)
+    base, common = mutation.base, mutation.common
+    plain, mutant = side(base, common), side(base, (*common, *mutation.edits), "mutant")
+    return difference(plain, mutant), difference(mutant, plain)
 
 
 def name_of(mutation: Mutation) -> str:
@@ -197,7 +230,7 @@ def test_the_sentences(golden: Golden) -> None:
     for mutation in (*NETWORK, *RECIPE):
         found, _ = both_ways(mutation)
         lines += [
-            f"{mutation.base} {' '.join(mutation.edits)}",
+            f"{mutation.base} {' '.join((*mutation.common, *mutation.edits))}",
             *(f"  {one.message}" for one in (*found.network, *found.recipe)),
         ]
     golden("diff/sentences.txt", "\n".join(lines) + "\n")
