@@ -101,15 +101,16 @@ def numbers(
     return costs.numbers(expand(loaded), loaded.training, Asked(batch_size, precision, memory, peak, bandwidth))
 
 
-def compare(*subjects: SpecLike) -> SideBySide | Curves:
-    """Networks, or folders of runs, beside each other: printed, a table; with `to_json`, `csv` and `markdown`.
+def compare(*subjects: SpecLike, batch_size: int | None = None) -> SideBySide | Curves:
+    """Networks, or what they learned where all are runs: printed, a table; with `to_json`, `csv` and `markdown`.
 
-    The curves of runs are drawn by `save`. Raises UsageError for specs and runs together.
+    `batch_size` is that of the memory of training, by default the first recipe's. The curves of runs are drawn by
+    `save`. Raises UsageError for runs that learn classes and numbers.
     """
     from archbuilder.side_by_side.sides import compared
 
     with _with_all_mistakes():
-        return compared(subjects)
+        return compared(subjects, batch_size)
 
 
 def diff(before: SpecLike, after: SpecLike, edits: Edits = ()) -> Difference:

@@ -16,7 +16,7 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import counted
 from archbuilder.graph.network import Graph
 from archbuilder.outline.canonical import canonical
-from archbuilder.side_by_side.networks import SideBySide, side_by_side
+from archbuilder.side_by_side.networks import Entry, SideBySide, side_by_side
 from archbuilder.spec import Spec, edit
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def family(spec: Spec, units: Sequence[Units] = (), shortcuts: Sequence[str] = (
     graphs = [replace(expand(one.spec), name=one.name) for one in members]
     itself = canonical(expand(spec))
     known = [_with_published(*pair, itself) for pair in zip(members, graphs, strict=True)]
-    pairs = [(graph, one.spec.network.published) for graph, one in zip(graphs, known, strict=True)]
-    return Family(tuple(known), side_by_side(pairs))
+    networks = [(graph, one.spec.network) for graph, one in zip(graphs, known, strict=True)]
+    return Family(tuple(known), side_by_side([Entry(graph, one.training, one.published) for graph, one in networks]))
 
 
 def _with_published(member: Member, graph: Graph, itself: Hashable) -> Member:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from archbuilder.aliases import Json
+from archbuilder.costs.memory import Memory, memory
 from archbuilder.costs.summary import Stage, Summary, summarise
-from archbuilder.formatting import aligned
+from archbuilder.formatting import aligned, counted, mebibytes
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import show
 from archbuilder.graph.receptive_field import ReceptiveField, last_map, receptive_fields
 from archbuilder.markup import csv_text, markdown_text
 from archbuilder.spec.network import Figure
+from archbuilder.spec.training import Training
 
 Scale = tuple[float, str]
 """What all multiply-adds of a table are given in."""
@@ -23,16 +25,25 @@ MOST_COLUMNS = 6
 """The most networks that are compared stage by stage, each a column."""
 NOTES = (
     "in brackets: how many times as many as the first has.",
-    "multiply-adds and memory: of one image; memory is what all layers return, in float32.",
-    "field: the pixels that one value of the last map depends on.",
+    "multiply-adds: of one image. field: the pixels that one value of the last map depends on.",
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A network that is compared, how it is trained, and what was published for it."""
+
+    graph: Graph
+    training: Training | None = None
+    published: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """A network, and what was published for it."""
+    """What a network costs and sees, and what was published for it."""
 
     summary: Summary
+    memory: Memory
     field: ReceptiveField
     published: tuple[Figure, ...]
 
@@ -40,14 +51,25 @@ class Column:
         summary = self.summary.to_json()
         kept = ("name", "depth", "parameters", "macs", "activation_bytes", "input", "output", "stages")
         published = [figure.model_dump(exclude_none=True) for figure in self.published]
-        return {**{key: summary[key] for key in kept}, "receptive_field": self.field.to_json(), "published": published}
+        measured = {"training_memory": self.memory.to_json(), "receptive_field": self.field.to_json()}
+        return {**{key: summary[key] for key in kept}, **measured, "published": published}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class SideBySide:
     """Several networks; printed, a table of them and one for each thing that stages have."""
 
     columns: tuple[Column, ...]
+
+    def __repr__(self) -> str:
+        return f"<SideBySide of {counted(len(self.columns), 'network')}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        from archbuilder.notebook import paragraphs, table
+
+        parts = [table(_rows(self)), *(f"<h2>{title}</h2>{table(rows)}" for title, rows in _stage_tables(self))]
+        return "".join(parts) + paragraphs(*_notes(self))
 
     def to_json(self) -> Json:
         return {"networks": [column.to_json() for column in self.columns]}
@@ -57,8 +79,8 @@ class SideBySide:
 
     def csv(self) -> str:
         """A line for each network, its numbers exact."""
-        heads = ("network", "depth", "trainable", "total", "macs", "activation_bytes", "receptive_field", "error",
-                 "top5_error")  # fmt: skip
+        heads = ("network", "depth", "trainable", "total", "macs", "activation_bytes", "training_memory",
+                 "batch_size", "receptive_field", "error", "top5_error")  # fmt: skip
         return csv_text([heads, *map(_exactly, self.columns)])
 
     def markdown(self) -> str:
@@ -68,8 +90,10 @@ class SideBySide:
         return "\n\n".join(tables)
 
 
-def column(graph: Graph, published: tuple[Figure, ...] = ()) -> Column:
-    return Column(summarise(graph), receptive_fields(graph)[last_map(graph).name], published)
+def column(entry: Entry, batch_size: int | None = None) -> Column:
+    graph = entry.graph
+    field = receptive_fields(graph)[last_map(graph).name]
+    return Column(summarise(graph), memory(graph, entry.training, batch_size), field, entry.published)
 
 
 def render(found: SideBySide) -> str:
@@ -77,12 +101,18 @@ def render(found: SideBySide) -> str:
     parts = [*aligned(_rows(found), NUMBERS)]
     for title, rows in _stage_tables(found):
         parts += ["", title, *aligned(rows, range(1, len(rows[0])))]
-    return "\n".join([*parts, "", *NOTES])
+    return "\n".join([*parts, "", *_notes(found)])
+
+
+def _notes(found: SideBySide) -> list[str]:
+    batch = found.columns[0].memory.batch_size
+    return [*NOTES, f"memory: of training on a CPU at batch size {batch:,}, an estimate."]
 
 
 def _exactly(one: Column) -> tuple[str, ...]:
     costs, figure = one.summary.costs, one.published[0] if one.published else None
-    numbers = (one.summary.depth, costs.trainable, costs.total, costs.macs, one.summary.activation_bytes)
+    numbers = (one.summary.depth, costs.trainable, costs.total, costs.macs, one.summary.activation_bytes,
+               one.memory.total, one.memory.batch_size)  # fmt: skip
     errors = (figure.error, figure.top5_error) if figure else (None, None)
     return (
         one.summary.name,
@@ -93,17 +123,17 @@ def _exactly(one: Column) -> tuple[str, ...]:
 
 
 def _rows(found: SideBySide) -> list[tuple[str, ...]]:
-    first, scale = found.columns[0].summary, _scale(found)
+    first, scale = found.columns[0], _scale(found)
     return [HEADINGS, *(_row(one, first, scale) for one in found.columns)]
 
 
-def _row(one: Column, first: Summary, scale: Scale) -> tuple[str, ...]:
-    here = one.summary
+def _row(one: Column, first: Column, scale: Scale) -> tuple[str, ...]:
+    here, there = one.summary, first.summary
     numbers = (
-        _beside(f"{here.depth}", here.depth, first.depth),
-        _beside(f"{here.costs.trainable:,}", here.costs.trainable, first.costs.trainable),
-        _beside(_scaled(here.costs.macs, scale), here.costs.macs, first.costs.macs),
-        _beside(f"{here.activation_bytes / 2**20:,.2f} MiB", here.activation_bytes, first.activation_bytes),
+        _beside(f"{here.depth}", here.depth, there.depth),
+        _beside(f"{here.costs.trainable:,}", here.costs.trainable, there.costs.trainable),
+        _beside(_scaled(here.costs.macs, scale), here.costs.macs, there.costs.macs),
+        _beside(mebibytes(one.memory.total), one.memory.total, first.memory.total),
     )
     errors = "; ".join(f"{figure.values} ({figure.conditions})" for figure in one.published)
     return (here.name, *numbers, field_words(one.field), errors)
@@ -170,5 +200,8 @@ def _scaled(number: int, scale: Scale) -> str:
     return f"{number / divisor:,.1f} {letter}"
 
 
-def side_by_side(networks: Sequence[tuple[Graph, tuple[Figure, ...]]]) -> SideBySide:
-    return SideBySide(tuple(column(graph, published) for graph, published in networks))
+def side_by_side(entries: Sequence[Entry], batch_size: int | None = None) -> SideBySide:
+    """Networks beside each other; the memory of training is that at one batch size, the first recipe's unless given."""
+    first = column(entries[0], batch_size)
+    others = (column(entry, first.memory.batch_size) for entry in entries[1:])
+    return SideBySide((first, *others))

@@ -11,13 +11,11 @@ from archbuilder.comparison.difference import Compared
 from archbuilder.errors import UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import printable
-from archbuilder.graph.network import Graph
-from archbuilder.side_by_side.networks import SideBySide, side_by_side
-from archbuilder.spec import Spec, edit, load
+from archbuilder.side_by_side.networks import Entry, SideBySide, side_by_side
+from archbuilder.spec import Spec, bundled, edit, load
 from archbuilder.spec.edits import Edits
 from archbuilder.spec.files import DiskFile, beside, text_of
 from archbuilder.spec.loading import load_file
-from archbuilder.spec.network import Figure
 from archbuilder.spec.revisions import revision_file
 
 if TYPE_CHECKING:
@@ -58,12 +56,18 @@ def named(spec: Spec, name: str) -> Compared:
 def _spec(subject: Subject, edits: Edits) -> Spec:
     if isinstance(subject, Spec):
         return edit(subject, edits) if edits else subject
-    path = Path(subject)
-    if path.is_dir():
-        return _of_run(path, edits)
-    if not path.exists() and (file := revision_file(str(subject))) is not None:
+    if (folder := _folder(subject)) is not None:
+        return _of_run(folder, edits)
+    if not Path(subject).exists() and (file := revision_file(str(subject))) is not None:
         return load_file(file, edits)
     return load(subject, edits)
+
+
+def _folder(subject: Subject) -> Path | None:
+    """The folder of a run, or of several; a bundled spec goes before a folder of its name."""
+    if isinstance(subject, Spec) or (isinstance(subject, str) and subject in bundled()):
+        return None
+    return path if (path := Path(subject)).is_dir() else None
 
 
 def _of_run(folder: Path, edits: Edits) -> Spec:
@@ -73,25 +77,23 @@ def _of_run(folder: Path, edits: Edits) -> Spec:
     return edit(spec, edits) if edits else spec
 
 
-def compared(subjects: Sequence[Subject]) -> SideBySide | Curves:
-    """Networks, or runs, beside each other; raises UsageError for some of both."""
-    folders = [Path(one) for one in subjects if not isinstance(one, Spec) and Path(one).is_dir()]
-    if folders and len(folders) == len(subjects):
-        from archbuilder.training.run.curves import curves
+def compared(subjects: Sequence[Subject], batch_size: int | None = None) -> SideBySide | Curves:
+    """Networks beside each other, or what they learned where all are runs; raises ArchbuilderError as `side` does.
 
-        return curves(folders)
-    if folders:
-        raise UsageError(
-            f"specs are compared with specs and runs with runs, but {printable(str(folders[0]))} is a folder"
-        )
-    return side_by_side([_with_published(one) for one in subjects])
+    `batch_size` is that of the memory of training, which curves do not have.
+    """
+    folders = [folder for one in subjects if (folder := _folder(one)) is not None]
+    if len(folders) < len(subjects):
+        return side_by_side([_entry(one) for one in subjects], batch_size)
+    from archbuilder.training.run.curves import curves
+
+    return curves(folders)
 
 
-def _with_published(subject: Subject) -> tuple[Graph, tuple[Figure, ...]]:
-    if _is_keras_file(subject):
-        return side(subject).graph, ()
-    spec = _spec(subject, ())
-    return named(spec, _name(subject)).graph, spec.network.published
+def _entry(subject: Subject) -> Entry:
+    found = side(subject)
+    published = () if _is_keras_file(subject) else _spec(subject, ()).network.published
+    return Entry(found.graph, found.recipe, published)
 
 
 NO_FILE = "/dev/null"

@@ -60,7 +60,7 @@ def test_a_file_of_somebody_else(tmp_path: Path, call: Call) -> None:
     assert done.code == 0, done.out
     assert "are the same network: depth 2" in done.out
     found = archbuilder.diff(path, tmp_path / "same.yaml", {"head.1.dense.units": 5})
-    assert [one.code for one in found.network] == ["layers"]
+    assert [one.code for one in found.network] == ["dense-units"]
     assert str(path) in str(archbuilder.compare(path, "resnet20_v1"))
     assert call("diff", "resnet20_v1", path, "--set", "name=x").code == 2
 

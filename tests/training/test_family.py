@@ -21,7 +21,7 @@ def test_a_family_is_trained_once(tiny: Path, tmp_path: Path) -> None:
 
     found = train(1)
     assert found.runs is not None
-    assert [(curve.name, curve.seeds, len(curve.points)) for curve in found.runs.curves] == [
+    assert [(curve.name, curve.count, len(curve.points)) for curve in found.runs.curves] == [
         ("none", 2, 1), ("projection", 2, 1)
     ]  # fmt: skip
     results = sorted((tmp_path / "family" / "runs").glob("*/seed-*/result.json"))
