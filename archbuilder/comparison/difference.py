@@ -10,6 +10,7 @@ from archbuilder.comparison.comparison import compare
 from archbuilder.comparison.deviations.deviation import Deviation
 from archbuilder.comparison.recipe import recipe_changes
 from archbuilder.comparison.result import Identity, change_line, effect_words, total_words
+from archbuilder.displayed import Displayed
 from archbuilder.graph.network import Graph
 from archbuilder.spec.training import Training
 
@@ -25,7 +26,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Displayed):
     """Every change that leads from one side to the other; with none, both are the same."""
 
     before: Identity

@@ -50,13 +50,20 @@ class Training:
         return {"seeds": self.seeds, "epochs": self.epochs, "data": str(self.data.resolve()) if self.data else None}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Family:
     """Networks that differ in their units and shortcuts; printed, a table of them and of their runs."""
 
     members: tuple[Member, ...]
     networks: SideBySide
     runs: Curves | None = None
+
+    def __repr__(self) -> str:
+        return f"<Family of {counted(len(self.members), 'network')}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        return "".join(part._repr_html_() for part in (self.networks, self.runs) if part is not None)
 
     def to_json(self) -> Json:
         return {**self.networks.to_json(), "runs": self.runs.to_json()["runs"] if self.runs else []}
