@@ -18,6 +18,8 @@ from archbuilder.explaining.picture import picture
 from archbuilder.explaining.words import explain, names, overview, words_of
 from archbuilder.spec import load_text
 from archbuilder.spec.document import parse
+from archbuilder.spec.layers import KEYS, MERGES
+from archbuilder.spec.op_layers import OP_NAMES
 from tests.conftest import Call
 from tests.test_imports import SPY, heavy_modules
 
@@ -47,6 +49,10 @@ def test_the_example_can_stand_in_a_spec(name: str, found: Explanation) -> None:
     spec = load_text(with_example(found))
     if found.what in EXPANDED:
         assert expand(spec).nodes
+
+
+def test_every_layer_and_word_of_the_language_is_explained() -> None:
+    assert {*OP_NAMES, *MERGES, *KEYS} <= set(names())
 
 
 def test_all_settings_are_described() -> None:
