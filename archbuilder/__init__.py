@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from archbuilder.api import (
         build,
+        compare,
+        diff,
         draw,
         evaluate,
         expand,
+        explain,
+        family,
         lint,
         new,
         numbers,
@@ -51,6 +55,7 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "draw", "evaluate", "expand", "lint", "load", "load_text", "new", "numbers", "predict", "resume",
-    "runs", "summary", "train", "train_folds", "train_seeds", "verify",
+    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "family", "lint", "load",
+    "load_text", "new", "numbers", "predict", "resume", "runs", "summary", "train", "train_folds", "train_seeds",
+    "verify",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
 
@@ -16,16 +17,21 @@ if TYPE_CHECKING:
     import keras
 
     from archbuilder.aliases import Json, Level, Precision
+    from archbuilder.comparison.difference import Difference
     from archbuilder.comparison.result import Comparison, NoneNear
     from archbuilder.costs.numbers import Numbers
     from archbuilder.costs.summary import Summary
     from archbuilder.diagram.files import Picture
     from archbuilder.errors import Diagnostic
+    from archbuilder.explaining.explanation import Explanation
     from archbuilder.graph.network import Graph
+    from archbuilder.side_by_side.ablation import Family
+    from archbuilder.side_by_side.networks import SideBySide
     from archbuilder.training.prediction import Prediction
+    from archbuilder.training.run.curves import Curves
     from archbuilder.training.run.folder import Run, Which
     from archbuilder.training.run.listing import Line
-    from archbuilder.training.sweep import Sweep
+    from archbuilder.training.run.several import Sweep
 
 RunLike: TypeAlias = "str | Path | Run"
 """The folder of a run, or a run."""
@@ -93,6 +99,73 @@ def numbers(
 
     loaded = _loaded(spec, edits)
     return costs.numbers(expand(loaded), loaded.training, Asked(batch_size, precision, memory, peak, bandwidth))
+
+
+def compare(*subjects: SpecLike, batch_size: int | None = None) -> SideBySide | Curves:
+    """Networks, or what they learned where all are runs: printed, a table; with `to_json`, `csv` and `markdown`.
+
+    `batch_size` is that of the memory of training, by default the first recipe's. The curves of runs are drawn by
+    `save`. Raises UsageError for runs that learn classes and numbers.
+    """
+    from archbuilder.side_by_side.sides import compared
+
+    with _with_all_mistakes():
+        return compared(subjects, batch_size)
+
+
+def diff(before: SpecLike, after: SpecLike, edits: Edits = ()) -> Difference:
+    """What changes from one network and its recipe to another; printed, it is one line a change.
+
+    Each side may also be `REV:path` of a git repository or the folder of a run. The edits apply to the second.
+    """
+    from archbuilder.comparison.difference import difference
+    from archbuilder.side_by_side.sides import side
+
+    with _with_all_mistakes():
+        return difference(side(before), side(after, edits))
+
+
+def explain(name: str) -> tuple[Explanation, ...]:
+    """What a word of the language means, with settings and an example: a unit, a layer, a key such as `training.stop`.
+
+    There are several where several things are called so. Raises MissingError where nothing is.
+    """
+    from archbuilder.explaining import words
+
+    return words.explain(name)
+
+
+def family(
+    spec: SpecLike,
+    units: Sequence[int | tuple[int, ...]] = (),
+    shortcuts: Sequence[str] = (),
+    edits: Edits = (),
+    *,
+    out: str | Path | None = None,
+    train: bool = False,
+    seeds: int = 1,
+    epochs: int | None = None,
+    data_path: str | Path | None = None,
+) -> Family:
+    """An ablation from one spec: each number of units (of all stages, or of each) with each shortcut.
+
+    `out` is the folder that gets specs and table, and with `train` the runs and their curves, silently. Raises
+    UsageError where it holds something else.
+    """
+    from archbuilder.side_by_side import ablation
+
+    found = ablation.family(_loaded(spec, edits), units, shortcuts)
+    training = ablation.Training(seeds, epochs, _path(data_path)) if train else None
+    if training is not None and out is None:
+        raise UsageError("training needs a folder for its runs: out")
+    if out is not None:
+        ablation.save(found, Path(out), training)
+    if training is None or out is None:
+        return found
+    load_tensorflow()
+    from archbuilder.training.reporting.progress import Reporter
+
+    return ablation.train(found, Path(out), training, Reporter())
 
 
 @overload
@@ -195,9 +268,10 @@ def resume(
     from archbuilder.training import loop, sweep
     from archbuilder.training.reporting.notebook import notebook_reporter
     from archbuilder.training.run.folder import Run
+    from archbuilder.training.run.several import is_sweep
 
     folder = run.folder if isinstance(run, Run) else Path(run)
-    if sweep.is_sweep(folder):
+    if is_sweep(folder):
         if epochs is not None or edits:
             raise UsageError(f"there are several runs in {folder}: name one of them to give it more epochs")
         return sweep.resume_seeds(folder, data=_path(data_path))
@@ -237,7 +311,7 @@ def predict(
 
 def _runs(run: RunLike) -> Sequence[Run]:
     from archbuilder.training.run.folder import Run
-    from archbuilder.training.sweep import runs_in
+    from archbuilder.training.run.several import runs_in
 
     return [run] if isinstance(run, Run) else runs_in(Path(run))
 
@@ -316,8 +390,15 @@ def _loaded(spec: SpecLike, edits: Edits) -> Spec:
         if edits:
             raise TypeError("edits apply to a spec that is loaded here, not to one that was loaded before")
         return spec
-    try:
+    with _with_all_mistakes():
         return load(spec, edits)
+
+
+@contextmanager
+def _with_all_mistakes() -> Iterator[None]:
+    """Lets what is left of a spec that cannot be loaded be expanded, for the mistakes that this shows."""
+    try:
+        yield
     except SpecError as error:
         from archbuilder.expansion.expansion import with_others
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from archbuilder.comparison.difference import Difference
 from archbuilder.comparison.result import Comparison, NoneNear
 from archbuilder.comparison.result import render as render_comparison
 from archbuilder.costs.numbers import Numbers
@@ -33,6 +34,8 @@ def html(value: object) -> str | None:
             return preformatted(render_numbers(value))
         case Comparison() | NoneNear():
             return preformatted(render_comparison(value))
+        case Difference():
+            return preformatted(str(value))
         case _:
             return None
 

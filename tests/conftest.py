@@ -24,7 +24,7 @@ KERAS_ONLY = (
     "keras_model/test_same_function.py",
     "keras_model/test_silence.py", "training/jax",
     "training/run/test_folder.py", "training/tensorflow", "training/test_any_graph.py", "training/test_contact_sheet.py",
-    "training/test_evaluation.py", "training/test_labels.py", "training/test_memory.py", "training/test_objective.py",
+    "training/test_evaluation.py", "training/test_family.py", "training/test_labels.py", "training/test_memory.py", "training/test_objective.py",
     "training/test_notebook.py", "training/test_prediction.py", "training/test_recipes.py", "training/test_sweep.py", "weights/test_fine_tuning.py",
     "weights/test_keras_files.py", "weights/test_same_function.py", "training/test_trackers.py", "test_walk.py",
 )  # fmt: skip

@@ -68,6 +68,8 @@ def test_graphs_summaries_numbers_and_comparisons_show_themselves() -> None:
     assert "table" in shown(archbuilder.summary(spec)).names
     assert shown(archbuilder.numbers(spec)).names == {"pre"}
     assert shown(archbuilder.verify(spec, "resnet20_v1")).names == {"pre"}
+    assert shown(archbuilder.diff(spec, "resnet20_v1")).names == {"pre"}
+    assert {"table", "h2"} <= Tags(archbuilder.compare(spec, "resnet20_v1")._repr_html_()).names
 
 
 def test_plain_text_is_one_line_and_print_is_a_screen() -> None:

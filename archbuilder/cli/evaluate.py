@@ -58,8 +58,8 @@ def command(
     from archbuilder.training.evaluation import measure
     from archbuilder.training.reporting import scores_text
     from archbuilder.training.reporting.tables import evaluation_table
+    from archbuilder.training.run.several import runs_in
     from archbuilder.training.scores import mistakes
-    from archbuilder.training.sweep import runs_in
 
     measured = measure([one for run in runs for one in runs_in(run)], data, weights)
     if csv_path is not None:

@@ -27,7 +27,8 @@ def command(spec: str, resolved: bool, edits: tuple[str, ...]) -> None:
     """
     from archbuilder.spec import load
     from archbuilder.spec.document import parse
-    from archbuilder.spec.loading import locate, text_of
+    from archbuilder.spec.files import text_of
+    from archbuilder.spec.loading import locate
 
     if resolved or edits:
         say_as_it_is(load(spec, edits).dump())

@@ -72,7 +72,7 @@ class NoneNear(Displayed):
 def render(found: Comparison | NoneNear) -> str:
     """The verdict, one line for each deviation with what it adds, then the totals of both networks."""
     if isinstance(found, NoneNear):
-        return f"{found.mine.name} is none of the bundled networks, and none is near: {_totals(found.mine)}"
+        return f"{found.mine.name} is none of the bundled networks, and none is near: {total_words(found.mine)}"
     return "\n".join([_verdict(found), *_deviations(found), *_notes(found)])
 
 
@@ -81,29 +81,37 @@ def _verdict(found: Comparison) -> str:
     points = f"{count} point{'' if count == 1 else 's'}:"
     also = f" (also called {', '.join(found.also)})" if found.also else ""
     if found.same:
-        return f"{mine} is {theirs}{also}: {_totals(found.theirs)}"
+        return f"{mine} is {theirs}{also}: {total_words(found.theirs)}"
     if found.searched:
         return f"{mine} is none of the bundled networks; from the nearest, {theirs}{also}, it deviates in {points}"
     return f"{mine} is not {theirs}; it deviates in {points}"
 
 
-def _totals(one: Identity) -> str:
+def total_words(one: Identity) -> str:
     return f"depth {one.depth}, {one.costs.trainable:,} parameters, {one.costs.macs:,} multiply-adds"
 
 
 def _deviations(found: Comparison) -> list[str]:
     if found.same:
         return []
-    lines = ["", *(f"- {one.message}{_effect(one.effect)}" for one in found.deviations), ""]
-    return [*lines, f"{found.mine.name}: {_totals(found.mine)}", f"{found.theirs.name}: {_totals(found.theirs)}"]
+    lines = ["", *map(change_line, found.deviations), ""]
+    return [
+        *lines,
+        f"{found.mine.name}: {total_words(found.mine)}",
+        f"{found.theirs.name}: {total_words(found.theirs)}",
+    ]
 
 
-def _effect(effect: Costs | None) -> str:
-    if effect is None:
-        return ""
+def change_line(change: Deviation) -> str:
+    """A change with what it adds."""
+    effect = effect_words(change.effect) if change.effect else ""
+    return f"- {change.message}{f': {effect}' if effect else ''}"
+
+
+def effect_words(effect: Costs) -> str:
+    """`+2,032 parameters, -100 multiply-adds`; nothing where there is no effect."""
     counts = ((effect.trainable, "parameters"), (effect.macs, "multiply-adds"))
-    words = ", ".join(f"{count:+,} {what}" for count, what in counts if count)
-    return f": {words}" if words else ""
+    return ", ".join(f"{count:+,} {what}" for count, what in counts if count)
 
 
 def _notes(found: Comparison) -> list[str]:

@@ -39,16 +39,24 @@ def render(table: Timetable, width: int = 60, height: int = 11) -> str:
     return str(figure.show())
 
 
-def save(table: Timetable, path: Path) -> None:
-    """Writes a picture; raises UsageError for another ending, MissingError where matplotlib is not installed."""
+def new_figure(path: Path, width: float, height: float) -> Any:
+    """An empty figure for a file, its sides in inches.
+
+    Raises UsageError for another ending, MissingError where matplotlib is not installed.
+    """
     if path.suffix not in ENDINGS:
         raise UsageError(f"a curve is drawn to a file that ends in {', '.join(ENDINGS)}, not to {path}")
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingError("pictures of curves need matplotlib: pip install 'archbuilder[plot]'") from None
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(table: Timetable, path: Path) -> None:
+    """Writes a picture; raises as `new_figure` does."""
+    figure = new_figure(path, 7, 3.5)
     iterations, rates = (list(part) for part in zip(*table.curve, strict=True))
-    figure: Any = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(iterations, rates)
     axes.set(title=table.spec, xlabel="iteration", ylabel="learning rate", yscale="log" if is_wide(rates) else "linear")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -24,6 +24,7 @@ from archbuilder.spec.document import Path as Parts
 from archbuilder.spec.edits import Edits, as_texts
 from archbuilder.spec.expressions import ExpressionError
 from archbuilder.spec.expressions import parse as parse_expression
+from archbuilder.spec.files import DiskFile, OutOfReachError, SpecFile
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edit_span, edited, merged
 from archbuilder.spec.network import Network, Template
@@ -118,6 +119,11 @@ def load_text(text: str, name: str = "<text>", edits: Edits = ()) -> Spec:
     return _checked(_edited(_extended(parse(text, name), None, (name,)), edits))
 
 
+def load_file(file: SpecFile, edits: Edits = ()) -> Spec:
+    """The spec of a file, wherever it lies; it may extend bundled specs and the files beside it."""
+    return _checked(_edited(_extended(parse(file.text(), file.name), file, (file.name,), (file.key,)), edits))
+
+
 def edit(spec: Spec, edits: Edits) -> Spec:
     """A loaded spec after further edits; its other parts keep their places."""
     return _checked(_edited(spec.document, edits))
@@ -125,8 +131,8 @@ def edit(spec: Spec, edits: Edits) -> Spec:
 
 def read(spec: str | Path) -> Document:
     """The document of a spec with everything it extends, unchecked."""
-    path = locate(spec)
-    return _extended(_document(spec, path), path.parent, (str(spec),), (path,))
+    file = DiskFile(locate(spec))
+    return _extended(_document(spec, file), file, (str(spec),), (file.key,))
 
 
 @cache
@@ -208,48 +214,39 @@ def _bundled_path(name: str) -> Path | None:
     return specs_folder() / f"{name}.yaml" if name in bundled() else None
 
 
-def text_of(path: Path) -> str:
-    """The text of a spec's file; raises SpecError where it is not UTF-8, MissingError where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(4 * bounds.CHARACTERS + 1)
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise SpecError([Diagnostic("bad-character", f"{path}, line {line}: this is not UTF-8 text")]) from None
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
+def _parsed(file: SpecFile) -> Document:
+    return parse(file.text(), file.name)
 
 
-def _parsed(path: Path) -> Document:
-    return parse(text_of(path), str(path))
+@cache
+def _parsed_once(path: Path) -> Document:
+    return _parsed(DiskFile(path))
 
 
-_parsed_once = cache(_parsed)
-
-
-def _document(spec: str | Path, path: Path) -> Document:
+def _document(spec: str | Path, file: SpecFile) -> Document:
     """A file as it is now; a bundled spec, which a whole family may extend, is parsed once."""
-    return _parsed_once(path) if str(spec) in bundled() and not isinstance(spec, Path) else _parsed(path)
+    if isinstance(file, DiskFile) and not isinstance(spec, Path) and spec in bundled():
+        return _parsed_once(file.path)
+    return _parsed(file)
 
 
 def _extended(
-    document: Document, folder: Path | None, names: tuple[str, ...], paths: tuple[Path, ...] = ()
+    document: Document, file: SpecFile | None, names: tuple[str, ...], keys: tuple[Hashable, ...] = ()
 ) -> Document:
-    """A document over everything that it extends; `names` and `paths` are those of the specs that led here."""
+    """A document over everything that it extends; `names` and `keys` are those of the files that led here."""
     data = document.data
     if not isinstance(data, dict) or "extends" not in data:
         return document
     place = Place(document, ("extends",))
-    path = _base_path(data["extends"], folder, place)
+    extended = _base(data["extends"], file, place)
     names = (*names, data["extends"])
-    if any(path.samefile(one) for one in paths):
-        cycle = " -> ".join(names[[path.samefile(one) for one in paths].index(True) :])
+    if extended.key in keys:
+        cycle = " -> ".join(names[keys.index(extended.key) :])
         raise SpecError([Diagnostic("extends-cycle", f"specs extend each other in a cycle: {cycle}", place.span)])
     if len(names) > bounds.EXTENDS:
         message = f"more than {bounds.EXTENDS} specs extend each other"
         raise SpecError([Diagnostic("too-deep", message, place.span)])
-    base = _extended(_document(data["extends"], path), path.parent, names, (*paths, path))
+    base = _extended(_document(data["extends"], extended), extended, names, (*keys, extended.key))
     if len(base.values) + len(document.values) > bounds.VALUES:
         message = f"more than {bounds.VALUES:,} values with what it extends"
         raise SpecError([Diagnostic("too-large", message, place.span)])
@@ -262,7 +259,7 @@ def _without(document: Document, key: str) -> Document:
     return Document(kept, document.values, document.keys)
 
 
-def _base_path(name: object, folder: Path | None, place: Place) -> Path:
+def _base(name: object, file: SpecFile | None, place: Place) -> SpecFile:
     """A bundled spec by name, or a file in the folder of the spec (or below); nothing outside it can be reached."""
 
     def problem(message: str, hint: str | None = None) -> SpecError:
@@ -273,15 +270,14 @@ def _base_path(name: object, folder: Path | None, place: Place) -> Path:
     if not name.endswith(SUFFIXES):
         if (found := _bundled_path(name)) is None:
             raise problem(f"there is no spec called '{name}'", _spec_hint(name))
-        return found
-    if folder is None:
+        return DiskFile(found)
+    if file is None:
         raise problem("a spec that is not a file can extend bundled specs only")
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise problem("a spec extends bundled specs, or files in its own folder or below")
-    if not path.is_file():
-        raise problem(f"there is no file {name} beside this spec", _file_hint(Path(name), folder))
-    return path
+    try:
+        return file.beside(name)
+    except OutOfReachError as error:
+        hint = _file_hint(Path(name), error.folder) if error.folder else None
+        raise problem(str(error), hint) from None
 
 
 def _edited(document: Document, edits: Edits) -> Document:

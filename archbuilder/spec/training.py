@@ -195,7 +195,7 @@ class Training(Model):
     @model_validator(mode="after")
     def _watches_what_is_measured(self) -> Self:
         """The best is chosen by the accuracy, or for numbers by their mean absolute error."""
-        needed = "validation_mae" if self.is_regression else "validation_accuracy"
+        needed = self.measured
         if "best" not in self.keep.model_fields_set and self.keep.best != needed:
             object.__setattr__(self, "keep", self.keep.model_copy(update={"best": needed}))
         rate = self.learning_rate
@@ -209,6 +209,11 @@ class Training(Model):
             if watched not in (None, "validation_loss", needed):
                 raise problem(f"{self.loss.kind} has no {watched}: watch {needed} or validation_loss", at=place)
         return self
+
+    @property
+    def measured(self) -> Watched:
+        """What chooses the best weights where nothing else is said."""
+        return "validation_mae" if self.is_regression else "validation_accuracy"
 
     @property
     def is_regression(self) -> bool:

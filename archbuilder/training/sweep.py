@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from statistics import mean, median, stdev
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from archbuilder.aliases import Json
-from archbuilder.errors import MissingError, StoppedError, UsageError
+from archbuilder.errors import StoppedError, UsageError
 from archbuilder.linting.linting import require_fitting
 from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import Spec, load_text, require_training
@@ -20,121 +15,12 @@ from archbuilder.spec.data import MAX_FOLDS, Fold
 from archbuilder.training import loop
 from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.run import records
-from archbuilder.training.run.checkpoint import link_in_run, write_json
+from archbuilder.training.run.checkpoint import write_json
 from archbuilder.training.run.folder import PLAN, SPEC, Run, new_folder, require_empty
+from archbuilder.training.run.several import MAX_SEEDS, SUMMARY, Plan, Sweep, statistics_of
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.cluster import require_alone
 from archbuilder.weights.choices import Choices
-
-SUMMARY = "summary.json"
-MAX_SEEDS = 1000
-
-
-class Plan(records.Record):
-    """`sweep.json`: what the runs of a sweep begin with."""
-
-    spec: str
-    """The resolved spec, as YAML."""
-    seeds: Annotated[tuple[records.Count, ...], Field(min_length=1, max_length=MAX_SEEDS)]
-    data: str | None
-    weights: str | None
-    choices: records.WeightChoices = records.WeightChoices()
-    freeze: tuple[str, ...]
-    log: tuple[records.TrackerName, ...] = ()
-    folds: Annotated[int, Field(ge=2, le=MAX_FOLDS)] | None = None
-    """How many parts of the training images are held out in turn, all with the one seed."""
-
-    @property
-    def edits(self) -> Mapping[str, str]:
-        """By the name of each run's folder, what is different in its spec."""
-        if self.folds is None:
-            return {f"seed-{seed}": f"training.seed={seed}" for seed in self.seeds}
-        validation = "training.data.validation={{fold: {{number: {}, of: {}}}}}"
-        return {f"fold-{number}": validation.format(number, self.folds) for number in range(1, self.folds + 1)}
-
-
-class Statistics(records.Record):
-    """What a number of several runs comes to, where less is better."""
-
-    best: float
-    mean: float
-    deviation: float | None
-    median: float
-
-
-class Finished(records.Result):
-    """What one of the runs came to."""
-
-    seed: records.Count
-    fold: records.Count = 0
-    folder: str
-
-
-class Summary(records.Record):
-    """`summary.json`: what the runs of a sweep came to, and what was published."""
-
-    network: str
-    data: str
-    test_images: records.Count
-    runs: list[Finished]
-    test_error: dict[Literal["best", "final"], Statistics] | None = None
-    """In percent."""
-    test_mae: dict[Literal["best", "final"], Statistics] | None = None
-    """Where numbers are learned."""
-    fold_error: dict[Literal["best", "final"], Statistics] | None = None
-    """On the images that each run held out, where these are folds."""
-    fold_mae: dict[Literal["best", "final"], Statistics] | None = None
-    published: list[dict[str, str | float]]
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A folder that holds a plan, a run for each seed or fold, and in the end a summary."""
-
-    folder: Path
-
-    @classmethod
-    def open(cls, folder: str | Path) -> Sweep:
-        """Raises MissingError where there is no sweep."""
-        folder = Path(folder)
-        if not is_sweep(folder):
-            raise MissingError(f"{folder} is not the folder of several runs: there is no {PLAN} in it")
-        return cls(folder)
-
-    @cached_property
-    def plan(self) -> Plan:
-        return records.read(self.folder / PLAN, Plan)
-
-    @property
-    def summary(self) -> Json | None:
-        """What the runs came to, once all of them are finished."""
-        path = self.folder / SUMMARY
-        return records.read(path, Summary).to_json() if path.is_file() else None
-
-    def folder_of(self, name: str) -> Path:
-        """Raises MissingError where the folder of a run is a link."""
-        folder = self.folder / name
-        if folder.is_symlink():
-            raise link_in_run(folder)
-        return folder
-
-    @property
-    def runs(self) -> list[Run]:
-        """The runs that have begun, in the order of the plan."""
-        folders = [self.folder_of(name) for name in self.plan.edits]
-        return [Run.open(folder) for folder in folders if (folder / SPEC).is_file()]
-
-
-def is_sweep(folder: Path) -> bool:
-    return (folder / PLAN).is_file()
-
-
-def runs_in(folder: Path) -> list[Run]:
-    """The run in a folder, or the runs of the sweep in it; raises MissingError where there is neither."""
-    runs = Sweep(folder).runs if is_sweep(folder) else [Run.open(folder)]
-    if not runs:
-        raise MissingError(f"no run has begun in {folder} yet")
-    return runs
 
 
 def train_seeds(
@@ -242,14 +128,16 @@ def summarised(runs: Sequence[Run]) -> Json:
     spec, data = runs[0].spec, runs[0].environment["data"]
     metric, folds = runs[0].objective.metric, [_fold(run) for run in runs]
     kind = "error" if metric == "accuracy" else metric
-    on_folds = {f"fold_{kind}": _errors([_epochs(run) for run in runs], f"validation_{metric}")} if any(folds) else {}
+    on_folds = (
+        {f"fold_{kind}": statistics_of([_epochs(run) for run in runs], f"validation_{metric}")} if any(folds) else {}
+    )
     return {
         "network": spec.name, "data": data["name"], "test_images": data["test"],
         "runs": [
             {"seed": run.environment["seed"], **({"fold": fold} if fold else {}), "folder": run.folder.name, **result}
             for run, fold, result in zip(runs, folds, results, strict=True)
         ],
-        f"test_{kind}": _errors(results, f"test_{metric}"),
+        f"test_{kind}": statistics_of(results, f"test_{metric}"),
         **on_folds,
         "published": [figure.model_dump(exclude_none=True) for figure in spec.network.published],
     }  # fmt: skip
@@ -265,18 +153,3 @@ def _epochs(run: Run) -> Json:
     """What the epochs of the best and of the final weights came to."""
     lines, result = {line["iteration"]: line for line in run.metrics()}, run.result or {}
     return {which: lines[result[which]["iteration"]] for which in ("best", "final")}
-
-
-def _errors(measured: Sequence[Json], name: str) -> Json:
-    """The statistics of what is measured of best and final weights, an accuracy as an error in percent."""
-    is_error = name.endswith("accuracy")
-    return {
-        which: _statistics([100 * (1 - one[which][name]) if is_error else one[which][name] for one in measured])
-        for which in ("best", "final")
-    }
-
-
-def _statistics(errors: Sequence[float]) -> Json:
-    """The deviation is that of a sample, with n - 1; of one run there is none."""
-    deviation = stdev(errors) if len(errors) > 1 else None
-    return {"best": min(errors), "mean": mean(errors), "deviation": deviation, "median": median(errors)}

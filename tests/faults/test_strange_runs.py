@@ -20,7 +20,8 @@ from archbuilder.training import loop
 from archbuilder.training.evaluation import evaluate
 from archbuilder.training.prediction import predict
 from archbuilder.training.run.folder import Run
-from archbuilder.training.sweep import Sweep, resume_seeds, runs_in
+from archbuilder.training.run.several import Sweep, runs_in
+from archbuilder.training.sweep import resume_seeds
 from tests.training.runs import stop_at
 
 JSON = ("environment.json", "weights.json", "checkpoints/*/manifest.json", "checkpoints/*/progress.json")

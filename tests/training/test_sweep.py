@@ -14,8 +14,9 @@ import archbuilder
 from archbuilder.errors import MissingError, TerminatedError, UsageError
 from archbuilder.spec import Spec, load
 from archbuilder.training.reporting.progress import Reporter
+from archbuilder.training.run.several import Sweep, runs_in
 from archbuilder.training.start import Start
-from archbuilder.training.sweep import Sweep, resume_seeds, runs_in, train_folds, train_seeds
+from archbuilder.training.sweep import resume_seeds, train_folds, train_seeds
 from tests.conftest import Call
 from tests.training.runs import assert_same
 

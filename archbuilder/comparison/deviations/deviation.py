@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from archbuilder.aliases import Json
+from archbuilder.comparison.deviations.following import following, settled
 from archbuilder.graph import ops
 from archbuilder.graph.network import Costs
 from archbuilder.graph.ops import Op
@@ -57,7 +58,8 @@ class Undoing:
         self.costs = costs(self.mine)
 
     def take(self, code: str, message: str, undone: Outline, where: tuple[str, ...] = (), note: bool = False) -> None:
-        """Records a deviation and goes on without it."""
+        """Records a deviation and goes on without it, and without the other widths that follow from it."""
+        undone = settled(undone, following(self.mine, self.theirs))
         after = costs(undone)
         effect = self.costs - after if self.costs is not None and after is not None else None
         (self.notes if note else self.found).append(Deviation(code, message, where, effect))

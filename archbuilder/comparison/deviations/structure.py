@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import SequenceMatcher
 
+from archbuilder.comparison.deviations.alignment import runs
 from archbuilder.comparison.deviations.deviation import Undoing
+from archbuilder.comparison.deviations.following import line, with_rates
 from archbuilder.comparison.wording.phrases import kind, listed, per_stage
 from archbuilder.graph.ops import show
-from archbuilder.outline.parts import Block, Outline, Stage, Strided, Unit, skeleton, word
+from archbuilder.outline.parts import Block, Outline, Stage, Strided, Unit, skeleton
 
 MOST_LAYERS = 5
 """The most layers that are named one by one."""
@@ -52,7 +53,13 @@ def compare_unit_counts(state: Undoing) -> None:
         where = tuple(f"stage{i}" for i, (a, b) in enumerate(zip(mine, theirs, strict=True), 1) if a != b)
         pairs = zip(state.mine.stages, state.theirs.stages, strict=True)
         stages = tuple(replace(a, units=_resized(a.units, b.units)) for a, b in pairs)
-        state.take("units", message, replace(state.mine, stages=stages), where)
+        state.take("units", message, _with_rates(state, replace(state.mine, stages=stages)), where)
+
+
+def _with_rates(state: Undoing, undone: Outline) -> Outline:
+    """My network with as many units as theirs, the rates of its stochastic depth by the same rule as before."""
+    mine, theirs = line(state.mine), line(state.theirs)
+    return with_rates(undone, state.theirs) if mine and theirs and mine.is_rule_of(theirs) else undone
 
 
 def _resized(mine: tuple[Unit, ...], theirs: tuple[Unit, ...]) -> tuple[Unit, ...]:
@@ -76,8 +83,8 @@ def _repeated(mine: Unit, theirs: Unit) -> Unit:
 def compare_stem_and_head(state: Undoing) -> None:
     """Layers of the stem and the head, and behind the units of each stage, that one network has and the other not."""
     for part in ("stem", *(f"stage{index}" for index in range(1, len(state.theirs.stages) + 1)), "head"):
-        while skeleton(_block(state.mine, part)) != skeleton(_block(state.theirs, part)):
-            _undo_run(state, part)
+        if skeleton(_block(state.mine, part)) != skeleton(_block(state.theirs, part)):
+            _undo_runs(state, part)
 
 
 def _block(network: Outline, part: str) -> Block:
@@ -96,18 +103,15 @@ def _with_block(network: Outline, part: str, block: Block) -> Outline:
     return replace(network, stages=tuple(stages))
 
 
-def _undo_run(state: Undoing, part: str) -> None:
-    """Undoes the first run of layers that differs."""
-    mine, theirs = _block(state.mine, part), _block(state.theirs, part)
-    matcher = SequenceMatcher(None, _tokens(mine), _tokens(theirs), autojunk=False)
-    _, a, b, c, d = next(run for run in matcher.get_opcodes() if run[0] != "equal")
-    message = _run(part, (mine, a, b), (theirs, c, d), state.name)
-    block = (*mine[:a], *state.dressed(theirs[c:d]), *mine[b:])
-    state.take(part, message, _with_block(state.mine, part, block), (part,))
-
-
-def _tokens(block: Block) -> list[object]:
-    return [(word(item), skeleton((item,))) for item in block]
+def _undo_runs(state: Undoing, part: str) -> None:
+    """Undoes the runs of layers that differ, one after the other."""
+    theirs, shift = _block(state.theirs, part), 0
+    for a, b, c, d in runs(_block(state.mine, part), theirs):
+        mine = _block(state.mine, part)
+        message = _run(part, (mine, a + shift, b + shift), (theirs, c, d), state.name)
+        block = (*mine[: a + shift], *state.dressed(theirs[c:d]), *mine[b + shift :])
+        state.take(part, message, _with_block(state.mine, part, block), (part,))
+        shift += (d - c) - (b - a)
 
 
 Run = tuple[Block, int, int]

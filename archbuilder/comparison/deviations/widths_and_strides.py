@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from fractions import Fraction
 
 from archbuilder.comparison.deviations.deviation import Patch, Undoing, UnitPlace
+from archbuilder.comparison.deviations.following import following
 from archbuilder.comparison.wording.phrases import kind, listed, names, ordinal, per_stage, size, stages, units
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Pair
 from archbuilder.outline.parts import Outline, Stage, Strided, Unit, convs, with_convs
 
+MOST_GROUPS = 3
+"""The most kinds of units whose widths are told one by one."""
 Stride = tuple[int, int, Pair]
 """The unit, the layer in its main path, and the stride."""
 
@@ -147,12 +151,25 @@ def _filtered(own: tuple[ops.Conv, ...], widths: list[int]) -> tuple[ops.Conv, .
 
 
 def _compare_singly(state: Undoing, differing: set[UnitPlace]) -> None:
-    groups: dict[tuple[str, str], set[UnitPlace]] = defaultdict(set)
-    for place, mine, theirs in state.units():
-        if place in differing:
-            groups[per_stage(_widths(mine)), per_stage(_widths(theirs))].add(place)
-    for (mine_text, their_text), places in groups.items():
+    """Units that differ by the same factors are told together, and all of them where there are many kinds."""
+    groups: dict[tuple[Fraction, ...], set[UnitPlace]] = defaultdict(set)
+    follow = following(state.mine, state.theirs)
+    for (stage, unit), mine, theirs in state.units():
+        pairs = enumerate(zip(_widths(mine), _widths(theirs), strict=True))
+        factors = [Fraction(1) if ((stage - 1, unit - 1), at) in follow else Fraction(*pair) for at, pair in pairs]
+        if (stage, unit) in differing and set(factors) != {Fraction(1)}:
+            groups[tuple(factors)].add((stage, unit))
+    parts = list(groups.values()) if len(groups) <= MOST_GROUPS else [set[UnitPlace]().union(*groups.values())]
+    for places in parts:
+        found = [(mine, theirs) for place, mine, theirs in state.units() if place in places]
+        ours, others = (_spanned([_widths(pair[side]) for pair in found]) for side in (0, 1))
         subject = units(places, state.theirs)
-        message = f"the convolutions of {subject.text} have {mine_text} filters, those of {state.name} {their_text}"
+        message = f"the convolutions of {subject.text} have {ours} filters, those of {state.name} {others}"
         undone = state.with_units(_with_filters, places, follow=True)
         state.take("widths", message, undone, names(places))
+
+
+def _spanned(rows: list[tuple[int, ...]]) -> str:
+    """The widths of some units, only the first and the last of many."""
+    texts = list(dict.fromkeys(map(per_stage, rows)))
+    return listed(texts) if len(texts) <= MOST_GROUPS else f"{texts[0]} to {texts[-1]}"

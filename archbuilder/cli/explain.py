@@ -1,0 +1,59 @@
+"""archbuilder explain"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from archbuilder.cli.options import json_option, print_json, without_collection
+from archbuilder.cli.printing import say
+
+
+class WordType(click.ParamType[str]):
+    """A word of the language; the shell completes it."""
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from archbuilder.explaining.words import names
+
+        return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+
+@click.command()
+@click.argument("name", type=WordType(), required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw a unit or a shortcut: .svg, .png, .pdf, .dot.")  # fmt: skip
+@json_option
+def command(name: str | None, output: Path | None, as_json: bool) -> None:
+    """Say what NAME means: a unit, a shortcut, a layer, a learning rate, an augmentation, a key of a spec.
+
+    Its documentation, its settings with their defaults, and an example; of units and shortcuts also their YAML. Without
+    NAME, all words are listed.
+
+    \b
+    Examples:
+      archbuilder explain bottleneck -o bottleneck.svg
+      archbuilder explain cosine
+      archbuilder explain training.augment
+    """
+    with without_collection():
+        from archbuilder.errors import UsageError
+        from archbuilder.explaining import picture, words
+
+        if name is None:
+            if output or as_json:
+                raise UsageError("-o and --json need a NAME, such as bottleneck")
+            say(words.overview())
+            return
+        found = words.explain(name)
+    if output:
+        picture.save_picture(found[0], output)
+    if as_json:
+        print_json([one.to_json() for one in found])
+    else:
+        say("\n\n".join(map(str, found)))
+        if output:
+            say(f"\n{output}")
