@@ -18,6 +18,7 @@ from archbuilder.training import loop
 from archbuilder.training.contact_sheet import draw
 from archbuilder.training.evaluation import evaluate
 from archbuilder.training.prediction import predict
+from archbuilder.training.reporting.notebook import run_html
 from archbuilder.training.run.folder import Run
 from archbuilder.training.setup import prepare
 from archbuilder.training.start import Start
@@ -105,6 +106,12 @@ def test_a_run_is_measured_as_keras_predicts(kind: str, run: Run, data: Path) ->
     else:
         assert found["accuracy"] == pytest.approx(((answers > 0.5) == labels).mean())
         assert found["accuracy"] > 0.5
+
+
+def test_a_run_shows_its_metric_in_a_notebook(kind: str, run: Run) -> None:
+    metric = "mae" if kind == "numbers" else "accuracy"
+    assert f"test {metric}" in run_html(run)
+    assert f"validation {metric}" in run_html(run)
 
 
 def test_the_mean_of_two_networks_is_measured(kind: str, run: Run) -> None:

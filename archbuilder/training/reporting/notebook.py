@@ -12,6 +12,7 @@ from archbuilder.diagram.text import escape
 from archbuilder.formatting import counted, percent
 from archbuilder.notebook import folded, paragraphs, preformatted, table
 from archbuilder.training.reporting.progress import Opening, Pulse, Reporter, pulse_line
+from archbuilder.training.reporting.tables import metric_in
 
 if TYPE_CHECKING:
     from archbuilder.training.run.folder import Run
@@ -55,10 +56,7 @@ class NotebookReporter(Reporter):
         self._show()
 
     def close(self, result: Json) -> None:
-        rows = [
-            (which, str(result[which]["epoch"]), percent(result[which]["test_accuracy"])) for which in ("best", "final")
-        ]
-        self.end = table([("weights", "epoch", "test accuracy"), *rows])
+        self.end = _result_table(result)
         self._show()
 
     def stop(self) -> None:
@@ -84,16 +82,25 @@ def run_html(run: Run) -> str:
     if result is None:
         shown += paragraphs(f"not finished, after {counted(len(epochs), 'epoch')}")
     else:
-        columns = ("epoch", "test_loss", "test_accuracy")
-        rows = [(which, *(_told(name, result[which][name]) for name in columns)) for which in ("best", "final")]
-        shown += table([("weights", "epoch", "test loss", "test accuracy"), *rows])
+        shown += _result_table(result)
     return shown + (folded("last epochs", epoch_table(epochs)) if epochs else "")
 
 
 def epoch_table(epochs: Sequence[Json]) -> str:
     """The last of some epochs, each a line of `metrics.jsonl`."""
-    names = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate")
-    rows = (tuple(_told(name, one[name]) for name in names) for one in epochs[-EPOCHS_SHOWN:])
+    metric = metric_in(epochs[-1])
+    return _columns(
+        ("epoch", "loss", metric, "validation_loss", f"validation_{metric}", "learning_rate"), epochs[-EPOCHS_SHOWN:]
+    )
+
+
+def _result_table(result: Json) -> str:
+    measured = [{"weights": which, **result[which]} for which in ("best", "final")]
+    return _columns(("weights", "epoch", "test_loss", f"test_{metric_in(result['final'], 'test_')}"), measured)
+
+
+def _columns(names: Sequence[str], lines: Sequence[Json]) -> str:
+    rows = (tuple(_told(name, line[name]) for name in names) for line in lines)
     return table([tuple(name.replace("_", " ") for name in names), *rows])
 
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from archbuilder.aliases import Json
 from archbuilder.formatting import counted, duration, printable
 from archbuilder.training.objective import Metric
-from archbuilder.training.reporting.tables import metric_text, result_table, summary_table
+from archbuilder.training.reporting.tables import metric_in, metric_text, result_table, summary_table
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def epoch_line(metrics: Json, epochs: int, best: bool) -> str:
 
 
 def _scored(metrics: Json, part: str) -> str:
-    metric: Metric = "mae" if f"{part}mae" in metrics else "accuracy"
+    metric = metric_in(metrics, part)
     return metric_text(metric, metrics[f"{part}{metric}"])
 
 

@@ -17,9 +17,14 @@ BESIDE = {"mean_class_accuracy": "mean over classes", "top_5_accuracy": "top 5",
 """What may stand beside the metric in a measurement, and what it is called in a table."""
 
 
+def metric_in(measured: Json, part: str = "") -> Metric:
+    """Which metric stands beside the loss; `part` is what its name begins with, such as `test_`."""
+    return "mae" if f"{part}mae" in measured else "accuracy"
+
+
 def result_table(result: Json) -> Table:
     """Final and best weights on the test set."""
-    metric: Metric = "mae" if "test_mae" in result["final"] else "accuracy"
+    metric = metric_in(result["final"], "test_")
     table = Table("weights", "epoch", "test loss", f"test {metric}")
     for which in ("best", "final"):
         one = result[which]
@@ -55,7 +60,7 @@ def evaluation_table(measured: Json) -> Table:
     """What `evaluate` measured: each run, and the ensemble of several."""
     first = measured.get("runs", [measured])[0]
     beside = [name for name in BESIDE if any(name in one.get("test", {}) for one in measured.get("runs", [measured]))]
-    metric = "mae" if "mae" in first["test"] else "accuracy"
+    metric = metric_in(first["test"])
     table = Table("network", "images", "number", metric, *(BESIDE[name] for name in beside), "loss")
     for one in measured.get("runs", [measured]):
         for name in ("test", "validation"):
@@ -67,7 +72,7 @@ def evaluation_table(measured: Json) -> Table:
 
 
 def _add_score(table: Table, network: str, images: str, score: Json, beside: Sequence[str]) -> None:
-    metric: Metric = "mae" if "mae" in score else "accuracy"
+    metric = metric_in(score)
     others = ["" if score.get(name) is None else score_text(metric, score[name]) for name in beside]
     table.add_row(
         _name(network),
