@@ -74,7 +74,8 @@ class _Case:
             return stem
         self._head()
         named = self._by_own_names()
-        if 2 * len(named) > min(len(self.layers), len(self.nodes)):
+        ours = 2 * len(named) > min(len(self.layers), len(self.nodes))
+        if ours and (self._fits(named) or self._missing()):
             self.how = OWN
             return self._with_rest(named) if self._fits(named) else self._judged(named)
         if self._missing():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
 from archbuilder.graph.network import Graph, Node
-from archbuilder.weights.names import following, pairs, path, tree
+from archbuilder.weights.names import following, index, leaves, pairs, path, tree
 from archbuilder.weights.signatures import Signature, of_layer
-from archbuilder.weights.walk import Flow, TooManyWaysError, Walks, bits, colours
+from archbuilder.weights.walk import EFFORT, Flow, TooManyWaysError, Walks, bits, colours
 from archbuilder.weights.weight_file import Layer
 
 Pairs = dict[str, Layer]
@@ -76,7 +76,11 @@ class Placing:
     ) -> None:
         self.graph, self.nodes = graph, nodes
         by_name = {layer.name: layer for layer in layers}
-        root, names = tree(list(by_name), downwards=downwards)
+        counted, root = (tree(list(by_name), downwards=downwards, letters=letters) for letters in (True, False))
+        names = [leaf.name for leaf in leaves(counted)]
+        places = {name: index for index, name in enumerate(names)}
+        index(root, places)
+        index(counted, places)
         self.layers = [by_name[name] for name in names]
         signatures = [of_layer(layer) for layer in self.layers]
         of_signature: defaultdict[Signature, int] = defaultdict(int)
@@ -85,18 +89,21 @@ class Placing:
         self.domains = [of_signature.get(signature, 0) for signature in signatures]
         kernels = frozenset(index for index, one in enumerate(signatures) if one.kind == "kernel")
         self.walks = Walks(partial(following, root), Flow.of(graph, nodes), pairs(names, signatures), kernels)
-        places = {name: index for index, name in enumerate(names)}
+        self.counted = partial(following, counted)
+        """What may come next where letters count as numbers do; names may use them as words."""
         self.sequence = [places[name] for name in by_name]
         """The modules in the order of the file."""
         self.places = {node.name: place for place, node in enumerate(nodes)}
 
     def place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
-        try:
-            return self._place(witnesses, ordered, assume_order)
-        except TooManyWaysError:
-            if self._is_alone():
-                return Placed(self._found())
-            return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
+        for following in (self.walks.following, self.counted):
+            self.walks = replace(self.walks, following=following, effort=EFFORT)
+            try:
+                return self._place(witnesses, ordered, assume_order)
+            except TooManyWaysError:
+                if self._is_alone():
+                    return Placed(self._found())
+        return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
 
     def _place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
         if not self._narrow(self.domains):
@@ -104,6 +111,8 @@ class Placing:
         self._agree()
         if ordered and not self._is_certain():
             self._follow_file()
+        if not self._is_certain() and self._count_letters():
+            self._agree()
         for witness in witnesses:
             said = witness(self._open()) if not self._is_certain() else None
             if said is not None:
@@ -172,8 +181,9 @@ class Placing:
 
     def _by_words(self) -> list[int]:
         """A word that names and nodes share tells apart those that have it and those that do not."""
-        theirs = [_words(layer.name) for layer in self.layers]
-        ours = [_words(node.name) for node in self.nodes]
+        ours = [_meanings(_words(node.name)) for node in self.nodes]
+        misused = self._misused(ours)
+        theirs = [_meanings(_words(layer.name) - misused) for layer in self.layers]
         groups: defaultdict[int, list[int]] = defaultdict(list)
         for index, domain in enumerate(self.domains):
             if domain.bit_count() > 1:
@@ -188,6 +198,23 @@ class Placing:
                     for index in members:
                         result[index] &= having if word in theirs[index] else ~having
         return result
+
+    def _misused(self, ours: Sequence[frozenset[str]]) -> set[str]:
+        """Words of the file that mean something else where names, shapes and the flow have already decided."""
+        every, misused = frozenset[str]().union(*ours), set[str]()
+        for layer, domain in zip(self.layers, self.domains, strict=True):
+            possible = frozenset[str]().union(*(ours[place] for place in bits(domain)))
+            misused |= {word for word in _words(layer.name) if (_meanings({word}) & every) - possible}
+        return misused
+
+    def _count_letters(self) -> bool:
+        """Whether there are ways on which letters come in their order, as numbers do; none other are left then."""
+        walks = replace(self.walks, following=self.counted)
+        found = walks.places(self.domains)
+        self.walks.effort = walks.effort
+        if any(found):
+            self.walks, self.domains = walks, found
+        return any(found)
 
     def _restrict(self, said: dict[str, int]) -> None:
         self._narrow([
@@ -249,6 +276,9 @@ def _role(node: Node) -> str:
     return _PART.sub("", node.name)
 
 
-def _words(name: str) -> frozenset[str]:
-    words = {word for part in path(name) for word in _WORDS.findall(part.lower())}
+def _words(name: str) -> set[str]:
+    return {word for part in path(name) for word in _WORDS.findall(part.lower())}
+
+
+def _meanings(words: Set[str]) -> frozenset[str]:
     return frozenset(words | ({"shortcut"} if words & _SHORTCUTS else set()))
