@@ -157,14 +157,14 @@ def _value(token: str, letters: bool) -> int | None:
     return ord(token) - ord("a") if letters and len(token) == 1 and token.isalpha() else None
 
 
-def index(branch: Branch, places: Mapping[str, int]) -> None:
+def number(branch: Branch, places: Mapping[str, int]) -> None:
     """Gives the modules of a tree their indices."""
     for stem in branch.stems:
         for child in stem.children:
             if isinstance(child, Leaf):
                 child.index = places[child.name]
             else:
-                index(child, places)
+                number(child, places)
             stem.mask |= child.mask
             stem.ends.append(stem.mask.bit_count())
         branch.mask |= stem.mask
