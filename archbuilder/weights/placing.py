@@ -80,6 +80,7 @@ class Placing:
         counted, root = (tree(list(by_name), downwards=downwards, letters=letters) for letters in (True, False))
         names = [leaf.name for leaf in leaves(counted)]
         places = {name: index for index, name in enumerate(names)}
+        self.has_letters = root != counted
         number(root, places)
         number(counted, places)
         self.layers = [by_name[name] for name in names]
@@ -98,13 +99,18 @@ class Placing:
         self.places = {node.name: place for place, node in enumerate(nodes)}
 
     def place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
-        for coming in (self.walks.following, self.counted):
-            self.walks = replace(self.walks, following=coming, effort=EFFORT)
-            try:
+        """Where the layers belong; in what is left by the file's order, and by letters, where names tell too little."""
+        try:
+            return self._place(witnesses, ordered, assume_order)
+        except TooManyWaysError:
+            self.walks = replace(self.walks, following=self.counted, effort=EFFORT)
+        try:
+            if (ordered and self._follow_file()) or self.has_letters:
                 return self._place(witnesses, ordered, assume_order)
-            except TooManyWaysError:
-                if self._is_alone():
-                    return Placed(self._found())
+        except TooManyWaysError:
+            pass
+        if self._is_alone():
+            return Placed(self._found())
         return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
 
     def _place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
@@ -251,11 +257,12 @@ class Placing:
             for layer, domain in zip(self.layers, self.domains, strict=True)
         ])  # fmt: skip
 
-    def _follow_file(self) -> None:
-        """The order of definition runs with the flow: what is left of all ways if layers come in that of the file."""
+    def _follow_file(self) -> bool:
+        """Whether layers can come as in the file, whose order runs with the flow; only such ways are left then."""
         walks = replace(self.walks, following=lambda done: self.sequence[done.bit_count() :][:1])
         found = walks.places(self.domains)
         self.domains = found if any(found) else self.domains
+        return any(found)
 
     def _settle(self) -> None:
         """Gives one module after another any of the places that are symmetric to each other."""
