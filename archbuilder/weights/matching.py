@@ -13,6 +13,7 @@ import numpy as np
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
+from archbuilder.weights import conventions
 from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import by_depth, on_shortcut, orders
@@ -211,6 +212,8 @@ class _Case:
             self.notes.append(f"left over in the file: {names}{more}")
         wanted = {node.name: one for node, one in zip(self.nodes, self.wanted, strict=True)}
         adapted = {name: _adapted(self.graph[name], layer, wanted[name]) for name, layer in pairs.items()}
+        if self.how != OWN:
+            self.notes += conventions.notes(self.graph, pairs)
         return Match(adapted, self.how, (), self.fresh, tuple(self.notes))
 
     def _judged(self, pairs: Pairs) -> Match:
