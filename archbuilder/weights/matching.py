@@ -13,6 +13,7 @@ import numpy as np
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import Shape, show
+from archbuilder.weights import conventions
 from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.naming_schemes import Position, position, rank, scheme
 from archbuilder.weights.orders import by_depth, on_shortcut, orders
@@ -74,7 +75,8 @@ class _Case:
             return stem
         self._head()
         named = self._by_own_names()
-        if 2 * len(named) > min(len(self.layers), len(self.nodes)):
+        ours = 2 * len(named) > min(len(self.layers), len(self.nodes))
+        if ours and (self._fits(named) or self._missing()):
             self.how = OWN
             return self._with_rest(named) if self._fits(named) else self._judged(named)
         if self._missing():
@@ -210,6 +212,8 @@ class _Case:
             self.notes.append(f"left over in the file: {names}{more}")
         wanted = {node.name: one for node, one in zip(self.nodes, self.wanted, strict=True)}
         adapted = {name: _adapted(self.graph[name], layer, wanted[name]) for name, layer in pairs.items()}
+        if self.how != OWN:
+            self.notes += conventions.notes(self.graph, pairs)
         return Match(adapted, self.how, (), self.fresh, tuple(self.notes))
 
     def _judged(self, pairs: Pairs) -> Match:

@@ -22,11 +22,14 @@ _RUN = re.compile(r"(?:conv|norm|pool|bn)[123]d|[A-Za-z]+(?:_[A-Za-z]+)*")
 
 @dataclass
 class Leaf:
-    """A module that holds weights, by its index in the order of the tree."""
+    """A module that holds weights, by its index."""
 
     name: str
     index: int = -1
-    size: int = 1
+
+    @property
+    def mask(self) -> int:
+        return 1 << self.index
 
 
 @dataclass
@@ -34,11 +37,10 @@ class Stem:
     """Siblings whose names differ in numbers alone, in their order."""
 
     children: list[Leaf | Branch]
-    start: int = 0
-    """The index of its first module."""
-    offsets: list[int] = field(default_factory=list)
-    """Where each child begins, counted from there."""
-    size: int = 0
+    mask: int = 0
+    """Its modules, as bits."""
+    ends: list[int] = field(default_factory=list)
+    """How many modules there are up to the end of each child."""
 
 
 @dataclass
@@ -46,16 +48,17 @@ class Branch:
     """A prefix that several modules share."""
 
     stems: list[Stem]
-    size: int = 0
+    mask: int = 0
 
 
 _Numbered = tuple[tuple[int, ...], Leaf | Branch]
 
 
-def tree(names: Sequence[str], *, downwards: bool = False) -> tuple[Branch, list[str]]:
-    """The tree, and the names in the order of its indices.
+def tree(names: Sequence[str], *, downwards: bool = False, letters: bool = True) -> Branch:
+    """The tree of some names, whose modules have no indices yet.
 
-    Numbers run upwards; or downwards where the names, in the order in which they are given, count down.
+    Numbers run upwards; or downwards where the names, in the order in which they are given, count down. Letters count
+    as numbers where they are a, b, c, ... without a gap, unless they are only words.
     """
     nested: dict[str, object] = {}
     for name in names:
@@ -63,19 +66,26 @@ def tree(names: Sequence[str], *, downwards: bool = False) -> tuple[Branch, list
         for part in path(name):
             at = at.setdefault(part, {})  # type: ignore[assignment]
         at[""] = name
-    places = {name: place for place, name in enumerate(names)} if downwards else {}
-    root, ordered = _branch(nested, places), list[str]()
-    _number(root, ordered)
-    return root, ordered
+    return _branch(nested, {name: place for place, name in enumerate(names)} if downwards else {}, letters)
+
+
+def leaves(branch: Branch) -> Iterator[Leaf]:
+    """The modules in the order of the tree."""
+    for stem in branch.stems:
+        for child in stem.children:
+            if isinstance(child, Leaf):
+                yield child
+            else:
+                yield from leaves(child)
 
 
 def path(name: str) -> list[str]:
     return re.split(r"[./]", name, maxsplit=_DEPTH)
 
 
-def _branch(nested: dict[str, object], places: Mapping[str, int]) -> Branch:
+def _branch(nested: dict[str, object], places: Mapping[str, int], letters: bool) -> Branch:
     groups: defaultdict[str, list[_Numbered]] = defaultdict(list)
-    stems = _stems([part for part in nested if part])
+    stems = _stems([part for part in nested if part], letters)
     for part, inner in nested.items():
         stem, numbers = stems[part] if part else ("", ())
         child: Leaf | Branch
@@ -85,7 +95,7 @@ def _branch(nested: dict[str, object], places: Mapping[str, int]) -> Branch:
             child = Leaf(inner[""])
         else:
             assert isinstance(inner, dict)
-            child = _branch(inner, places)
+            child = _branch(inner, places, letters)
         groups[stem].append((numbers, child))
     return Branch([Stem([child for _, child in _sorted(group, places, 0)]) for group in groups.values()])
 
@@ -113,17 +123,10 @@ def _places(children: Iterable[_Numbered], places: Mapping[str, int]) -> Iterato
             yield places[child.name]
 
 
-def _stems(parts: Sequence[str]) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """The stem of each name and its numbers; letters count as numbers where they are a, b, c, ... without a gap."""
-    letters: defaultdict[str, set[str]] = defaultdict(set)
+def _stems(parts: Sequence[str], letters: bool) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The stem of each name and its numbers."""
     tokens = {part: _TOKEN.findall(part.lower()[:_LONGEST]) for part in parts}
-    for found in tokens.values():
-        for token in found:
-            if len(token) == 1 and token.isalpha():
-                letters[_cut(found, letters=True)].add(token)
-    counted = {
-        stem for stem, some in letters.items() if "".join(sorted(some)) == "abcdefghijklmnop"[: len(some)] != "a"
-    }
+    counted = _counted(tokens.values()) if letters else set()
     result = {}
     for part, found in tokens.items():
         with_letters = _cut(found, letters=True) in counted
@@ -132,6 +135,16 @@ def _stems(parts: Sequence[str]) -> dict[str, tuple[str, tuple[int, ...]]]:
     known = {stem for stem, _ in result.values()}
     bare = {part: stem + "_#" for part, (stem, _) in result.items() if stem + "_#" in known}
     return result | {part: (stem, (*result[part][1], -1)) for part, stem in bare.items()}
+
+
+def _counted(names: Iterable[list[str]]) -> set[str]:
+    """The stems whose letters are a, b, c, ... without a gap."""
+    letters: defaultdict[str, set[str]] = defaultdict(set)
+    for tokens in names:
+        for token in tokens:
+            if len(token) == 1 and token.isalpha():
+                letters[_cut(tokens, letters=True)].add(token)
+    return {stem for stem, some in letters.items() if "".join(sorted(some)) == "abcdefghijklmnop"[: len(some)] != "a"}
 
 
 def _cut(tokens: Iterable[str], letters: bool) -> str:
@@ -144,31 +157,27 @@ def _value(token: str, letters: bool) -> int | None:
     return ord(token) - ord("a") if letters and len(token) == 1 and token.isalpha() else None
 
 
-def _number(branch: Branch, ordered: list[str]) -> None:
-    begin = len(ordered)
+def number(branch: Branch, places: Mapping[str, int]) -> None:
+    """Gives the modules of a tree their indices."""
     for stem in branch.stems:
-        stem.start = len(ordered)
         for child in stem.children:
-            stem.offsets.append(len(ordered) - stem.start)
             if isinstance(child, Leaf):
-                child.index = len(ordered)
-                ordered.append(child.name)
+                child.index = places[child.name]
             else:
-                _number(child, ordered)
-        stem.size = len(ordered) - stem.start
-    branch.size = len(ordered) - begin
+                number(child, places)
+            stem.mask |= child.mask
+            stem.ends.append(stem.mask.bit_count())
+        branch.mask |= stem.mask
 
 
 def following(branch: Branch, done: int) -> list[int]:
     """The modules that may come next: what has been entered is finished first, and lower numbers come before higher."""
     waiting: list[Leaf | Branch] = []
     for stem in branch.stems:
-        count = ((done >> stem.start) & ((1 << stem.size) - 1)).bit_count()
-        if count == stem.size:
+        if not stem.mask & ~done:
             continue
-        place = bisect_right(stem.offsets, count) - 1
-        child = stem.children[place]
-        if isinstance(child, Branch) and count > stem.offsets[place]:
+        child = stem.children[bisect_right(stem.ends, (done & stem.mask).bit_count())]
+        if isinstance(child, Branch) and done & child.mask:
             return following(child, done)
         waiting.append(child)
     return [one for child in waiting for one in ([child.index] if isinstance(child, Leaf) else following(child, done))]

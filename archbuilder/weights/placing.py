@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 
 from archbuilder.graph.network import Graph, Node
-from archbuilder.weights.names import following, pairs, path, tree
+from archbuilder.weights.names import following, leaves, number, pairs, path, tree
 from archbuilder.weights.signatures import Signature, of_layer
-from archbuilder.weights.walk import Flow, TooManyWaysError, Walks, bits, colours
+from archbuilder.weights.walk import EFFORT, Flow, TooManyWaysError, Walks, bits, colours
 from archbuilder.weights.weight_file import Layer
 
 Pairs = dict[str, Layer]
@@ -76,34 +77,52 @@ class Placing:
     ) -> None:
         self.graph, self.nodes = graph, nodes
         by_name = {layer.name: layer for layer in layers}
-        root, names = tree(list(by_name), downwards=downwards)
+        counted, root = (tree(list(by_name), downwards=downwards, letters=letters) for letters in (True, False))
+        names = [leaf.name for leaf in leaves(counted)]
+        places = {name: index for index, name in enumerate(names)}
+        self.has_letters = root != counted
+        number(root, places)
+        number(counted, places)
         self.layers = [by_name[name] for name in names]
-        signatures = [of_layer(layer) for layer in self.layers]
+        signatures = self.signatures = [of_layer(layer) for layer in self.layers]
+        self.wanted = wanted
         of_signature: defaultdict[Signature, int] = defaultdict(int)
         for place, signature in enumerate(wanted):
             of_signature[signature] |= 1 << place
         self.domains = [of_signature.get(signature, 0) for signature in signatures]
         kernels = frozenset(index for index, one in enumerate(signatures) if one.kind == "kernel")
         self.walks = Walks(partial(following, root), Flow.of(graph, nodes), pairs(names, signatures), kernels)
-        places = {name: index for index, name in enumerate(names)}
+        self.counted = partial(following, counted)
+        """What may come next where letters count as numbers do; names may use them as words."""
         self.sequence = [places[name] for name in by_name]
         """The modules in the order of the file."""
         self.places = {node.name: place for place, node in enumerate(nodes)}
 
     def place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
+        """Where the layers belong; in what is left by the file's order, and by letters, where names tell too little."""
         try:
             return self._place(witnesses, ordered, assume_order)
         except TooManyWaysError:
-            if self._is_alone():
-                return Placed(self._found())
-            return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
+            self.walks = replace(self.walks, following=self.counted, effort=EFFORT)
+        try:
+            if (ordered and self._follow_file()) or self.has_letters:
+                return self._place(witnesses, ordered, assume_order)
+        except TooManyWaysError:
+            pass
+        if self._is_alone():
+            return Placed(self._found())
+        return Placed({}, tuple(self._open()), "its names tell too little to look through all ways")
 
     def _place(self, witnesses: Sequence[Witness], ordered: bool, assume_order: bool) -> Placed:
         if not self._narrow(self.domains):
             return Placed({}, (), "the names of its layers say another order than the network has")
         self._agree()
+        if not self._is_certain() and self._narrow(self._by_paths()):
+            self._agree()
         if ordered and not self._is_certain():
             self._follow_file()
+        if not self._is_certain() and self._count_letters():
+            self._agree()
         for witness in witnesses:
             said = witness(self._open()) if not self._is_certain() else None
             if said is not None:
@@ -172,8 +191,8 @@ class Placing:
 
     def _by_words(self) -> list[int]:
         """A word that names and nodes share tells apart those that have it and those that do not."""
-        theirs = [_words(layer.name) for layer in self.layers]
         ours = [_words(node.name) for node in self.nodes]
+        theirs = self._believed(ours)
         groups: defaultdict[int, list[int]] = defaultdict(list)
         for index, domain in enumerate(self.domains):
             if domain.bit_count() > 1:
@@ -189,17 +208,61 @@ class Placing:
                         result[index] &= having if word in theirs[index] else ~having
         return result
 
+    def _believed(self, ours: Sequence[Set[str]]) -> list[Set[str]]:
+        """What the words of each module say of its place, by what they mean where shapes and the flow have decided.
+
+        A word that means something else there says nothing. In a file with such words, those that nothing confirms say
+        nothing either.
+        """
+        every = frozenset[str]().union(*ours)
+        said = [{pair for pair in _meanings(layer.name) if pair[1] in every} for layer in self.layers]
+        of_domain: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
+        for some, domain in zip(said, self.domains, strict=True):
+            of_domain[domain] |= some
+        right, wrong = set[tuple[str, str]](), set[tuple[str, str]]()
+        for domain, some in of_domain.items():
+            places = [ours[place] for place in bits(domain)]
+            for pair in some:
+                having = sum(pair[1] in words for words in places)
+                right |= {pair} if having == len(places) else set()
+                wrong |= set() if having else {pair}
+        believed = right - wrong if wrong else frozenset[tuple[str, str]]().union(*said)
+        return [{meaning for _, meaning in some & believed} for some in said]
+
+    def _by_paths(self) -> list[int]:
+        """What shares a prefix shares a path of the network, where as many prefixes as paths hold the same layers."""
+        result = list(self.domains)
+        theirs = _together([path(layer.name) for layer in self.layers], self.signatures)
+        ours = _together([node.name.split("/") for node in self.nodes], self.wanted)
+        for content, groups in theirs.items():
+            places = ours.get(content, set())
+            if len(places) == len(groups):
+                within = reduce(or_, places)
+                for index in bits(reduce(or_, groups)):
+                    result[index] &= within
+        return result
+
+    def _count_letters(self) -> bool:
+        """Whether there are ways on which letters come in their order, as numbers do; none other are left then."""
+        walks = replace(self.walks, following=self.counted)
+        found = walks.places(self.domains)
+        self.walks.effort = walks.effort
+        if any(found):
+            self.walks, self.domains = walks, found
+        return any(found)
+
     def _restrict(self, said: dict[str, int]) -> None:
         self._narrow([
             domain & 1 << said[layer.name] if layer.name in said and domain.bit_count() > 1 else domain
             for layer, domain in zip(self.layers, self.domains, strict=True)
         ])  # fmt: skip
 
-    def _follow_file(self) -> None:
-        """The order of definition runs with the flow: what is left of all ways if layers come in that of the file."""
+    def _follow_file(self) -> bool:
+        """Whether layers can come as in the file, whose order runs with the flow; only such ways are left then."""
         walks = replace(self.walks, following=lambda done: self.sequence[done.bit_count() :][:1])
         found = walks.places(self.domains)
         self.domains = found if any(found) else self.domains
+        return any(found)
 
     def _settle(self) -> None:
         """Gives one module after another any of the places that are symmetric to each other."""
@@ -237,6 +300,19 @@ class Placing:
         ]  # fmt: skip
 
 
+def _together(paths: Sequence[Sequence[str]], signatures: Sequence[Signature]) -> dict[Hashable, set[int]]:
+    """What shares a prefix, as bits, by the layers that it holds."""
+    shared: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for index, parts in enumerate(paths):
+        for length in range(1, len(parts)):
+            shared[tuple(parts[:length])].append(index)
+    found: defaultdict[Hashable, set[int]] = defaultdict(set)
+    for members in shared.values():
+        content = frozenset(Counter(signatures[index] for index in members).items())
+        found[content].add(sum(1 << index for index in members))
+    return found
+
+
 def _suffixes(name: str) -> Iterator[str]:
     """What a name ends in, longest first, but for what begins with a number."""
     parts = path(name)
@@ -250,5 +326,14 @@ def _role(node: Node) -> str:
 
 
 def _words(name: str) -> frozenset[str]:
-    words = {word for part in path(name) for word in _WORDS.findall(part.lower())}
-    return frozenset(words | ({"shortcut"} if words & _SHORTCUTS else set()))
+    """The words of a name, and that it is a shortcut, however it is called."""
+    return frozenset(meaning for _, meaning in _meanings(name))
+
+
+def _meanings(name: str) -> Iterator[tuple[str, str]]:
+    """The words of a name, each with what it may mean on our side."""
+    for part in path(name):
+        for word in _WORDS.findall(part.lower()):
+            yield word, word
+            if word in _SHORTCUTS:
+                yield word, "shortcut"
