@@ -14,6 +14,7 @@ from archbuilder.aliases import Level
 from archbuilder.diagram.content import (
     STROKES,
     boxes,
+    gate_names,
     is_bare,
     is_major,
     merge_box,
@@ -38,6 +39,8 @@ class Arrow:
     tail: str
     head: str
     stroke: Stroke
+    name: str = ""
+    """What its path is called, as with paths to a gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +137,11 @@ class _Sketch:
         """The arrows into the first box of each chain, and between its boxes."""
         for first, *_ in chains:
             held = inside[first.name]
+            names = gate_names(first.op) if isinstance(first.op, ops.Gate) else ()
             aside = _shortcut(first)
             for place, name in enumerate(self.sources[first.name]):
                 path = self.strokes.get(name, "solid") if place == aside else self.strokes.get(first.name, "solid")
-                yield Arrow(name, held[0].name, path)
+                yield Arrow(name, held[0].name, path, names[place] if names else "")
             for before, behind in pairwise(held):
                 yield Arrow(before.name, behind.name, self.strokes.get(first.name, "solid"))
 

@@ -65,9 +65,9 @@ def section_flow(section: Section, level: Level) -> Flow:
 
 
 def stage_panel(stage: Section, flow: Flow) -> Panel:
-    """A stage in its frame; the shape told is that of its units, whatever stands behind them."""
-    last = [unit for unit in units(stage) if unit.name != stage.name][-1]
-    details = f"{times(show(last.nodes[-1].shape))} · {sum(node.trainable for node in stage.nodes):,} parameters"
+    """A stage in its frame; the shape told is that of its units, whatever leads from them to the next stage."""
+    parts = [part for part in units(stage) if part.name != stage.name or stage.name in ("stem", "head")]
+    details = f"{times(show(parts[-1].nodes[-1].shape))} · {sum(node.trainable for node in stage.nodes):,} parameters"
     return Panel(stage.name, spaced(stage.name), details, flow, stage.nodes)
 
 
@@ -104,7 +104,8 @@ def _layer(element: Node | Parallel) -> Box | Fork:
         return Box(element.name, ((Words(_words(element)),),), element.op.family, (element,))
     main, sides = _split(element)
     flows = tuple(_side(element, index, "layer") for index in sides)
-    return Fork(_elements(element.paths[main], "layer"), flows, merge_box(element.merge, ()))
+    name = gate_names(element.merge.op)[main]
+    return Fork(_elements(element.paths[main], "layer"), flows, merge_box(element.merge, ()), name)
 
 
 def _split(parallel: Parallel) -> tuple[int, list[int]]:
@@ -116,6 +117,12 @@ def _split(parallel: Parallel) -> tuple[int, list[int]]:
 
 def _stroke(parallel: Parallel, index: int) -> Stroke:
     return STROKES[shortcut_kind(parallel)] if index == shortcut(parallel) else "solid"
+
+
+def gate_names(merge: Op) -> Sequence[str]:
+    """The paper's names of the paths to a gate, `H * T + x * C`; none for those to other merges."""
+    assert isinstance(merge, ops.Merge)
+    return ("H", "C", "T") if isinstance(merge, ops.Gate) else ("",) * len(merge.paths)
 
 
 def merge_box(node: Node, after: Sequence[Node]) -> Box:
@@ -174,8 +181,9 @@ def _told_with_merge(behind: Series) -> list[Node]:
 
 def _summary(parallel: Parallel, after: Sequence[Node], level: Level) -> Fork:
     main, sides = _split(parallel)
-    merge = merge_box(parallel.merge, after)
-    return Fork(_path(parallel.paths[main], level), tuple(_side(parallel, index, level) for index in sides), merge)
+    merge, name = merge_box(parallel.merge, after), gate_names(parallel.merge.op)[main]
+    flows = tuple(_side(parallel, index, level) for index in sides)
+    return Fork(_path(parallel.paths[main], level), flows, merge, name)
 
 
 def _path(series: Series, level: Level) -> Flow:
@@ -193,13 +201,13 @@ def _has_paths(parallel: Parallel) -> bool:
 
 def _side(parallel: Parallel, index: int, level: Level) -> Side:
     path = parallel.paths[index]
-    stroke, nodes = _stroke(parallel, index), tuple(flatten(path))
+    stroke, nodes, name = _stroke(parallel, index), tuple(flatten(path)), gate_names(parallel.merge.op)[index]
     if level == "layer":
-        return Side(_elements(path, level), stroke, (), nodes)
+        return Side(_elements(path, level), stroke, (), nodes, name)
     if index != shortcut(parallel):
-        return Side(_path(path, level), stroke, (), nodes)
+        return Side(_path(path, level), stroke, (), nodes, name)
     lines = [_line(row, level) for row in _rows(path)]
-    return Side((), stroke, tuple(" · ".join(word.text for word in line) for line in lines), nodes)
+    return Side((), stroke, tuple(" · ".join(word.text for word in line) for line in lines), nodes, name)
 
 
 Row = list["Node | Parallel"]

@@ -10,7 +10,8 @@ from archbuilder.graph.analysis import Section
 from archbuilder.graph.network import Node
 from archbuilder.graph.ops import Family
 
-Kind = Family
+Kind = Family | Literal["mark"]
+"""The kind of a box; a mark is words without one."""
 Stroke = Literal["solid", "dashed", "dotted"]
 
 
@@ -45,6 +46,8 @@ class Side:
     label: tuple[str, ...]
     nodes: tuple[Node, ...] = ()
     """All that stands on the path, drawn or not."""
+    name: str = ""
+    """What the path is called where it comes to the merge, such as T for a gate; then it has a line of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,12 @@ class Fork:
     main: Flow
     sides: tuple[Side, ...]
     merge: Box
+    name: str = ""
+    """What the main path is called, as `name` of a side."""
+    label: str = ""
+    """Words to the left of the main path."""
+    result: str = ""
+    """Words to the left of the merge."""
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -11,9 +11,9 @@ import pytest
 
 from archbuilder.aliases import Level
 from archbuilder.diagram.any_graph import Picture, picture
-from archbuilder.diagram.dot import diagram
-from archbuilder.diagram.files import save
 from archbuilder.diagram.flow import Box, Flow, Panel
+from archbuilder.diagram.options import Options
+from archbuilder.diagram.picture import picture as whole_picture
 from archbuilder.errors import UsageError
 from archbuilder.graph.network import Graph
 from tests.graphs import NAMED, Draft, conv, exchange, pyramid, random_graph, two_heads, u_net
@@ -69,12 +69,12 @@ def test_arrows_are_what_the_graph_has(seed: int) -> None:
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("make", NAMED)
 def test_graphviz_draws_them(make: Callable[[], Graph], level: Level, tmp_path: Path) -> None:
-    save(diagram(make(), level), tmp_path / "x.svg")
+    whole_picture([make()], Options(level=level)).save(tmp_path / "x.svg")
     text = (tmp_path / "x.svg").read_text(encoding="utf-8")
     found = picture(make(), level)
-    assert text.count('class="edge"') == len(found.arrows)
-    assert text.count('class="node"') == len(list(boxes(found.flow)))
-    assert text.count('class="cluster"') == len(titles(found.flow))
+    assert text.count('class="edge ') == len(found.arrows)
+    assert text.count('class="box ') == len(list(boxes(found.flow)))
+    assert text.count('class="panel ') == len(titles(found.flow))
 
 
 def test_panels_are_stages_and_equal_units() -> None:
@@ -131,4 +131,4 @@ def test_what_graphviz_could_not_lay_out_is_refused() -> None:
     with pytest.raises(
         UsageError, match=r"has 5,\d+ rows for its arrows to cross, and 2,500 .*; fewer with --level st"
     ):
-        diagram(draft.graph(), "layer")
+        whole_picture([draft.graph()], Options(level="layer"))
