@@ -33,7 +33,8 @@ def aligned(flows: Sequence[Flow], direction: Direction) -> tuple[list[Drawing],
             lengths[row] = max(lengths[row], builder.size(flow).along)
     starts = [sum(lengths[:row]) + GAP * row for row in range(len(rows))]
     for builder, flows_by_row in zip(builders, placed, strict=True):
-        wire = NOWHERE
+        sizes, wire = [builder.size(flow) for flow in flows_by_row.values()], NOWHERE
+        builder.bounds = (-max(size.left for size in sizes), max(size.right for size in sizes))
         for row, flow in flows_by_row.items():
             wire = builder.place_flow(flow, 0, starts[row], wire)
     middles = [start + length / 2 for start, length in zip(starts, lengths, strict=True)]
@@ -95,3 +96,22 @@ def in_a_row(drawings: Sequence[Drawing], direction: Direction) -> Drawing:
         found.append(moved(drawing, (by, 0) if direction == "down" else (0, by)))
         end = corners[across + 2] + by
     return side_by_side(found)
+
+
+def in_rows(drawings: Sequence[Drawing], most: float) -> Drawing:
+    """Drawings from left to right as far as there is room, then below; in a row none moves up or down."""
+    rows: list[list[Drawing]] = [[]]
+    width = 0.0
+    for drawing in drawings:
+        if rows[-1] and width + drawing.size[0] > most:
+            rows.append([])
+            width = 0
+        rows[-1].append(drawing)
+        width += drawing.size[0] + APART
+    return in_a_row([at_the_top(in_a_row(row, "down")) for row in rows], "right")
+
+
+def at_the_top(drawing: Drawing) -> Drawing:
+    """A drawing whose left and upper sides are the axes."""
+    left, top, _, _ = drawing.corners
+    return moved(drawing, (-left, -top))

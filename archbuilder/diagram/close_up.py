@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from archbuilder.aliases import Level
 from archbuilder.diagram.content import section_flow, times
-from archbuilder.diagram.flow import Box, Flow, Fork, Side, Words
+from archbuilder.diagram.flow import Box, Flow, Fork, Words
 from archbuilder.errors import UsageError, suggest
 from archbuilder.graph import ops
-from archbuilder.graph.analysis import Parallel, Section, series, shortcut, shortcut_kind, stages, units
+from archbuilder.graph.analysis import Parallel, Section, series, shortcut_kind, stages, units
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import show
 
@@ -58,17 +58,17 @@ def _mark(name: str, words: str, node: Node) -> Box:
 
 
 def _explained(parallel: Parallel, fork: Fork) -> Fork:
-    """A fork with the words of equation 1: the residual F of what arrives, the shortcut, and what comes of both."""
+    """A fork with the papers' words: the residual F of what arrives, the shortcut, and what comes of both."""
     if isinstance(parallel.merge.op, ops.Gate):
         return replace(fork, label="H(x)", result="H·T + x·C")
     kind = shortcut_kind(parallel)
     if kind is None or not fork.sides:
         return fork
-    *others, last = fork.sides
-    held = {"identity": "x", "projection": "Wx", "parameter-free": "x"}[kind]
-    told = {"identity": "identity", "projection": "projection", "parameter-free": "without weights"}[kind]
-    result = f"[F(x), {held}]" if isinstance(parallel.merge.op, ops.Concat) else f"F(x) + {held}"
-    if not isinstance(parallel.merge.op, ops.Add | ops.Concat) or shortcut(parallel) is None:
+    if not isinstance(parallel.merge.op, ops.Add | ops.Concat):
         return fork
-    named = Side(last.flow, last.stroke, (told,) if last.flow or not last.label else last.label, last.nodes)
+    *others, last = fork.sides
+    carried = {"identity": "x", "projection": "Wx", "parameter-free": "h(x)"}[kind]
+    words = {"identity": "identity", "projection": "projection", "parameter-free": "h(x)"}[kind]
+    result = f"[F(x), {carried}]" if isinstance(parallel.merge.op, ops.Concat) else f"F(x) + {carried}"
+    named = last if last.label else replace(last, label=(words,))
     return replace(fork, sides=(*others, named), label="F(x)", result=result)

@@ -66,9 +66,14 @@ def section_flow(section: Section, level: Level) -> Flow:
 
 def stage_panel(stage: Section, flow: Flow) -> Panel:
     """A stage in its frame; the shape told is that of its units, whatever leads from them to the next stage."""
-    parts = [part for part in units(stage) if part.name != stage.name or stage.name in ("stem", "head")]
-    details = f"{times(show(parts[-1].nodes[-1].shape))} · {sum(node.trainable for node in stage.nodes):,} parameters"
+    last = [part for part in units(stage) if _is_unit(part)] or [stage]
+    details = f"{times(show(last[-1].nodes[-1].shape))} · {sum(node.trainable for node in stage.nodes):,} parameters"
     return Panel(stage.name, spaced(stage.name), details, flow, stage.nodes)
+
+
+def _is_unit(section: Section) -> bool:
+    """Whether a section is a unit, and not a part with another name, such as a transition."""
+    return re.search(r"/unit\d+$", section.name) is not None
 
 
 def unit_panel(unit: Section, flow: Flow) -> Panel:

@@ -164,7 +164,7 @@ class _Reading:
         return frame
 
     def _place_heading(self, panel: Panel, frame: Frame, y: float, depth: int) -> None:
-        """Puts the heading between arrows, the details apart if one comes in between, or else makes room at the left."""
+        """Puts the heading between arrows, or the details apart from the title, or else makes room at the left."""
         (left, top), (right, bottom) = frame.top_left, frame.bottom_right
         crossed = sorted(x for x, height in self.passes if abs(height - y) <= HEIGHT / 2 and left <= x <= right)
         stops = [left + PAD - CLEARANCE, *crossed, right - PAD + CLEARANCE]

@@ -313,7 +313,7 @@ class Builder:
         self.edges.append(Edge(wire.tail, merge.name, end.points, wire.stroke, side.label, centre, side.name))
         if side.name:
             width, along = self._label_size([side.name])
-            self._name(side.name, (entry[0] + 8 + width / 2, entry[1] - 1 - along / 2))
+            self._name(side.name, (entry[0] + 8 + width / 2, entry[1] - 2.5 - along / 2))
 
 
 def widest(flow: Flow) -> float:

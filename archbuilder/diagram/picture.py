@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from archbuilder import bounds
 from archbuilder.aliases import Level
 from archbuilder.diagram.any_graph import picture as any_picture
-from archbuilder.diagram.beside import aligned, in_a_row
+from archbuilder.diagram.beside import aligned, at_the_top, in_a_row, in_rows
 from archbuilder.diagram.close_up import alone, close_up, find
-from archbuilder.diagram.columns import layout
+from archbuilder.diagram.columns import LONGEST, layout
 from archbuilder.diagram.content import content
-from archbuilder.diagram.drawing import Drawing, Frame, Text, moved, renamed, side_by_side, text_at
+from archbuilder.diagram.drawing import Drawing, Frame, Text, Weight, moved, renamed, side_by_side, text_at
 from archbuilder.diagram.files import Picture
 from archbuilder.diagram.flow import Box, Flow, Fork, Panel
 from archbuilder.diagram.graphviz_layout import graphviz_layout
@@ -27,7 +29,26 @@ from archbuilder.graph.network import Graph
 SMALLEST = 7.0
 """The size of the smallest type in a picture whose width is given."""
 LINE = 15.0
+NARROW = 140.0
+"""The width below which the words above a picture do not break."""
 DEFAULT = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """Words above a picture, in the parts behind which a line may end."""
+
+    parts: Sequence[str]
+    weight: Weight
+
+    def lines(self, width: float) -> Iterator[str]:
+        line = ""
+        for part in self.parts:
+            if line and Text(line + part.rstrip(" ·"), (0, 0), self.weight).width > width:
+                yield line.rstrip(" ·")
+                line = ""
+            line += part
+        yield line.rstrip()
 
 
 def picture(graphs: Sequence[Graph], options: Options = DEFAULT) -> Picture:
@@ -39,9 +60,12 @@ def picture(graphs: Sequence[Graph], options: Options = DEFAULT) -> Picture:
     captioned = [
         _captioned(drawing, lines) for drawing, lines in zip(drawings, _captions(graphs, options), strict=True)
     ]
-    drawn = in_a_row([*around, *captioned], options.direction)
-    if options.title is not None and len(graphs) > 1:
-        drawn = _captioned(drawn, [Text(options.title, (0, 0), "bold")])
+    if around or len(graphs) == 1:
+        drawn = in_a_row([*around, *captioned], options.direction)
+    else:
+        drawn = in_rows(captioned, _most(options) or LONGEST)
+    if len(graphs) > 1:
+        drawn = _captioned(drawn, _title(options.title))
     if options.legend:
         drawn = side_by_side([drawn, _below(legend(drawn, drawn.size[0]), drawn)])
     name = options.title or ", ".join(graph.name for graph in graphs)
@@ -56,11 +80,11 @@ def _drawings(graphs: Sequence[Graph], options: Options) -> tuple[list[Drawing],
     prefixes = [f"{number}/" if len(graphs) > 1 else "" for number in range(1, len(graphs) + 1)]
     around: list[Drawing] = []
     if len(graphs) > 1 and options.unit is None and all(map(is_series_parallel, graphs)):
-        drawings, sizes = aligned([_shown(graph, _level(options), options) for graph in graphs], options.direction)
+        drawings, sizes = aligned([_shown(graph, _level(options)) for graph in graphs], options.direction)
         around.append(sizes)
     else:
         drawings = [_drawing(graph, options) for graph in graphs]
-        drawings = drawings if len(graphs) == 1 else list(map(_at_the_top, drawings))
+        drawings = drawings if len(graphs) == 1 else list(map(at_the_top, drawings))
     return [renamed(*each) if each[1] else each[0] for each in zip(drawings, prefixes, strict=True)], around
 
 
@@ -77,13 +101,13 @@ def _drawing(graph: Graph, options: Options) -> Drawing:
             flow = close_up(graph, section, level)
             return layout(_few_enough(flow, level), options.direction, _most(options))
     if is_series_parallel(graph):
-        return layout(_shown(graph, level, options), options.direction, _most(options))
+        return layout(_shown(graph, level), options.direction, _most(options))
     drawn = any_picture(graph, level)
     _require("rows for its arrows to cross", drawn.length, bounds.CROSSED_ROWS, level)
     return graphviz_layout(drawn, options.direction)
 
 
-def _shown(graph: Graph, level: Level, options: Options) -> Flow:
+def _shown(graph: Graph, level: Level) -> Flow:
     return _few_enough(content(graph, level), level)
 
 
@@ -113,38 +137,40 @@ def _require(what: str, count: int, most: int, level: Level) -> None:
 # The words around.
 
 
-def _captions(graphs: Sequence[Graph], options: Options) -> Iterator[list[Text]]:
-    """The lines above each network: several are told apart by their names."""
-    for graph in graphs:
-        title = graph.name if len(graphs) > 1 else options.title
-        if title is None and options.totals:
-            title = graph.name
-        lines = [] if title is None else [Text(title, (0, 0), "bold")]
-        yield [*lines, *([Text(_totals(graph), (0, 0), "faint")] if options.totals else [])]
+def _captions(graphs: Sequence[Graph], options: Options) -> Iterator[list[Caption]]:
+    """What stands above each network: several are told apart by their names."""
+    short = [graph.name.rpartition("/")[2] for graph in graphs]
+    names = short if len(set(short)) == len(graphs) else [graph.name for graph in graphs]
+    for graph, name in zip(graphs, names, strict=True):
+        title = name if len(graphs) > 1 else options.title or (graph.name if options.totals else "")
+        yield [*_title(title), *([_totals(graph)] if options.totals else [])]
 
 
-def _totals(graph: Graph) -> str:
-    return f"{depth(graph)} layers deep · {graph.trainable:,} parameters · {graph.macs:,} multiply-adds"
+def _title(title: str | None) -> list[Caption]:
+    """It may break behind a space, or behind what joins the parts of a name."""
+    return [Caption(re.findall(r"[^ _/-]*[ _/-]*", title), "bold")] if title else []
 
 
-def _captioned(drawing: Drawing, lines: Sequence[Text]) -> Drawing:
-    """A drawing with lines above it, all beginning at its left side."""
-    left, top, _, _ = drawing.corners
+def _totals(graph: Graph) -> Caption:
+    counts = [f"{depth(graph)} layers deep", f"{graph.trainable:,} parameters", f"{graph.macs:,} multiply-adds"]
+    return Caption([f"{count} · " for count in counts[:-1]] + counts[-1:], "faint")
+
+
+def _captioned(drawing: Drawing, captions: Sequence[Caption]) -> Drawing:
+    """A drawing with words above it, in lines as wide as it is that begin at its left side."""
+    left, top, right, _ = drawing.corners
+    width = max(right - left, NARROW)
+    lines = [(line, caption.weight) for caption in captions for line in caption.lines(width)]
     texts = [
-        text_at(line.words, left, top - 12 - LINE * (len(lines) - 1 - number), line.weight)
-        for number, line in enumerate(lines)
+        text_at(line, left, top - 12 - LINE * (len(lines) - 1 - number), weight)
+        for number, (line, weight) in enumerate(lines)
     ]
     return side_by_side([drawing, Drawing(Frame(), (), tuple(texts))])
 
 
-def _at_the_top(drawing: Drawing) -> Drawing:
-    left, top, _, _ = drawing.corners
-    return moved(drawing, (-left, -top))
-
-
 def _below(drawing: Drawing, other: Drawing) -> Drawing:
     left, _, _, bottom = other.corners
-    return moved(_at_the_top(drawing), (left, bottom + 20))
+    return moved(at_the_top(drawing), (left, bottom + 20))
 
 
 # How wide it is.

@@ -14,7 +14,7 @@ from archbuilder.diagram.curves import ARROW, curve
 from archbuilder.diagram.drawing import Drawing, Edge, Frame, PlacedBox, Point, Text, label_corners
 from archbuilder.diagram.flow import Line, Words
 from archbuilder.diagram.layout import PAD
-from archbuilder.diagram.text import FONT, LINE, NORMAL, SEPARATOR, SMALL, escape, line_width, separator_of
+from archbuilder.diagram.text import FONT, LINE, NORMAL, SMALL, escape, line_width, separator_of
 from archbuilder.diagram.theme import Theme
 
 MARGIN = 7.2
