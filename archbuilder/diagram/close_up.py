@@ -9,9 +9,14 @@ from archbuilder.diagram.content import section_flow, times
 from archbuilder.diagram.flow import Box, Flow, Fork, Words
 from archbuilder.errors import UsageError, suggest
 from archbuilder.graph import ops
-from archbuilder.graph.analysis import Parallel, Section, series, shortcut_kind, stages, units
+from archbuilder.graph.analysis import Parallel, Section, ShortcutKind, series, shortcut, shortcut_kind, stages, units
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.ops import show
+
+SHORTCUTS: dict[ShortcutKind, tuple[str, str]] = {
+    "identity": ("x", "identity"), "projection": ("Wx", "projection"), "parameter-free": ("h(x)", "h(x)"),
+}  # fmt: skip
+"""What a shortcut returns, and the words beside it."""
 
 
 def find(graph: Graph, name: str) -> Section:
@@ -67,8 +72,13 @@ def _explained(parallel: Parallel, fork: Fork) -> Fork:
     if not isinstance(parallel.merge.op, ops.Add | ops.Concat):
         return fork
     *others, last = fork.sides
-    carried = {"identity": "x", "projection": "Wx", "parameter-free": "h(x)"}[kind]
-    words = {"identity": "identity", "projection": "projection", "parameter-free": "h(x)"}[kind]
+    carried, words = SHORTCUTS[kind if _is_plain(parallel) else "parameter-free"]
     result = f"[F(x), {carried}]" if isinstance(parallel.merge.op, ops.Concat) else f"F(x) + {carried}"
     named = last if last.label else replace(last, label=(words,))
     return replace(fork, sides=(*others, named), label="F(x)", result=result)
+
+
+def _is_plain(parallel: Parallel) -> bool:
+    """Whether a shortcut is no more than some layers one after the other."""
+    index = shortcut(parallel)
+    return index is not None and not any(isinstance(element, Parallel) for element in parallel.paths[index])

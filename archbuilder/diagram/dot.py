@@ -119,7 +119,7 @@ class _Writer:
 
 def dot_id(name: str) -> str:
     """A name such that no character of it means anything to Graphviz."""
-    return quote(name, safe="/ ")
+    return quote(name, safe="/ ", errors="surrogatepass")
 
 
 def _table(rows: Iterable[str]) -> str:

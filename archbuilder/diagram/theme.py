@@ -70,7 +70,7 @@ THEMES: dict[ThemeName, Theme] = {
             "mark": Paint("none", "none"),
         },
         (Paint("#f7f7f7", "#c8c8c8"), Paint("#ffffff", "#b5b5b5")),
-        ink="#333333", text="#000000", faint="#575757", background="#ffffff",
+        ink="#333333", text="#000000", faint="#4a4a4a", background="#ffffff",
     ),
     # The hues of Okabe and Ito, made light, which differ for all kinds of colour vision; the lines are theirs.
     "colour-blind": Theme(
