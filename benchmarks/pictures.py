@@ -3,8 +3,8 @@
     python benchmarks/pictures.py [--rounds 5] [--no-keras]
 
 `plot_model` draws every layer, since it knows no stages, and needs the model to be built first, which is timed apart;
-archbuilder draws stages and, for a fair comparison, every layer as well. The graph of `plot_model` (`model_to_dot`, which
-needs pydot) is drawn by the same Graphviz as ours.
+archbuilder draws stages and, for a fair comparison, every layer as well. The graph of `plot_model` (`model_to_dot`,
+which needs pydot) is drawn by the same Graphviz as ours.
 """
 
 from __future__ import annotations
