@@ -21,10 +21,8 @@ SHORTCUTS: dict[ShortcutKind, tuple[str, str]] = {
 
 def find(graph: Graph, name: str) -> Section:
     """The unit, or else the stage, of a name; raises UsageError where there is none."""
-    sections = {
-        unit.name: unit for stage in stages(graph) for unit in (stage, *units(stage)) if unit.name == stage.name
-    }
-    sections |= {unit.name: unit for stage in stages(graph) for unit in units(stage) if unit.name != stage.name}
+    parts = [stage for stage in stages(graph) if stage.nodes != (graph.input,)]
+    sections = {section.name: section for stage in parts for section in (*units(stage), stage)}
     if name not in sections:
         hint = suggest(name, sections, "units")
         raise UsageError(f"there is no unit called '{name}' in {graph.name}; {hint}")
@@ -38,7 +36,7 @@ def alone(graph: Graph, section: Section) -> Graph:
     images = [_arriving(graph[name]) for name in names]
     taken = {name for node in graph.nodes if node.name not in own for name in node.inputs} | {*graph.outputs}
     ends = tuple(node.name for node in section.nodes if node.name in taken)
-    return Graph(graph.name, (*images, *(node for node in section.nodes if node not in images)), ends)
+    return Graph(graph.name, (*images, *section.nodes), ends)
 
 
 def _arriving(node: Node) -> Node:

@@ -45,7 +45,7 @@ class _Writer:
         for edge in drawing.edges:
             graph.edge(dot_id(edge.tail), dot_id(edge.head), **self._edge(edge))
         for number, text in enumerate(drawing.texts, 1):
-            graph.node(f"text {number}", **self._text(text))
+            graph.node(f"text+{number}", **self._text(text))
         return graph
 
     def _frame(self, graph: Digraph, frame: Frame, depth: int) -> None:

@@ -19,8 +19,8 @@ from archbuilder.diagram.options import Direction
 from archbuilder.diagram.rendering import rendered
 from archbuilder.diagram.text import SMALL, box_size, text_width
 
-TITLE = "title "
-"""What the names of titles begin with, where these are boxes for Graphviz."""
+TITLE = "title+"
+"""What the names of titles begin with, where these are boxes for Graphviz; no name of another has a plus."""
 HEIGHT = 14.0
 CLEARANCE = 5.0
 """What is left between an arrow and the words beside it."""
@@ -63,7 +63,7 @@ class _Asking:
         for element in flow:
             match element:
                 case Box():
-                    _node(graph, element.name, *box_size(element))
+                    _node(graph, dot_id(element.name), *box_size(element))
                 case Panel():
                     self._panel(graph, element)
                 case Fork():
@@ -74,26 +74,26 @@ class _Asking:
     def _panel(self, graph: Digraph, panel: Panel) -> None:
         with graph.subgraph(name=f"cluster_{dot_id(panel.name)}") as cluster:
             if self.boxed:
-                _node(cluster, TITLE + panel.name, _heading_width(panel), HEIGHT)
+                _node(cluster, TITLE + dot_id(panel.name), _heading_width(panel), HEIGHT)
             else:
                 cell = f'<td fixedsize="true" width="{_heading_width(panel):.0f}" height="{HEIGHT:.0f}"></td>'
                 cluster.attr(label=f'<<table border="0" cellborder="0" cellspacing="0"><tr>{cell}</tr></table>>')
             self.flow(cluster, panel.flow)
         for below in self._first(panel) if self.boxed else ():
-            self.whole.edge(dot_id(TITLE + panel.name), dot_id(below), style="invis", weight="0")
+            self.whole.edge(TITLE + dot_id(panel.name), below, style="invis", weight="0")
 
     def _first(self, panel: Panel) -> Iterator[str]:
         """What stands first in a panel: the titles of those in it, and boxes behind none of it."""
         own = {box.name for box in boxes(panel.flow)}
         for element in panel.flow:
             if isinstance(element, Panel):
-                yield TITLE + element.name
+                yield TITLE + dot_id(element.name)
             elif isinstance(element, Box) and not self.followed.get(element.name, set()) & own:
-                yield element.name
+                yield dot_id(element.name)
 
 
 def _node(graph: Digraph, name: str, width: float, height: float) -> None:
-    graph.node(dot_id(name), width=f"{width / 72:.4f}", height=f"{height / 72:.4f}")
+    graph.node(name, width=f"{width / 72:.4f}", height=f"{height / 72:.4f}")
 
 
 def _title_width(panel: Panel) -> float:
@@ -155,7 +155,7 @@ class _Reading:
         left, top, right, bottom = self.corners[f"cluster_{dot_id(panel.name)}"]
         frame = Frame(panel, (left, top), (right, bottom))
         if self.boxed:
-            x, y = _point(self.objects[dot_id(TITLE + panel.name)]["pos"])
+            x, y = _point(self.objects[TITLE + dot_id(panel.name)]["pos"])
             frame.heading = (x - _heading_width(panel) / 2, y)
         else:
             _, y = _point(self.objects[f"cluster_{dot_id(panel.name)}"]["lp"])

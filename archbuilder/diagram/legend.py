@@ -48,12 +48,12 @@ def _entries(drawing: Drawing) -> Iterator[tuple[Box, Stroke | None]]:
     kinds, strokes = set(_kinds(drawing.frame)), {edge.stroke for edge in drawing.edges}
     for kind, words in KINDS.items():
         if kind in kinds:
-            yield Box(f"legend/{kind}", ((Words(words),),), kind), None
+            yield Box(f"legend:{kind}", ((Words(words),),), kind), None
     for stroke, words in STROKES.items():
         if stroke in strokes and len(strokes) > 1:
-            yield Box(f"legend/{stroke}", ((Words(words),),), "mark"), stroke
+            yield Box(f"legend:{stroke}", ((Words(words),),), "mark"), stroke
     if any(_repeats(drawing.frame)):
-        yield Box("legend/units", ((Words(f"{TIMES}N: N equal units"),),), "mark"), None
+        yield Box("legend:units", ((Words(f"{TIMES}N: N equal units"),),), "mark"), None
 
 
 def _kinds(frame: Frame) -> Iterator[Kind]:

@@ -29,9 +29,9 @@ def mermaid(parts: Sequence[tuple[str, Drawing]], title: str, theme: Theme, dire
         )
     lines = ["---", f"title: {json.dumps(clean(title))}", "---", f"flowchart {WAYS[direction]}"]
     names = _Names()
-    for name, drawing in parts:
+    for number, (name, drawing) in enumerate(parts):
         content = [*_frame(drawing.frame, names), *(_edge(edge, names) for edge in drawing.edges)]
-        lines += content if len(parts) == 1 else _framed(names.of(f"network {name}"), name, content)
+        lines += content if len(parts) == 1 else _framed(names.of(name, f"network {number}"), name, content)
     kinds = dict.fromkeys(box.kind for _, drawing in parts for box in _boxes(drawing.frame))
     for kind in kinds:
         paint = theme.kinds[kind]
@@ -46,10 +46,10 @@ class _Names:
     """Short names for boxes and frames, since those of layers may mean something to Mermaid."""
 
     def __init__(self) -> None:
-        self.known: dict[str, str] = {}
+        self.known: dict[tuple[str, str], str] = {}
 
-    def of(self, name: str) -> str:
-        return self.known.setdefault(name, f"n{len(self.known) + 1}")
+    def of(self, name: str, what: str = "box") -> str:
+        return self.known.setdefault((what, name), f"n{len(self.known) + 1}")
 
 
 def _frame(frame: Frame, names: _Names) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _frame(frame: Frame, names: _Names) -> Iterator[str]:
     for inner in frame.frames:
         assert inner.panel is not None
         heading = " ".join(filter(None, (inner.panel.title, inner.panel.details)))
-        yield from _framed(names.of(f"panel {inner.panel.name}"), heading, list(_frame(inner, names)))
+        yield from _framed(names.of(inner.panel.name, "panel"), heading, list(_frame(inner, names)))
 
 
 def _framed(name: str, heading: str, content: Sequence[str]) -> Iterator[str]:

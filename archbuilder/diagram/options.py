@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from archbuilder.aliases import Level
 from archbuilder.errors import UsageError
@@ -12,6 +12,12 @@ from archbuilder.errors import UsageError
 Direction = Literal["down", "right"]
 ThemeName = Literal["light", "dark", "grey", "colour-blind"]
 Background = Literal["theme", "none"]
+CHOICES: dict[str, tuple[str | None, ...]] = {
+    "level": (None, *get_args(Level)),
+    "direction": get_args(Direction),
+    "theme": get_args(ThemeName),
+    "background": get_args(Background),
+}
 POINTS = {"mm": 72 / 25.4, "cm": 72 / 2.54, "in": 72.0, "pt": 1.0, "px": 0.75}
 """The units of a width, in points."""
 NARROWEST, WIDEST = 20.0, 20_000.0
@@ -35,6 +41,13 @@ class Options:
     background: Background = "theme"
     width: str | None = None
     """The width of the picture, such as `85mm`; no type is smaller than 7 points then."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a word that is none of those of its option."""
+        for name, words in CHOICES.items():
+            if (found := getattr(self, name)) not in words:
+                known = ", ".join(str(word) for word in words if word is not None)
+                raise UsageError(f"{name} is one of {known}, not '{found}'")
 
     @property
     def points(self) -> float | None:

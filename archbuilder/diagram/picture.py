@@ -56,6 +56,8 @@ def picture(graphs: Sequence[Graph], options: Options = DEFAULT) -> Picture:
 
     Raises UsageError where it has more arrows than anybody looks at, or cannot be as narrow as it shall be.
     """
+    if not graphs:
+        raise UsageError("there is no network to draw")
     drawings, around = _drawings(graphs, options)
     captioned = [
         _captioned(drawing, lines) for drawing, lines in zip(drawings, _captions(graphs, options), strict=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -311,6 +312,24 @@ def test_python_draws_the_same(call: Call) -> None:
     assert repr(found) == "<Picture of 'resnet20_v1, plain20_v1'>"
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"theme": "neon"}, "theme is one of light, dark, grey, colour-blind, not 'neon'"),
+        ({"direction": "up"}, "direction is one of down, right, not 'up'"),
+        ({"level": "layers"}, "level is one of stage, unit, layer, not 'layers'"),
+    ],
+)
+def test_words_that_are_none_of_an_option(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        archbuilder.draw("resnet20_v1", **options)
+
+
+def test_nothing_to_draw() -> None:
+    with pytest.raises(UsageError, match="there is no network to draw"):
+        archbuilder.draw([])
+
+
 HOSTILE = (
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "]]> --> end", "%%{init: {}}%%", "`**x**`", "#quot;",
     "a\nend\nclick n1 call x()", "---\ntitle: x\n---", "\x1b[31mred\x07", "\u202egnp.exe", "back\\slash\\", "\ud800", "<b>&amp;", "=1+1",
@@ -332,9 +351,9 @@ def test_nothing_of_a_name_acts(name: str, tmp_path: Path) -> None:
         for text in (found.svg, found.dot, found.mermaid):
             assert all(letter.isprintable() or letter in "\n\t" for letter in text)
         assert_plain_mermaid(found.mermaid)
-        for kind in FORMATS:
-            if kind != "mermaid":
-                found.save(tmp_path / f"x.{kind}")
+    for kind in FORMATS:
+        if kind != "mermaid":
+            picture([graph], Options(title=name)).save(tmp_path / f"x.{kind}")
 
 
 def assert_plain_mermaid(text: str) -> None:
