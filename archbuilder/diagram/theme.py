@@ -72,7 +72,7 @@ THEMES: dict[ThemeName, Theme] = {
         (Paint("#f7f7f7", "#c8c8c8"), Paint("#ffffff", "#b5b5b5")),
         ink="#333333", text="#000000", faint="#4a4a4a", background="#ffffff",
     ),
-    # The hues of Okabe and Ito, made light, which differ for all kinds of colour vision; the lines are theirs.
+    # The hues of Okabe and Ito, made light; most lines are their colours.
     "colour-blind": Theme(
         {
             "conv": Paint("#cfe6f5", "#0072b2"),
