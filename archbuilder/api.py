@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archbuilder.costs.numbers import Numbers
     from archbuilder.costs.summary import Summary
     from archbuilder.diagram.files import Picture
+    from archbuilder.diagram.options import Background, Direction, ThemeName
     from archbuilder.errors import Diagnostic
     from archbuilder.explaining.explanation import Explanation
     from archbuilder.graph.network import Graph
@@ -169,26 +170,69 @@ def family(
 
 
 @overload
-def draw(spec: SpecLike, path: None = None, edits: Edits = (), *, level: Level = "stage") -> Picture: ...
+def draw(
+    spec: SpecLike | Sequence[SpecLike],
+    path: None = None,
+    edits: Edits = (),
+    *,
+    level: Level | None = None,
+    unit: str | None = None,
+    title: str | None = None,
+    totals: bool = False,
+    legend: bool = False,
+    direction: Direction = "down",
+    theme: ThemeName = "light",
+    background: Background = "theme",
+    width: str | None = None,
+) -> Picture: ...
 
 
 @overload
-def draw(spec: SpecLike, path: str | Path, edits: Edits = (), *, level: Level = "stage") -> Path: ...
+def draw(
+    spec: SpecLike | Sequence[SpecLike],
+    path: str | Path,
+    edits: Edits = (),
+    *,
+    level: Level | None = None,
+    unit: str | None = None,
+    title: str | None = None,
+    totals: bool = False,
+    legend: bool = False,
+    direction: Direction = "down",
+    theme: ThemeName = "light",
+    background: Background = "theme",
+    width: str | None = None,
+) -> Path: ...
 
 
 def draw(
-    spec: SpecLike, path: str | Path | None = None, edits: Edits = (), *, level: Level = "stage"
+    spec: SpecLike | Sequence[SpecLike],
+    path: str | Path | None = None,
+    edits: Edits = (),
+    *,
+    level: Level | None = None,
+    unit: str | None = None,
+    title: str | None = None,
+    totals: bool = False,
+    legend: bool = False,
+    direction: Direction = "down",
+    theme: ThemeName = "light",
+    background: Background = "theme",
+    width: str | None = None,
 ) -> Path | Picture:
-    """Draws the network of a spec to an SVG, PNG, PDF or DOT file, and returns its path.
+    """Draws the network of a spec, or several side by side, to an SVG, PNG, PDF, DOT or Mermaid file: returns its path.
 
-    Without a path, it returns a picture, which a notebook shows and which has `svg` and `save`.
+    Without a path, it returns a picture, which a notebook shows and which has `svg`, `dot`, `mermaid` and `save`.
+    `unit`, such as `stage2/unit1`, is drawn alone and close up; `width` is such as `85mm`; `theme` is light, dark, grey
+    or colour-blind. Raises UsageError where a picture cannot be so.
     """
-    from archbuilder.diagram.dot import diagram
-    from archbuilder.diagram.files import Picture
+    from archbuilder.diagram.options import Options
+    from archbuilder.diagram.picture import picture
 
-    graph = expand(spec, edits)
-    picture = Picture(diagram(graph, level), graph.name)
-    return picture if path is None else picture.save(path)
+    specs = [spec] if isinstance(spec, str | Path | Spec) else list(spec)
+    options = Options(level, unit, title, totals, legend, direction, theme, background, width)
+    drawn = picture([expand(each, edits) for each in specs], options)
+    return drawn if path is None else drawn.save(path)
 
 
 def verify(spec: SpecLike, against: SpecLike | None = None, edits: Edits = ()) -> Comparison | NoneNear:

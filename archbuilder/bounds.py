@@ -50,5 +50,7 @@ ARROWS = 10_000
 """Those of a picture; the 1,202 layers of the deepest published network, each with norm and activation, have 4,810."""
 CROSSED_ROWS = 2_500
 """The rows of boxes that all arrows cross of a picture that Graphviz lays out, which takes it some seconds then."""
+MERMAID_ARROWS = 500
+"""Those of a picture for Mermaid, which renders no more unless it is told so by the page around."""
 LISTED_FOLDERS = 100_000
 """Folders in which `runs` looks for runs."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from archbuilder.machine import hardware
 from archbuilder.machine.backend import backend
@@ -122,12 +121,11 @@ def _graphviz() -> str:
     """Draws a node, since libraries that are there may still not fit each other."""
     from graphviz import Digraph
 
-    from archbuilder.diagram.files import save
+    from archbuilder.diagram.rendering import rendered
 
     digraph = Digraph()
     digraph.node("x")
-    with TemporaryDirectory() as folder:
-        save(digraph, Path(folder) / "x.svg")
+    rendered(digraph, "svg")
     try:
         import pygraphviz
     except ImportError:

@@ -12,8 +12,7 @@ from archbuilder.costs.numbers import Numbers
 from archbuilder.costs.numbers import render as render_numbers
 from archbuilder.costs.summary import Summary, summarise
 from archbuilder.costs.text import NOTES, cells, title
-from archbuilder.diagram.dot import diagram
-from archbuilder.diagram.files import Picture
+from archbuilder.diagram.picture import picture
 from archbuilder.diagram.text import escape
 from archbuilder.errors import ArchbuilderError
 from archbuilder.expansion.expansion import expand
@@ -85,7 +84,7 @@ def _summary(summary: Summary) -> str:
 def _drawn(graph: Graph) -> str:
     """The picture of a network; nothing where there are too many arrows for one, or no Graphviz."""
     with suppress(ArchbuilderError):
-        return Picture(diagram(graph, "stage"), graph.name).svg
+        return picture([graph]).svg
     return ""
 
 

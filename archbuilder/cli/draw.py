@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from archbuilder.cli.options import edits_option, print_notes, spec_argument
-from archbuilder.cli.printing import say
+from archbuilder.cli.options import SpecType, edits_option, print_notes
+from archbuilder.cli.printing import say, write_document
 
 if TYPE_CHECKING:
-    from archbuilder.aliases import Level
+    from archbuilder.diagram.files import Format
+
+STANDARD_OUTPUT = Path("-")
 
 
 @click.command()
-@spec_argument
+@click.argument("specs", type=SpecType(), nargs=-1, required=True, metavar="SPEC...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
-              help="The file; its extension svg, png, pdf or dot says the format.  [default: SPEC.svg]")  # fmt: skip
-@click.option("--level", type=click.Choice(["stage", "unit", "layer"]), default="stage", show_default=True,
-              help="Stages with equal units folded, every unit, or every layer.")  # fmt: skip
+              help="The file; its extension svg, png, pdf, dot or mmd says the format. - is standard output.  "
+              "[default: SPEC.svg]")  # fmt: skip
+@click.option("--format", "kind", type=click.Choice(["svg", "png", "pdf", "dot", "mermaid"]),
+              help="The format, whatever the extension says.")  # fmt: skip
+@click.option("--level", type=click.Choice(["stage", "unit", "layer"]),
+              help="Stages with equal units folded, every unit, or every layer.  "
+              "[default: stage; layer with --unit]")  # fmt: skip
+@click.option("--unit", metavar="NAME", help="Draw one unit close up, such as stage2/unit1.")
+@click.option("--title", metavar="TEXT", help="A title above the picture.")
+@click.option("--totals", is_flag=True, help="Depth, parameters and multiply-adds below the title.")
+@click.option("--legend", is_flag=True, help="What colours and lines mean, below the picture.")
+@click.option("--direction", type=click.Choice(["down", "right"]), default="down", show_default=True,
+              help="Where the network leads.")  # fmt: skip
+@click.option("--theme", type=click.Choice(["light", "dark", "grey", "colour-blind"]), default="light",
+              show_default=True, help="The colours.")  # fmt: skip
+@click.option("--background", type=click.Choice(["theme", "none"]), default="theme", show_default=True,
+              help="The paper; without one, arrows in SVG take the colour of the words around it.")  # fmt: skip
+@click.option("--width", metavar="LENGTH", help="The width of the picture, such as 85mm, with type of 7pt at least.")
 @edits_option
-def command(spec: str, output: Path | None, level: Level, edits: tuple[str, ...]) -> None:
-    """Draw the network of SPEC.
+def command(
+    specs: tuple[str, ...], output: Path | None, kind: Format | None, edits: tuple[str, ...], **asked: Any
+) -> None:
+    """Draw the network of SPEC, or several side by side with equal sizes at equal heights.
 
     Shortcuts are solid where they are the identity, dashed where they project, and dotted where they change the
     shape without weights.
@@ -32,15 +51,24 @@ def command(spec: str, output: Path | None, level: Level, edits: tuple[str, ...]
       archbuilder draw resnet20_v1
       archbuilder draw resnet56_v2 -o resnet56.pdf --level unit
       archbuilder draw my_network.yaml -o wider.svg --set stages.2.filters=128
+      archbuilder draw he2015/resnet50 --unit stage2/unit1 -o unit.svg
+      archbuilder draw related/vgg19 he2015/plain34 he2015/resnet34 --level unit -o figure3.pdf
+      archbuilder draw he2015/resnet18 -o column.pdf --width 85mm --theme grey --legend
+      archbuilder draw resnet20_v1 -o - --format mermaid
     """
-    from archbuilder.diagram.dot import diagram
-    from archbuilder.diagram.files import save
+    from archbuilder.diagram.files import EXTENSIONS
+    from archbuilder.diagram.options import Options
+    from archbuilder.diagram.picture import picture
     from archbuilder.expansion.expansion import expand
     from archbuilder.graph.words import left_out
     from archbuilder.spec import load
 
-    graph = expand(load(spec, edits))
-    print_notes(left_out(graph))
-    path = output or Path(f"{Path(graph.name).name}.svg")
-    save(diagram(graph, level), path)
-    say(path)
+    graphs = [expand(load(spec, edits)) for spec in specs]
+    print_notes(note for graph in graphs for note in left_out(graph))
+    drawn = picture(graphs, Options(**asked))
+    if output == STANDARD_OUTPUT:
+        write_document(drawn.content(kind or "svg"))
+        return
+    extension = next(key for key, each in EXTENSIONS.items() if each == (kind or "svg"))
+    path = output or Path(f"{'-'.join(Path(graph.name).name for graph in graphs)}.{extension}")
+    say(drawn.save(path, kind))

@@ -10,6 +10,8 @@ from typing import TextIO
 
 import click
 
+from archbuilder.errors import UsageError
+
 _KIND = re.compile(r"(\S.*?: )?((?:error|warning)(?:\[[\w-]+\])?:)")
 _COLOURS = {"e": "red", "w": "yellow"}
 
@@ -28,6 +30,17 @@ def report(text: object, err: bool = True) -> None:
 def say_as_it_is(text: str) -> None:
     """Prints a document, such as a spec, byte for byte unless it is for a terminal."""
     click.echo(_shown(text) if _is_terminal(sys.stdout) else text.encode(), nl=False)
+
+
+def write_document(content: bytes) -> None:
+    """Writes a document byte for byte; a terminal gets text alone, through the door."""
+    if not _is_terminal(sys.stdout):
+        click.echo(content, nl=False)
+        return
+    try:
+        say_as_it_is(content.decode())
+    except UnicodeDecodeError:
+        raise UsageError("that is no text for a terminal: write it to a file, or a pipe") from None
 
 
 def terminal_width() -> int | None:

@@ -1,93 +1,114 @@
-"""Writing a diagram as SVG, PNG, PDF or DOT, with the Graphviz that was installed along."""
+"""A picture, and the files and texts that it becomes."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, assert_never, get_args
 
-from graphviz import Digraph, ExecutableNotFound
+from graphviz import Digraph
 
 from archbuilder.atomic_files import replace_file
+from archbuilder.diagram.dot import digraph
+from archbuilder.diagram.drawing import Drawing
+from archbuilder.diagram.mermaid import mermaid
+from archbuilder.diagram.options import Direction
+from archbuilder.diagram.rendering import rendered
+from archbuilder.diagram.svg import Canvas, svg
+from archbuilder.diagram.theme import Theme
 from archbuilder.errors import MissingError, UsageError
 
-FORMATS = ("svg", "png", "pdf", "dot")
+Format = Literal["svg", "png", "pdf", "dot", "mermaid"]
+EXTENSIONS: dict[str, Format] = {
+    "svg": "svg",
+    "png": "png",
+    "pdf": "pdf",
+    "dot": "dot",
+    "mmd": "mermaid",
+    "mermaid": "mermaid",
+}
+FORMATS = get_args(Format)
 RESOLUTION = "150"
-"""The resolution of a PNG in dots per inch."""
+"""The resolution of a PNG in dots per inch; more where it shall be small."""
+WHITE = "#ffffff"
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 @dataclass(frozen=True, repr=False)
 class Picture:
-    """A drawn network, which a notebook shows."""
+    """A drawn network, or several, which a notebook shows."""
 
-    digraph: Digraph
+    drawing: Drawing
+    parts: tuple[tuple[str, Drawing], ...]
+    """Each network with its name."""
     name: str
+    theme: Theme
+    background: str | None
+    canvas: Canvas
+    direction: Direction
 
     def __repr__(self) -> str:
         return f"<Picture of {self.name!r}>"
 
     @property
     def svg(self) -> str:
-        """SVG to stand within HTML; raises MissingError without any Graphviz."""
-        text = _content(self.digraph, "svg").decode()
-        return text[text.index("<svg") :]
+        """SVG to stand within HTML."""
+        return svg(self.drawing, self.name, self.theme, self.background, self.canvas)
+
+    @property
+    def dot(self) -> str:
+        """The DOT language of Graphviz."""
+        return str(self._digraph({}).source)
+
+    @property
+    def mermaid(self) -> str:
+        """The language of Mermaid; raises UsageError where that takes no picture so large."""
+        return mermaid(self.parts, self.name, self.theme, self.direction)
 
     def _repr_svg_(self) -> str:
         return self.svg
 
-    def save(self, path: str | Path) -> Path:
-        """Writes it in the format of the path's extension: svg, png, pdf or dot."""
-        save(self.digraph, Path(path))
-        return Path(path)
+    def content(self, kind: Format) -> bytes:
+        """It in one format; raises MissingError where that needs Graphviz, and there is none."""
+        match kind:
+            case "svg":
+                return (DECLARATION + self.svg).encode()
+            case "dot":
+                return self.dot.encode()
+            case "mermaid":
+                return self.mermaid.encode()
+            case "png":
+                return rendered(self._digraph({"dpi": RESOLUTION if self.canvas.width is None else "300"}), "png")
+            case "pdf":
+                return rendered(self._digraph({}), "pdf")
+            case _:
+                assert_never(kind)
+
+    def _digraph(self, attributes: dict[str, str]) -> Digraph:
+        """White paper goes without saying."""
+        background = "transparent" if self.background is None else self.background
+        graph = digraph(self.drawing, self.name, self.theme, None if background == WHITE else background)
+        size = {} if self.canvas.width is None else {"size": f"{self.canvas.width / 72:.3f},1000"}
+        graph.attr(**attributes, **size)
+        return graph
+
+    def save(self, path: str | Path, kind: Format | None = None) -> Path:
+        """Writes it in the format of the path's extension, unless another is given; the file is complete or not there.
+
+        Raises UsageError for another extension.
+        """
+        path = Path(path)
+        chosen = kind or format_of(path)
+        if not path.parent.is_dir():
+            raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
+        content = self.content(chosen)
+        replace_file(path, lambda beside: beside.write_bytes(content))
+        return path
 
 
-def save(digraph: Digraph, path: Path) -> None:
-    """Writes a diagram in the format of the path's extension; the file is complete or not there at all.
-
-    Raises UsageError for another format and MissingError without any Graphviz.
-    """
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in FORMATS:
-        raise UsageError(f"cannot draw '{path}': the file's extension says the format, one of {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
-    replace_file(path, lambda beside: beside.write_bytes(_content(digraph, kind)))
-
-
-def _content(digraph: Digraph, kind: str) -> bytes:
-    if kind == "dot":
-        return str(digraph.source).encode()
-    if kind == "png":
-        digraph = digraph.copy()
-        digraph.attr(dpi=RESOLUTION)
-    try:
-        from pygraphviz import AGraph
-    except ImportError:
-        return _drawn_by_executable(digraph, kind)
-    with _quiet_stderr():
-        data: bytes = AGraph(string=digraph.source).draw(format=kind, prog="dot")
-    return data
-
-
-def _drawn_by_executable(digraph: Digraph, kind: str) -> bytes:
-    try:
-        data: bytes = digraph.pipe(format=kind, quiet=True)
-    except ExecutableNotFound:
-        raise MissingError("drawing needs Graphviz: pip install pygraphviz") from None
-    return data
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Graphviz and the font library under it write their remarks straight to file descriptor 2."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+def format_of(path: Path) -> Format:
+    """The format that a path's extension says; raises UsageError for none."""
+    extension = path.suffix.lower().removeprefix(".")
+    if extension not in EXTENSIONS:
+        raise UsageError(f"cannot draw '{path}': the file's extension says the format, one of {', '.join(EXTENSIONS)}")
+    return EXTENSIONS[extension]

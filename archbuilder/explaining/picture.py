@@ -31,7 +31,7 @@ def picture(found: Explanation) -> Graph:
 
 def save_picture(found: Explanation, path: Path) -> None:
     """Draws a unit or a shortcut layer by layer."""
-    from archbuilder.diagram.dot import diagram
-    from archbuilder.diagram.files import save
+    from archbuilder.diagram.options import Options
+    from archbuilder.diagram.picture import picture as drawn
 
-    save(diagram(picture(found), "layer"), path)
+    drawn([picture(found)], Options(level="layer")).save(path)

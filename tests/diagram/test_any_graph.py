@@ -11,9 +11,9 @@ import pytest
 
 from archbuilder.aliases import Level
 from archbuilder.diagram.any_graph import Picture, picture
-from archbuilder.diagram.dot import diagram
-from archbuilder.diagram.files import save
 from archbuilder.diagram.flow import Box, Flow, Panel
+from archbuilder.diagram.options import Options
+from archbuilder.diagram.picture import picture as whole_picture
 from archbuilder.errors import UsageError
 from archbuilder.graph.network import Graph
 from tests.graphs import NAMED, Draft, conv, exchange, pyramid, random_graph, two_heads, u_net
@@ -69,12 +69,12 @@ def test_arrows_are_what_the_graph_has(seed: int) -> None:
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("make", NAMED)
 def test_graphviz_draws_them(make: Callable[[], Graph], level: Level, tmp_path: Path) -> None:
-    save(diagram(make(), level), tmp_path / "x.svg")
+    whole_picture([make()], Options(level=level)).save(tmp_path / "x.svg")
     text = (tmp_path / "x.svg").read_text(encoding="utf-8")
     found = picture(make(), level)
-    assert text.count('class="edge"') == len(found.arrows)
-    assert text.count('class="node"') == len(list(boxes(found.flow)))
-    assert text.count('class="cluster"') == len(titles(found.flow))
+    assert text.count('class="edge ') == len(found.arrows)
+    assert text.count('class="box ') == len(list(boxes(found.flow)))
+    assert text.count('class="panel ') == len(titles(found.flow))
 
 
 def test_panels_are_stages_and_equal_units() -> None:
@@ -89,8 +89,21 @@ def test_panels_are_stages_and_equal_units() -> None:
     ]  # fmt: skip
 
 
-def test_units_that_exchange_are_not_folded() -> None:
-    assert titles(picture(exchange(), "stage").flow) == ["stage 1", "head"]
+def test_units_of_several_inputs_fold_where_each_takes_in_the_same_of_the_one_before() -> None:
+    found = picture(exchange(4), "stage")
+    assert titles(found.flow) == ["stage 1", "\N{MULTIPLICATION SIGN}4", "head", "pool 0", "pool 1"][:3]
+    arrows = [(arrow.tail, arrow.head) for arrow in found.arrows]
+    assert ("stem/activation1", "stage1/unit4/high/activation1") in arrows
+    assert ("stage1/transition1/activation1", "stage1/unit4/low/activation1") in arrows
+    assert not any(f"unit{index}/" in f"{arrow}" for index in (1, 2, 3) for arrow in arrows)
+
+
+def test_units_that_others_look_into_are_not_folded() -> None:
+    draft = Draft(8, 8, 4)
+    seen = draft.stage(1, 2, 4)
+    last = draft.unit("stage1/unit3", 4)
+    draft.sum("head", last, seen)
+    assert titles(picture(draft.graph(), "stage").flow)[1:] == ["\N{MULTIPLICATION SIGN}2"]
 
 
 def test_shortcuts_are_dashed() -> None:
@@ -118,4 +131,4 @@ def test_what_graphviz_could_not_lay_out_is_refused() -> None:
     with pytest.raises(
         UsageError, match=r"has 5,\d+ rows for its arrows to cross, and 2,500 .*; fewer with --level st"
     ):
-        diagram(draft.graph(), "layer")
+        whole_picture([draft.graph()], Options(level="layer"))

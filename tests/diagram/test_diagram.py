@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -12,11 +13,12 @@ from click.testing import CliRunner
 
 from archbuilder.aliases import Level
 from archbuilder.cli.draw import command
+from archbuilder.diagram.columns import layout
 from archbuilder.diagram.content import content
-from archbuilder.diagram.dot import diagram
-from archbuilder.diagram.files import save
-from archbuilder.diagram.flow import Box, Flow, Fork, Panel
-from archbuilder.diagram.layout import Drawing, Frame, PlacedBox, layout
+from archbuilder.diagram.drawing import Drawing, Frame, PlacedBox
+from archbuilder.diagram.flow import Box, Flow, Fork, Panel, nodes_of
+from archbuilder.diagram.options import Options
+from archbuilder.diagram.picture import picture
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph.network import Graph, node
@@ -78,12 +80,12 @@ def labels(flow: Flow) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_dot_of_a_small_network(level: Level, golden: Golden) -> None:
-    golden(f"diagrams/small_{level}.dot", diagram(small(), level).source)
+    golden(f"diagrams/small_{level}.dot", picture([small()], Options(level=level)).dot)
 
 
 @pytest.mark.parametrize("name", ["resnet20_v1", "plain20_v1"])
 def test_dot_of_stages(name: str, golden: Golden) -> None:
-    golden(f"diagrams/{name}_stage.dot", diagram(bundled(name)).source)
+    golden(f"diagrams/{name}_stage.dot", picture([bundled(name)]).dot)
 
 
 def test_equal_units_are_folded_at_stage_level_alone() -> None:
@@ -114,7 +116,7 @@ def test_shortcuts_are_solid_dashed_or_dotted(level: Level) -> None:
 
 
 def test_projections_say_what_they_are() -> None:
-    text = diagram(bundled("resnet20_v1")).source
+    text = picture([bundled("resnet20_v1")]).dot
     assert f"1{TIMES}1 conv, 32, /2" in text
     assert "dashed" in text
 
@@ -130,6 +132,46 @@ def test_norm_and_activation_stand_with_their_convolution() -> None:
     pre = "  - norm\n  - relu\n  - conv: {filters: 4, kernel: 3}\n  - norm\n  - conv: {filters: 8, kernel: 1}\n  - relu"
     assert labels(stem(post)) == [(f"3{TIMES}3 conv, 4 · norm · relu", f"1{TIMES}1 conv, 8 · norm")]
     assert labels(stem(pre)) == [(f"norm · relu · 3{TIMES}3 conv, 4", f"norm · 1{TIMES}1 conv, 8 · relu")]
+
+
+def test_activations_stand_behind_their_layers_whatever_comes_first() -> None:
+    head = (
+        "  - flatten\n  - dense: {units: 4}\n  - relu\n  - dropout: {rate: 0.5}\n  - dense: {units: 4}\n"
+        "  - relu\n  - dropout: {rate: 0.5}\n  - dense: {units: 3}\n  - softmax"
+    )
+    assert labels(stem(head)) == [
+        ("flatten · dense, 4 · relu · dropout, 0.5", "dense, 4 · relu · dropout, 0.5", "dense, 3 · softmax")
+    ]
+    padded = "  - conv: {filters: 4, kernel: 3}\n  - relu\n  - pad: {amount: 1}\n  - max_pool: {size: 3, stride: 2}"
+    assert labels(stem(padded)) == [(f"3{TIMES}3 conv, 4 · relu",), (f"pad, 1 · 3{TIMES}3 max pool, /2",)]
+
+
+def test_a_gate_is_told_alike_wherever_it_stands() -> None:
+    gate = "multiply: {features: [], gate: [global_average_pool, {dense: {units: 4}}, sigmoid]}"
+    assert labels(stem(f"  - conv: {{filters: 4, kernel: 3}}\n  - {gate}")) == [(f"3{TIMES}3 conv, 4", f"{TIMES} gate")]
+
+
+def test_units_fold_where_channels_grow() -> None:
+    flow = content(bundled("related/densenet_bc100"), "stage")
+    assert panels(flow) == ["stage 1", f"{TIMES}16", "stage 2", f"{TIMES}16", "stage 3", f"{TIMES}16"]
+    first = next(element for element in elements(flow) if isinstance(element, Panel) and element.units)
+    assert first.details == "36 to 216 channels"
+    assert [unit.name for unit in first.units] == [f"stage1/unit{index}" for index in range(1, 17)]
+
+
+def test_the_caption_of_a_stage_is_of_its_units() -> None:
+    flow = content(bundled("related/vgg19"), "stage")
+    assert [element.details.split(" · ")[0] for element in flow if isinstance(element, Panel)] == [
+        f"224{TIMES}224{TIMES}64", f"112{TIMES}112{TIMES}128", f"56{TIMES}56{TIMES}256", f"28{TIMES}28{TIMES}512",
+        f"14{TIMES}14{TIMES}512",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["he2015/resnet20", "related/highway19", "torchvision/efficientnet_b0"])
+def test_elements_carry_all_nodes_once(name: str, level: Level) -> None:
+    graph = bundled(name)
+    assert Counter(node.name for node in nodes_of(content(graph, level))) == Counter(node.name for node in graph.nodes)
 
 
 def test_layers_of_another_kind_have_a_box_of_their_own() -> None:
@@ -281,14 +323,14 @@ def test_what_nobody_could_look_at_is_refused(call: Call, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("extension", STARTS)
 def test_formats(extension: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    save(diagram(small()), tmp_path / f"small.{extension}")
+    picture([small()]).save(tmp_path / f"small.{extension}")
     assert (tmp_path / f"small.{extension}").read_bytes().startswith(STARTS[extension])
     assert list(tmp_path.iterdir()) == [tmp_path / f"small.{extension}"]
     assert capfd.readouterr().err == ""
 
 
 def test_svg_shows_the_words(tmp_path: Path) -> None:
-    save(diagram(small(), "layer"), tmp_path / "small.svg")
+    picture([small()], Options(level="layer")).save(tmp_path / "small.svg")
     text = (tmp_path / "small.svg").read_text(encoding="utf-8")
     assert "global average pool" in text
     assert "stroke-dasharray" in text
@@ -296,22 +338,23 @@ def test_svg_shows_the_words(tmp_path: Path) -> None:
 
 def test_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one of svg, png, pdf, dot"):
-        save(diagram(small()), tmp_path / "small.gif")
+        picture([small()]).save(tmp_path / "small.gif")
 
 
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="there is no folder"):
-        save(diagram(small()), tmp_path / "nowhere" / "small.svg")
+        picture([small()]).save(tmp_path / "nowhere" / "small.svg")
 
 
-def test_without_graphviz_nothing_is_written_but_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_graphviz_there_is_no_pdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    (tmp_path / "small.svg").write_text("kept")
+    (tmp_path / "small.pdf").write_text("kept")
     with pytest.raises(MissingError, match="pip install pygraphviz"):
-        save(diagram(small()), tmp_path / "small.svg")
-    assert (tmp_path / "small.svg").read_text() == "kept"
-    save(diagram(small()), tmp_path / "small.dot")
+        picture([small()]).save(tmp_path / "small.pdf")
+    assert (tmp_path / "small.pdf").read_text() == "kept"
+    picture([small()]).save(tmp_path / "small.dot")
+    picture([small()]).save(tmp_path / "small.svg")
 
 
 @pytest.mark.parametrize("name", ['a<b>&"c"', "a:b:c", "back\\slash\\", "<html>", "zero\x00bell\x07", "ünï-çødé/{x|y}"])
@@ -321,7 +364,7 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     second = node(f"{name}/unit2/{name}", Activation("tanh"), [first])
     graph = Graph(name, (image, first, second), (second.name,))
     for level in LEVELS:
-        save(diagram(graph, level), tmp_path / "odd.svg")
+        picture([graph], Options(level=level)).save(tmp_path / "odd.svg")
         assert "tanh" in (tmp_path / "odd.svg").read_text(encoding="utf-8")
 
 
