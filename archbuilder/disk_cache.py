@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from operator import itemgetter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
 from archbuilder.atomic_files import replace_file
@@ -113,12 +113,21 @@ def _loaded(form: Form[Thing], content: bytes | None) -> Thing | None:
     return None
 
 
-def kept_text(of: str, make: Callable[[], str]) -> str:
-    """A text that follows from the package and `of` alone.
+def kept_text(specs: Sequence[str], of: str, make: Callable[[], str]) -> str:
+    """A text that follows from the package, from these specs and from `of` alone; it is kept where all are bundled.
 
     There are at most 256 files of such texts, since those whose names begin alike take each other's place.
     """
-    return kept(f"{sha256(of.encode()).hexdigest()[:2]}.txt", make, TEXT, of=of)
+    if not all(map(is_bundled, specs)):
+        return make()
+    whole = f"{' '.join(specs)} {of}"
+    return kept(f"{sha256(whole.encode()).hexdigest()[:2]}.txt", make, TEXT, of=whole)
+
+
+def is_bundled(spec: str) -> bool:
+    """Whether this is the name of a bundled spec, and not a file or the folder of a run."""
+    parts = PurePosixPath(spec).parts
+    return not {"..", "/"} & {*parts} and (specs_folder() / f"{spec}.yaml").is_file()
 
 
 def read(name: str, key: bytes) -> bytes | None:

@@ -101,22 +101,49 @@ def test_the_key_follows_the_files_of_the_package(tmp_path: Path, monkeypatch: p
     assert first[1] != second[1] == third[1]
 
 
-@pytest.mark.parametrize("options", [(), ("--level", "stage"), ("--json",)])
-def test_a_summary_is_the_same_made_kept_and_made_anew(folder: Path, call: Call, options: tuple[str, ...]) -> None:
-    made = call("build", "resnet20_v1", *options)
+@pytest.mark.parametrize("command", [
+    ("build", "resnet20_v1"), ("build", "resnet20_v1", "--level", "stage"), ("build", "resnet20_v1", "--json"),
+    ("draw", "resnet20_v1", "-o", "-"), ("draw", "resnet20_v1", "quickstart", "-o", "-", "--format", "mermaid"),
+])  # fmt: skip
+def test_a_text_is_the_same_made_kept_and_made_anew(folder: Path, call: Call, command: tuple[str, ...]) -> None:
+    made = call(*command)
     assert made[0] == 0
     [kept] = folder.iterdir()
-    assert call("build", "resnet20_v1", *options) == made
+    assert call(*command) == made
     kept.write_bytes(b"damaged")
-    assert call("build", "resnet20_v1", *options) == made
+    assert call(*command) == made
     kept.unlink()
-    assert call("build", "resnet20_v1", *options) == made
+    assert call(*command) == made
 
 
 def test_a_kept_text_is_not_made_again() -> None:
-    assert disk_cache.kept_text("this", lambda: "text") == "text"
-    assert disk_cache.kept_text("this", lambda: pytest.fail("it was kept")) == "text"
-    assert disk_cache.kept_text("that", lambda: "other") == "other"
+    assert disk_cache.kept_text(["quickstart"], "this", lambda: "text") == "text"
+    assert disk_cache.kept_text(["quickstart"], "this", lambda: pytest.fail("it was kept")) == "text"
+    assert disk_cache.kept_text(["quickstart"], "that", lambda: "other") == "other"
+    assert disk_cache.kept_text(["resnet20_v1"], "this", lambda: "of another") == "of another"
+
+
+@pytest.mark.parametrize("command", ["build", "draw"])
+def test_what_is_in_the_folder_of_a_run_is_not_kept(
+    folder: Path, call: Call, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    shown = []
+    for name in ("one", "other"):
+        (tmp_path / "run" / "spec.yaml").write_text(f"archbuilder: 1\nname: {name}\nextends: quickstart\n")
+        shown.append(call(command, "run", *(("-o", "-") if command == "draw" else ())))
+    assert shown[0].code == shown[1].code == 0
+    assert "one" in shown[0].out
+    assert "other" in shown[1].out
+    assert not folder.exists()
+
+
+def test_no_path_is_the_name_of_a_bundled_spec() -> None:
+    assert disk_cache.is_bundled("he2015/resnet18")
+    place = disk_cache.specs_folder()
+    for name in (f"{place}/quickstart", f"../{place.name}/quickstart", "he2015/../quickstart", "he2015", "", "none"):
+        assert not disk_cache.is_bundled(name)
 
 
 @pytest.mark.parametrize("arguments", [("--set", "stages.0.units=1"), ()])

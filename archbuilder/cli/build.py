@@ -99,11 +99,11 @@ def command(
         return _numbers(spec, graph, asked, as_json) if numbers else _summary(graph, level, as_json)
 
     [name] = specs
-    if _is_bundled(name) and not (makes or edits or asked):
+    if not (makes or edits or asked):
         from archbuilder.disk_cache import kept_text
 
         kind = "numbers" if numbers else level
-        say(kept_text(f"{name} {kind} {as_json}", lambda: printed(*_expanded(name, ()))))
+        say(kept_text([name], f"{kind} {as_json}", lambda: printed(*_expanded(name, ()))))
         return
     spec, graph = _expanded(name, edits)
     found = _read_weights(weights, choices, graph, as_json)
@@ -111,10 +111,6 @@ def command(
         say(printed(spec, graph))
     if check or output:
         _compile(graph, found, output, check, as_json)
-
-
-def _is_bundled(name: str) -> bool:
-    return not name.endswith((".yaml", ".yml"))
 
 
 def _expanded(name: str, edits: tuple[str, ...]) -> tuple[Spec, Graph]:

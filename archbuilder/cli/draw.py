@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from archbuilder.cli.options import SpecType, edits_option, print_notes
 from archbuilder.cli.printing import say, write_document
 
 if TYPE_CHECKING:
-    from archbuilder.diagram.files import Format
+    from archbuilder.diagram.files import Picture
+    from archbuilder.diagram.formats import Format
 
 STANDARD_OUTPUT = Path("-")
 
@@ -56,19 +58,33 @@ def command(
       archbuilder draw he2015/resnet18 -o column.pdf --width 85mm --theme grey --legend
       archbuilder draw resnet20_v1 -o - --format mermaid
     """
-    from archbuilder.diagram.files import EXTENSIONS
-    from archbuilder.diagram.options import Options
-    from archbuilder.diagram.picture import picture
-    from archbuilder.expansion.expansion import expand
-    from archbuilder.graph.words import left_out
-    from archbuilder.spec import load
+    from archbuilder.diagram.formats import EXTENSIONS, TEXTS, format_of, write
+    from archbuilder.disk_cache import is_bundled, kept_text
 
-    graphs = [expand(load(spec, edits)) for spec in specs]
-    print_notes(note for graph in graphs for note in left_out(graph))
-    drawn = picture(graphs, Options(**asked))
+    @cache
+    def drawn() -> Picture:
+        from archbuilder.diagram.options import Options
+        from archbuilder.diagram.picture import picture
+        from archbuilder.expansion.expansion import expand
+        from archbuilder.graph.words import left_out
+        from archbuilder.spec import load
+
+        graphs = [expand(load(spec, edits)) for spec in specs]
+        print_notes(note for graph in graphs for note in left_out(graph))
+        return picture(graphs, Options(**asked))
+
+    def content() -> bytes:
+        if chosen not in TEXTS or edits:
+            return drawn().content(chosen)
+        of = f"{chosen} {sorted(asked.items())}"
+        return kept_text(specs, of, lambda: drawn().content(chosen).decode()).encode()
+
+    chosen = kind or ("svg" if output in (None, STANDARD_OUTPUT) else format_of(output))
     if output == STANDARD_OUTPUT:
-        write_document(drawn.content(kind or "svg"))
+        write_document(content())
         return
-    extension = next(key for key, each in EXTENSIONS.items() if each == (kind or "svg"))
-    path = output or Path(f"{'-'.join(Path(graph.name).name for graph in graphs)}.{extension}")
-    say(drawn.save(path, kind))
+    if output is None:
+        names = specs if all(map(is_bundled, specs)) else [name for name, _ in drawn().parts]
+        extension = next(key for key, each in EXTENSIONS.items() if each == chosen)
+        output = Path(f"{'-'.join(Path(name).name for name in names)}.{extension}")
+    say(write(output, content))

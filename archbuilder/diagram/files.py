@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, assert_never, get_args
+from typing import assert_never
 
 from graphviz import Digraph
 
-from archbuilder.atomic_files import replace_file
 from archbuilder.diagram.dot import digraph
 from archbuilder.diagram.drawing import Drawing
+from archbuilder.diagram.formats import Format, format_of, write
 from archbuilder.diagram.mermaid import mermaid
 from archbuilder.diagram.options import Direction
 from archbuilder.diagram.rendering import rendered
 from archbuilder.diagram.svg import Canvas, svg
 from archbuilder.diagram.theme import Theme
-from archbuilder.errors import MissingError, UsageError
 
-Format = Literal["svg", "png", "pdf", "dot", "mermaid"]
-EXTENSIONS: dict[str, Format] = {
-    "svg": "svg",
-    "png": "png",
-    "pdf": "pdf",
-    "dot": "dot",
-    "mmd": "mermaid",
-    "mermaid": "mermaid",
-}
-FORMATS = get_args(Format)
 RESOLUTION = "150"
 """The resolution of a PNG in dots per inch; more where it shall be small."""
 WHITE = "#ffffff"
@@ -99,16 +88,4 @@ class Picture:
         """
         path = Path(path)
         chosen = kind or format_of(path)
-        if not path.parent.is_dir():
-            raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
-        content = self.content(chosen)
-        replace_file(path, lambda beside: beside.write_bytes(content))
-        return path
-
-
-def format_of(path: Path) -> Format:
-    """The format that a path's extension says; raises UsageError for none."""
-    extension = path.suffix.lower().removeprefix(".")
-    if extension not in EXTENSIONS:
-        raise UsageError(f"cannot draw '{path}': the file's extension says the format, one of {', '.join(EXTENSIONS)}")
-    return EXTENSIONS[extension]
+        return write(path, lambda: self.content(chosen))
