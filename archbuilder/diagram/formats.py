@@ -31,9 +31,8 @@ def format_of(path: Path) -> Format:
 
 
 def write(path: Path, make: Callable[[], bytes]) -> Path:
-    """Writes what is made; the file is complete or not there."""
+    """Writes what is made; the file is complete or not there, also where making it needs more disk than there is."""
     if not path.parent.is_dir():
         raise MissingError(f"cannot write '{path}': there is no folder '{path.parent}'")
-    content = make()
-    replace_file(path, lambda beside: beside.write_bytes(content))
+    replace_file(path, lambda beside: beside.write_bytes(make()))
     return path
