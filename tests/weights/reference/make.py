@@ -28,7 +28,7 @@ TORCHVISION = (
     "mobilenet_v3_large", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "convnext_small", "convnext_base",
     "regnet_y_400mf", "shufflenet_v2_x1_0", "googlenet",
 )  # fmt: skip
-TIMM = ("seresnet50", "resnet50d", "efficientnet_b0", "regnety_004")
+TIMM = ("seresnet50", "resnet50d", "resnet50_gn", "efficientnet_b0", "regnety_004")
 KERAS = {
     "resnet50": "ResNet50", "resnet101": "ResNet101", "resnet152": "ResNet152", "resnet50v2": "ResNet50V2",
     "resnet101v2": "ResNet101V2", "resnet152v2": "ResNet152V2", "vgg16": "VGG16", "vgg19": "VGG19",
@@ -40,7 +40,7 @@ SPECS = {
     "torchvision/alexnet": "related/alexnet_torchvision", "keras_applications/vgg16": "related/vgg16",
     "keras_applications/vgg19": "related/vgg19", "timm/efficientnet_b0": "torchvision/efficientnet_b0",
     "timm/regnety_004": "torchvision/regnet_y_400mf", "timm/seresnet50": "timm/seresnet50.yaml",
-    "timm/resnet50d": "timm/resnet50d.yaml",
+    "timm/resnet50d": "timm/resnet50d.yaml", "timm/resnet50_gn": "related/resnet50_gn",
 }  # fmt: skip
 """Bundled names that are not those of the files, and specs beside them."""
 SIDES = {"vgg16": 224, "vgg19": 224, "alexnet": 224}
