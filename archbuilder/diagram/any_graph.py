@@ -14,6 +14,7 @@ from archbuilder.aliases import Level
 from archbuilder.diagram.content import (
     STROKES,
     boxes,
+    is_bare,
     is_major,
     merge_box,
     repeated_panel,
@@ -21,10 +22,10 @@ from archbuilder.diagram.content import (
     unit_panel,
 )  # fmt: skip
 from archbuilder.diagram.flow import Box, Flow, Panel, Stroke
+from archbuilder.diagram.folding import inputs, rows, uses
 from archbuilder.graph import ops
-from archbuilder.graph.analysis import ShortcutKind, stages, units
+from archbuilder.graph.analysis import Section, ShortcutKind, stages, units
 from archbuilder.graph.network import Graph, Node
-from archbuilder.graph.repetition import Repetition, divide
 
 Strokes = Mapping[str, Stroke]
 """How the arrow into a node is drawn, by the node's name."""
@@ -58,32 +59,34 @@ class Picture:
 
 def picture(graph: Graph, level: Level) -> Picture:
     """All that the diagram of a graph shows; at stage level, the last of equal units in a row stands for all."""
-    folded = [part for part in divide(graph, 2) if isinstance(part, Repetition)] if level == "stage" else []
-    hidden = {node.name for part in folded for unit in part.units[:-1] for node in unit}
-    stand_in = {part.units[-2][-1].name: part.input for part in folded}
+    used = uses(graph)
+    parts = {stage.name: tuple(rows(graph, stage, used)) if level == "stage" else () for stage in stages(graph)}
+    folded = [same for row in parts.values() for same in row if len(same) > 1]
+    hidden = {node.name for same in folded for unit in same[:-1] for node in unit.nodes}
+    stand_in = {name: first for same in folded for name, first in zip(inputs(same[-1]), inputs(same[0]), strict=True)}
     shown = [node for node in graph.nodes if node.name not in hidden]
-    sources = {node.name: tuple(stand_in.get(name, name) for name in node.inputs) for node in shown}
+    sources = {node.name: tuple(stand_in[name] if name in hidden else name for name in node.inputs) for node in shown}
     sketch = _Sketch(graph, sources, level)
     chains = sketch.chains(shown)
     inside = {chain[0].name: sketch.boxes(chain) for chain in chains}
-    counts = {part.units[-1][0].section: len(part.units) for part in folded}
-    return Picture(tuple(_panels(graph, inside, counts, level)), tuple(sketch.arrows(chains, inside)))
+    groups = {same[-1].name: same for same in folded}
+    return Picture(tuple(_panels(graph, inside, groups, level)), tuple(sketch.arrows(chains, inside)))
 
 
 def _panels(
-    graph: Graph, inside: Mapping[str, tuple[Box, ...]], counts: Mapping[str, int], level: Level
+    graph: Graph, inside: Mapping[str, tuple[Box, ...]], groups: Mapping[str, Sequence[Section]], level: Level
 ) -> Iterator[Box | Panel]:
     for stage in stages(graph):
-        parts, flow = units(stage), list[Box | Panel]()
-        for part in parts:
+        flow: list[Box | Panel] = []
+        for part in units(stage):
             content = tuple(box for node in part.nodes for box in inside.get(node.name, ()))
-            if part.name in counts:
-                flow.append(repeated_panel(part.name, counts[part.name], content))
+            if part.name in groups:
+                flow.append(repeated_panel(groups[part.name], content))
             elif level == "layer" and part.name != stage.name:
                 flow.append(unit_panel(part, content))
             else:
                 flow += content
-        if all(part.name == stage.name for part in parts):
+        if is_bare(stage):
             yield from flow
         else:
             yield stage_panel(stage, tuple(flow))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import chain, groupby, takewhile
 from typing import assert_never
 
 from archbuilder.aliases import Level
 from archbuilder.diagram.flow import Box, Flow, Fork, Kind, Line, Panel, Side, Stroke, Words
+from archbuilder.diagram.folding import Uses, rows, uses
 from archbuilder.graph import ops
 from archbuilder.graph.analysis import (
     Parallel,
@@ -18,7 +19,6 @@ from archbuilder.graph.analysis import (
     flatten,
     shortcut,
     shortcut_kind,
-    signature,
     stages,
     units,
 )
@@ -34,44 +34,56 @@ STROKES: dict[ShortcutKind | None, Stroke] = {
 
 def content(graph: Graph, level: Level) -> Flow:
     """All that the diagram of a network shows, from the input down, where it is series-parallel."""
-    return tuple(element for stage in stages(graph) for element in _stage(graph, stage, level))
+    used = uses(graph)
+    return tuple(element for stage in stages(graph) for element in _stage(graph, stage, level, used))
 
 
-def _stage(graph: Graph, stage: Section, level: Level) -> Flow:
-    parts = units(stage)
-    if all(part.name == stage.name for part in parts):
-        return _elements(stage.series, level)
-    flow: list[Box | Fork | Panel] = []
-    for _, same in groupby(parts, key=lambda unit: (unit.name == stage.name, signature(graph, unit.nodes))):
-        flow += _units(stage, list(same), level)
-    return (stage_panel(stage, tuple(flow)),)
-
-
-def stage_panel(stage: Section, flow: Flow) -> Panel:
-    details = f"{times(show(stage.nodes[-1].shape))} · {sum(node.trainable for node in stage.nodes):,} parameters"
-    return Panel(stage.name, _spaced(stage.name), details, flow)
-
-
-def unit_panel(unit: Section, flow: Flow) -> Panel:
-    return Panel(unit.name, _spaced(unit.name.rpartition("/")[2]), "", flow)
-
-
-def repeated_panel(name: str, count: int, flow: Flow) -> Panel:
-    """The frame around the last of some equal units, which stands for all."""
-    return Panel(name, f"{TIMES}{count}", "", flow)
+def _stage(graph: Graph, stage: Section, level: Level, used: Uses) -> Flow:
+    if is_bare(stage):
+        return section_flow(stage, level)
+    parts = rows(graph, stage, used) if level == "stage" else ((unit,) for unit in units(stage))
+    return (stage_panel(stage, tuple(element for same in parts for element in _units(stage, same, level))),)
 
 
 def _units(stage: Section, same: Sequence[Section], level: Level) -> Flow:
-    """Consecutive units that are alike: one for all at stage level, each for itself otherwise."""
-    if level == "stage" and len(same) > 1:
-        return (repeated_panel(same[-1].name, len(same), _elements(same[-1].series, level)),)
-    flows = [(unit, _elements(unit.series, level)) for unit in same]
-    if level == "layer" and same[0].name != stage.name:
-        return tuple(unit_panel(unit, flow) for unit, flow in flows)
-    return tuple(element for _, flow in flows for element in flow)
+    """Equal units, of which one stands for all, or a single section."""
+    *_, last = same
+    flow = section_flow(last, level)
+    if len(same) > 1:
+        return (repeated_panel(same, flow),)
+    return (unit_panel(last, flow),) if level == "layer" and last.name != stage.name else flow
 
 
-def _spaced(name: str) -> str:
+def is_bare(stage: Section) -> bool:
+    """Whether a stage has no units, as a stem or a head, and so no frame around it."""
+    return all(part.name == stage.name for part in units(stage))
+
+
+def section_flow(section: Section, level: Level) -> Flow:
+    """What one section shows, without a frame around it."""
+    return _elements(section.series, level)
+
+
+def stage_panel(stage: Section, flow: Flow) -> Panel:
+    """A stage in its frame; the shape told is that of its units, whatever stands behind them."""
+    last = [unit for unit in units(stage) if unit.name != stage.name][-1]
+    details = f"{times(show(last.nodes[-1].shape))} · {sum(node.trainable for node in stage.nodes):,} parameters"
+    return Panel(stage.name, spaced(stage.name), details, flow, stage.nodes)
+
+
+def unit_panel(unit: Section, flow: Flow) -> Panel:
+    return Panel(unit.name, spaced(unit.name.rpartition("/")[2]), "", flow, unit.nodes)
+
+
+def repeated_panel(same: Sequence[Section], flow: Flow) -> Panel:
+    """The frame around the last of some equal units, which stands for all."""
+    first, last = same[0].nodes[-1].shape[-1], same[-1].nodes[-1].shape[-1]
+    details = "" if first == last else f"{first:,} to {last:,} channels"
+    nodes = tuple(chain.from_iterable(unit.nodes for unit in same))
+    return Panel(same[-1].name, f"{TIMES}{len(same)}", details, flow, nodes, tuple(same))
+
+
+def spaced(name: str) -> str:
     """`stage 1` from `stage1`."""
     return re.sub(r"(?<=[a-z])(?=\d+$)", " ", name)
 
@@ -89,10 +101,10 @@ def _elements(series: Series, level: Level) -> Flow:
 
 def _layer(element: Node | Parallel) -> Box | Fork:
     if isinstance(element, Node):
-        return Box(element.name, ((Words(_words(element)),),), element.op.family)
+        return Box(element.name, ((Words(_words(element)),),), element.op.family, (element,))
     main, sides = _split(element)
-    flows = [Side(_elements(element.paths[index], "layer"), _stroke(element, index), ()) for index in sides]
-    return Fork(_elements(element.paths[main], "layer"), tuple(flows), merge_box(element.merge, ()))
+    flows = tuple(_side(element, index, "layer") for index in sides)
+    return Fork(_elements(element.paths[main], "layer"), flows, merge_box(element.merge, ()))
 
 
 def _split(parallel: Parallel) -> tuple[int, list[int]]:
@@ -109,7 +121,7 @@ def _stroke(parallel: Parallel, index: int) -> Stroke:
 def merge_box(node: Node, after: Sequence[Node]) -> Box:
     """A merge, with the norm and activation that follow it."""
     line = (Words(_symbol(node.op)), *(Words(_words(minor), faint=True) for minor in after))
-    return Box([node, *after][-1].name, (line,), "merge")
+    return Box([node, *after][-1].name, (line,), "merge", (node, *after))
 
 
 def _words(node: Node) -> str:
@@ -135,7 +147,7 @@ def _summaries(series: Series, level: Level) -> Iterator[Box | Fork]:
     """A unit in few boxes: one for each run of alike layers, and one for each path to a merge."""
     rest = series
     while rest:
-        run = tuple(takewhile(lambda element: isinstance(element, Node), rest))
+        run = tuple(takewhile(_is_told, rest))
         if run:
             yield from boxes(run, level)
             rest = rest[len(run) :]
@@ -143,6 +155,11 @@ def _summaries(series: Series, level: Level) -> Iterator[Box | Fork]:
             after = _told_with_merge(rest[1:])
             yield _summary(rest[0], after, level)
             rest = rest[1 + len(after) :]
+
+
+def _is_told(element: Node | Parallel) -> bool:
+    """Whether a line tells it: a layer, or a product, whose other paths only weigh the first."""
+    return isinstance(element, Node) or isinstance(element.merge.op, ops.Multiply)
 
 
 def _told_with_merge(behind: Series) -> list[Node]:
@@ -169,48 +186,78 @@ def _path(series: Series, level: Level) -> Flow:
 
 
 def _has_paths(parallel: Parallel) -> bool:
-    """Whether several paths of a merge hold weights; those of a product only weigh the first, which a line tells."""
+    """Whether a merge has to be drawn: more than a line could tell, since several of its paths hold weights."""
     weighed = [path for path in parallel.paths if any(node.weights for node in flatten(path))]
-    return len(weighed) > 1 and not isinstance(parallel.merge.op, ops.Multiply)
+    return len(weighed) > 1 and not _is_told(parallel)
 
 
 def _side(parallel: Parallel, index: int, level: Level) -> Side:
     path = parallel.paths[index]
-    stroke = _stroke(parallel, index)
+    stroke, nodes = _stroke(parallel, index), tuple(flatten(path))
+    if level == "layer":
+        return Side(_elements(path, level), stroke, (), nodes)
     if index != shortcut(parallel):
-        return Side(_path(path, level), stroke, ())
+        return Side(_path(path, level), stroke, (), nodes)
     lines = [_line(row, level) for row in _rows(path)]
-    return Side((), stroke, tuple(" · ".join(word.text for word in line) for line in lines))
-
-
-def boxes(series: Series, level: Level) -> tuple[Box, ...]:
-    """Rows of one kind that follow each other share a box."""
-    rows = _rows(series)
-    kinds: list[Kind] = []
-    for row in rows:
-        kinds.append(_row_kind(row, kinds[-1] if kinds else "other"))
-    found = []
-    for kind, pairs in groupby(zip(kinds, rows, strict=True), key=lambda pair: pair[0]):
-        same = [row for _, row in pairs]
-        found.append(Box(same[-1][-1].name, tuple(_line(row, level) for row in same), kind))
-    return tuple(found)
+    return Side((), stroke, tuple(" · ".join(word.text for word in line) for line in lines), nodes)
 
 
 Row = list["Node | Parallel"]
 
 
+def boxes(series: Series, level: Level) -> tuple[Box, ...]:
+    """Rows of one kind that follow each other share a box."""
+    found = _rows(series)
+    kinds: list[Kind] = []
+    for row in found:
+        kinds.append(_row_kind(row, kinds[-1] if kinds else "other"))
+    return tuple(
+        _box([row for _, row in pairs], kind, level)
+        for kind, pairs in groupby(zip(kinds, found, strict=True), key=lambda pair: pair[0])
+    )
+
+
+def _box(same: Sequence[Row], kind: Kind, level: Level) -> Box:
+    nodes = tuple(node for row in same for element in row for node in _held(element))
+    return Box(same[-1][-1].name, tuple(_line(row, level) for row in same), kind, nodes)
+
+
+def _held(element: Node | Parallel) -> Iterator[Node]:
+    """What a line tells by an element of it: of an inner merge all but the main path, which has lines of its own."""
+    if isinstance(element, Node):
+        yield element
+    else:
+        for index in _split(element)[1]:
+            yield from flatten(element.paths[index])
+        yield element.merge
+
+
 def _rows(series: Series) -> list[Row]:
-    """The groups of layers that share a line: a layer with the norm and activation before it, or else behind it."""
+    """The groups of layers that share a line: a layer with the norm and activation before it, or else behind it.
+
+    Padding stands before the layer that it is for in either case.
+    """
     elements = list(_inlined(series))
-    before = bool(elements) and not is_major(elements[0])
-    rows: list[Row] = []
+    before = _is_preactivated(elements)
+    found: list[Row] = []
     for element in elements:
-        if not rows or (is_major(rows[-1][-1]) if before else is_major(element)):
-            rows.append([])
-        rows[-1].append(element)
-    if len(rows) > 1 and not any(map(is_major, rows[-1])):
-        rows[-2:] = [rows[-2] + rows[-1]]
-    return rows
+        has_layer = bool(found) and any(map(is_major, found[-1]))
+        if not found or (has_layer and (before or is_major(element) or _is_padding(element))):
+            found.append([])
+        found[-1].append(element)
+    if len(found) > 1 and not any(map(is_major, found[-1])):
+        found[-2:] = [found[-2] + found[-1]]
+    return found
+
+
+def _is_padding(element: Node | Parallel) -> bool:
+    return isinstance(element, Node) and isinstance(element.op, ops.Pad)
+
+
+def _is_preactivated(elements: Sequence[Node | Parallel]) -> bool:
+    """Whether norms and activations stand before their layers: one of them comes first."""
+    minor = takewhile(lambda element: not is_major(element), elements)
+    return any(not isinstance(node.op, ops.Flatten | ops.Pad | ops.Dropout) for node in flatten(tuple(minor)))
 
 
 def _inlined(series: Series) -> Iterator[Node | Parallel]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, TypeAlias
 
+from archbuilder.graph.analysis import Section
+from archbuilder.graph.network import Node
 from archbuilder.graph.ops import Family
 
 Kind = Family
@@ -29,6 +32,8 @@ class Box:
     name: str
     lines: tuple[Line, ...]
     kind: Kind
+    nodes: tuple[Node, ...] = ()
+    """What it stands for, in the order of the graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Side:
     flow: Flow
     stroke: Stroke
     label: tuple[str, ...]
+    nodes: tuple[Node, ...] = ()
+    """All that stands on the path, drawn or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +55,29 @@ class Fork:
     sides: tuple[Side, ...]
     merge: Box
 
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return (*nodes_of(self.main), *chain.from_iterable(side.nodes for side in self.sides), *self.merge.nodes)
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A stage, a unit or a repeated unit: a frame around what it holds, with a heading."""
+    """A stage, a unit or some equal units: a frame around what it holds, with a heading."""
 
     name: str
     title: str
     details: str
     flow: Flow
+    nodes: tuple[Node, ...] = ()
+    """What it stands for: of equal units, all that they hold together."""
+    units: tuple[Section, ...] = ()
+    """The equal units of which it shows the last."""
 
 
 Flow: TypeAlias = "tuple[Box | Fork | Panel, ...]"
 """Elements one below the other."""
+
+
+def nodes_of(flow: Flow) -> tuple[Node, ...]:
+    """What all elements of a flow stand for."""
+    return tuple(node for element in flow for node in element.nodes)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, assert_never
 
 from archbuilder import bounds
 from archbuilder.graph.network import Graph, Node
-from archbuilder.graph.ops import Add, Concat, Gate, Input, Merge, Multiply, StochasticDepth
+from archbuilder.graph.ops import Add, Concat, Gate, Input, Merge, Multiply, Op, StochasticDepth
 
 ShortcutKind = Literal["identity", "projection", "parameter-free"]
 Series: TypeAlias = "tuple[Node | Parallel, ...]"
@@ -236,9 +236,15 @@ def signature(graph: Graph, nodes: Iterable[Node]) -> Hashable:
     places: dict[str, int] = {}
     rows = []
     for position, node in enumerate(nodes):
-        op = replace(node.op, rate=0.0) if isinstance(node.op, StochasticDepth) else node.op
         for name in node.inputs:
             places.setdefault(name, -1 - len(places))
-        rows.append((op, tuple((places[name], graph[name].shape) for name in node.inputs), node.shape))
+        rows.append(
+            (without_rate(node.op), tuple((places[name], graph[name].shape) for name in node.inputs), node.shape)
+        )
         places[node.name] = position
     return tuple(rows)
+
+
+def without_rate(op: Op) -> Op:
+    """An op without the rate of its stochastic depth, which grows from unit to unit."""
+    return replace(op, rate=0.0) if isinstance(op, StochasticDepth) else op

@@ -89,8 +89,21 @@ def test_panels_are_stages_and_equal_units() -> None:
     ]  # fmt: skip
 
 
-def test_units_that_exchange_are_not_folded() -> None:
-    assert titles(picture(exchange(), "stage").flow) == ["stage 1", "head"]
+def test_units_of_several_inputs_fold_where_each_takes_in_the_same_of_the_one_before() -> None:
+    found = picture(exchange(4), "stage")
+    assert titles(found.flow) == ["stage 1", "\N{MULTIPLICATION SIGN}4", "head", "pool 0", "pool 1"][:3]
+    arrows = [(arrow.tail, arrow.head) for arrow in found.arrows]
+    assert ("stem/activation1", "stage1/unit4/high/activation1") in arrows
+    assert ("stage1/transition1/activation1", "stage1/unit4/low/activation1") in arrows
+    assert not any(f"unit{index}/" in f"{arrow}" for index in (1, 2, 3) for arrow in arrows)
+
+
+def test_units_that_others_look_into_are_not_folded() -> None:
+    draft = Draft(8, 8, 4)
+    seen = draft.stage(1, 2, 4)
+    last = draft.unit("stage1/unit3", 4)
+    draft.sum("head", last, seen)
+    assert titles(picture(draft.graph(), "stage").flow)[1:] == ["\N{MULTIPLICATION SIGN}2"]
 
 
 def test_shortcuts_are_dashed() -> None:

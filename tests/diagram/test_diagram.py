@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from archbuilder.cli.draw import command
 from archbuilder.diagram.content import content
 from archbuilder.diagram.dot import diagram
 from archbuilder.diagram.files import save
-from archbuilder.diagram.flow import Box, Flow, Fork, Panel
+from archbuilder.diagram.flow import Box, Flow, Fork, Panel, nodes_of
 from archbuilder.diagram.layout import Drawing, Frame, PlacedBox, layout
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
@@ -130,6 +131,46 @@ def test_norm_and_activation_stand_with_their_convolution() -> None:
     pre = "  - norm\n  - relu\n  - conv: {filters: 4, kernel: 3}\n  - norm\n  - conv: {filters: 8, kernel: 1}\n  - relu"
     assert labels(stem(post)) == [(f"3{TIMES}3 conv, 4 · norm · relu", f"1{TIMES}1 conv, 8 · norm")]
     assert labels(stem(pre)) == [(f"norm · relu · 3{TIMES}3 conv, 4", f"norm · 1{TIMES}1 conv, 8 · relu")]
+
+
+def test_activations_stand_behind_their_layers_whatever_comes_first() -> None:
+    head = (
+        "  - flatten\n  - dense: {units: 4}\n  - relu\n  - dropout: {rate: 0.5}\n  - dense: {units: 4}\n"
+        "  - relu\n  - dropout: {rate: 0.5}\n  - dense: {units: 3}\n  - softmax"
+    )
+    assert labels(stem(head)) == [
+        ("flatten · dense, 4 · relu · dropout, 0.5", "dense, 4 · relu · dropout, 0.5", "dense, 3 · softmax")
+    ]
+    padded = "  - conv: {filters: 4, kernel: 3}\n  - relu\n  - pad: {amount: 1}\n  - max_pool: {size: 3, stride: 2}"
+    assert labels(stem(padded)) == [(f"3{TIMES}3 conv, 4 · relu",), (f"pad, 1 · 3{TIMES}3 max pool, /2",)]
+
+
+def test_a_gate_is_told_alike_wherever_it_stands() -> None:
+    gate = "multiply: {features: [], gate: [global_average_pool, {dense: {units: 4}}, sigmoid]}"
+    assert labels(stem(f"  - conv: {{filters: 4, kernel: 3}}\n  - {gate}")) == [(f"3{TIMES}3 conv, 4", f"{TIMES} gate")]
+
+
+def test_units_fold_where_channels_grow() -> None:
+    flow = content(bundled("related/densenet_bc100"), "stage")
+    assert panels(flow) == ["stage 1", f"{TIMES}16", "stage 2", f"{TIMES}16", "stage 3", f"{TIMES}16"]
+    first = next(element for element in elements(flow) if isinstance(element, Panel) and element.units)
+    assert first.details == "36 to 216 channels"
+    assert [unit.name for unit in first.units] == [f"stage1/unit{index}" for index in range(1, 17)]
+
+
+def test_the_caption_of_a_stage_is_of_its_units() -> None:
+    flow = content(bundled("related/vgg19"), "stage")
+    assert [element.details.split(" · ")[0] for element in flow if isinstance(element, Panel)] == [
+        f"224{TIMES}224{TIMES}64", f"112{TIMES}112{TIMES}128", f"56{TIMES}56{TIMES}256", f"28{TIMES}28{TIMES}512",
+        f"14{TIMES}14{TIMES}512",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["he2015/resnet20", "related/highway19", "torchvision/efficientnet_b0"])
+def test_elements_carry_all_nodes_once(name: str, level: Level) -> None:
+    graph = bundled(name)
+    assert Counter(node.name for node in nodes_of(content(graph, level))) == Counter(node.name for node in graph.nodes)
 
 
 def test_layers_of_another_kind_have_a_box_of_their_own() -> None:
