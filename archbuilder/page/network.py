@@ -27,9 +27,9 @@ MOST_LINES = 14
 """The layers that are told of one unit where it is pointed at."""
 MOST_PLACES = 3
 """The places elsewhere in the network that are named at one unit."""
-LONGEST_PIECE = 60
+LONGEST_PIECE = 40
 """The layers of a residual unit that is looked for among others that are not closed."""
-MOST_NODES = 5000
+MOST_NODES = 2000
 """The layers of a network in which such units are looked for at all."""
 KINDS: dict[Stroke, str] = {
     "solid": "identity", "dashed": "projection, with weights", "dotted": "without weights, where the shape changes"
