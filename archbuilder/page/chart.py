@@ -9,6 +9,8 @@ from typing import TypeVar
 
 WIDTH, HEIGHT = 1000, 400
 """The plane that lines are drawn in."""
+LARGEST = 1e100
+"""The end of any axis: a run of a stranger may have numbers whose differences no float holds."""
 MOST_POINTS = 400
 """Those of a line; of more, every so many."""
 Value = float | None
@@ -26,6 +28,7 @@ class Axis:
     @classmethod
     def over(cls, low: float, high: float, steps: int = 6) -> Axis:
         """An axis with at most so many steps of 1, 2, 2.5 or 5 times a power of ten that holds both ends."""
+        low, high = max(low, -LARGEST), min(high, LARGEST)
         if not high > low:
             high = low + (abs(low) or 1)
         step = _nice((high - low) / steps)
@@ -47,11 +50,11 @@ class Axis:
         return cls(tuple(10.0**power for power in range(first, max(last, first + 1) + every, every)), is_log=True)
 
     def share(self, value: float) -> float:
-        """Where a value lies, from 0 at the first tick to 1 at the last."""
+        """Where a value lies, from 0 at the first tick to 1 at the last, between which it is kept."""
         first, last = self.ticks[0], self.ticks[-1]
         if self.is_log:
             first, last, value = log10(first), log10(last), log10(max(value, first))
-        return (value - first) / (last - first)
+        return min(max((value - first) / (last - first), 0.0), 1.0)
 
 
 def _nice(step: float, factors: Sequence[float] = (1, 2, 2.5, 5)) -> float:

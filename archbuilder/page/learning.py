@@ -15,6 +15,8 @@ from archbuilder.training.run.folder import Run, State
 
 MOST_EPOCHS = 1000
 """The rows of the table; of more epochs, every so many have one."""
+LONGEST = 1e10
+"""The seconds of a run that are believed."""
 ENDS: dict[State, str] = {
     "finished": "finished", "running": "still running", "stopped": "stopped before its end", "diverged": "diverged",
 }  # fmt: skip
@@ -81,7 +83,7 @@ def run_facts(run: Run) -> Iterator[tuple[str, str, str]]:
         else:
             yield "Test error", f"{_error(best['test_accuracy']):.2f} %", about
     seconds = sum(epoch.get("seconds") or 0 for epoch in epochs)
-    if seconds:
+    if 0 < seconds < LONGEST:
         yield "Trained", duration(seconds), counted(len(epochs), "epoch")
 
 

@@ -36,6 +36,10 @@ def page(subjects: Sequence[Subject], edits: Edits = (), options: Options = Opti
     folders = [folder for one in subjects if (folder := run_folder(one)) is not None]
     if edits and (folders or len(subjects) > 1):
         raise UsageError("--set changes one spec: leave it out for runs, and where several are compared")
+    if options.images and (folders or len(subjects) > 1):
+        raise UsageError("--images is for one spec: a run knows how many images it learned from")
+    if options.data_path and not (folders and len(subjects) == 1):
+        raise UsageError("--data is for one run: it says where the images of its mistakes lie")
     if len(subjects) > 1:
         from archbuilder.page.several import page_of_several
 

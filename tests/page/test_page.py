@@ -252,6 +252,18 @@ def test_a_damaged_run_is_an_error(tmp_path: Path, name: str, text: str) -> None
         report(folder)
 
 
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "0", "null", "5e-324"])
+def test_numbers_beyond_measure_are_drawn_at_the_edge(tmp_path: Path, value: str) -> None:
+    folder = runs.of_classes(tmp_path / "run")
+    lines = (folder / "metrics.jsonl").read_text()
+    for key in ("accuracy", "loss", "learning_rate", "seconds"):
+        lines = re.sub(rf'(?<="{key}": )[\d.]+', value, lines)
+    (folder / "metrics.jsonl").write_text(lines)
+    heights = re.findall(r'data-y="([^"]*)"', report(folder).html)
+    assert len(heights) == 4
+    assert all(one == "-" or 0 <= int(one) <= 400 for line in heights for one in line.split())
+
+
 def test_a_run_that_is_not_finished_has_what_there_is(tmp_path: Path) -> None:
     folder = runs.of_classes(tmp_path / "run")
     for name in ("result.json", "predictions.npz", "machine.json"):
@@ -298,6 +310,8 @@ def test_the_page_is_called_as_the_spec_is(call: Call, tmp_path: Path) -> None:
     (("he2015/resnet20", "-o", "no/x.html"), "no folder 'no'"),
     (("he2015/resnet20", "he2015/resnet32", "--set", "shortcut=projection"), "--set changes one spec"),
     (("he2015/resnet20", "he2015/resnet20"), "is named twice"),
+    (("he2015/resnet20", "--data", "x"), "--data is for one run"),
+    (("he2015/resnet20", "he2015/resnet32", "--images", "9"), "--images is for one spec"),
     (("nothing_like_it",), "no spec called"),
 ])  # fmt: skip
 def test_what_cannot_be_is_an_error(call: Call, tmp_path: Path, words: tuple[str, ...], error: str) -> None:
