@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         new,
         numbers,
         predict,
+        report,
         resume,
         runs,
         summary,
@@ -56,6 +57,6 @@ else:
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
     "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "family", "lint", "load",
-    "load_text", "new", "numbers", "predict", "resume", "runs", "summary", "train", "train_folds", "train_seeds",
-    "verify",
+    "load_text", "new", "numbers", "predict", "report", "resume", "runs", "summary", "train", "train_folds",
+    "train_seeds", "verify",
 ]  # fmt: skip

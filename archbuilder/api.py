@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from archbuilder.errors import Diagnostic
     from archbuilder.explaining.explanation import Explanation
     from archbuilder.graph.network import Graph
+    from archbuilder.page.page import Page
     from archbuilder.side_by_side.ablation import Family
     from archbuilder.side_by_side.networks import SideBySide
     from archbuilder.training.prediction import Prediction
@@ -112,6 +113,25 @@ def compare(*subjects: SpecLike, batch_size: int | None = None) -> SideBySide | 
 
     with _with_all_mistakes():
         return compared(subjects, batch_size)
+
+
+def report(
+    *subjects: SpecLike,
+    edits: Edits = (),
+    images: int | None = None,
+    data_path: str | Path | None = None,
+    pictures: bool = True,
+) -> Page:
+    """One page of all there is to see of a network or a run, or of several that are compared; a notebook shows it.
+
+    `save` writes it, `html` is its text. `images` says how many there are to learn from where the spec does not;
+    `data_path` is where the data of a run lies, if not where it was, for the images of its mistakes, which `pictures`
+    leaves out.
+    """
+    from archbuilder.page.report import Options, page
+
+    with _with_all_mistakes():
+        return page(subjects, edits, Options(images, _path(data_path), pictures))
 
 
 def diff(before: SpecLike, after: SpecLike, edits: Edits = ()) -> Difference:

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 KERAS_SCRIPT = """
 import keras
@@ -58,8 +58,9 @@ SEEING = (
     ("family", "he2015/resnet152", "--units", "3-8-36-3"),
     ("explain", "bottleneck"),
     ("list", "--units"),
+    ("report", "he2015/resnet152", "-o", f"{gettempdir()}/resnet152.html"),
 )
-"""What compares and explains; beside it stands Keras' own summary of ResNet-152."""
+"""What compares, explains and shows; beside it stands Keras' own summary of ResNet-152."""
 LIGHT = (
     ("--help",), SUMMARY, ("build", "he2015/resnet152", "--level", "stage"), ("build", "he2015/resnet152", "--numbers"),
     ("build", "he2015/resnet152", "--memory", "16GiB", "--peak", "312e12", "--bandwidth", "2e12"),

@@ -18,6 +18,7 @@ COMMANDS = {
     "new": "Look at your images, and write a spec that trains on them.",
     "build": "Compile a network, or print what it costs.",
     "draw": "Draw a network as SVG, PNG, PDF or DOT.",
+    "report": "Write all there is to see of a network or a run as one page.",
     "verify": "Say whether a network is a published one, and why not.",
     "explain": "Say what a word of the language means, with an example.",
     "compare": "Show networks or runs beside each other.",

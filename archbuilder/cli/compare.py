@@ -54,7 +54,7 @@ def command(
 
         found = compared(subjects, batch_size)
         if output:
-            _save(found, output)
+            _save(subjects, found, output, batch_size)
     if as_json:
         print_json(found.to_json())
     elif as_csv or as_markdown:
@@ -65,12 +65,13 @@ def command(
         say(output, err=as_json or as_csv or as_markdown)
 
 
-def _save(found: SideBySide | Curves, path: Path) -> None:
-    from archbuilder.side_by_side import page
+def _save(subjects: tuple[str, ...], found: SideBySide | Curves, path: Path, batch_size: int | None) -> None:
     from archbuilder.side_by_side.networks import SideBySide
 
-    if path.suffix == page.ENDING:
-        page.save(found, path)
+    if path.suffix == ".html":
+        from archbuilder.page.report import Options, page
+
+        page(subjects, options=Options(batch_size=batch_size)).save(path)
     elif isinstance(found, SideBySide):
         raise UsageError("-o writes a page (.html); a network is drawn by `archbuilder draw`")
     else:

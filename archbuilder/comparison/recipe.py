@@ -161,7 +161,7 @@ def phrase(value: object) -> str:
         case dict() if all(isinstance(key, str) for key in value):
             return listed([f"{key} {phrase(one)}" for key, one in value.items()]) if value else "none"
         case dict():
-            return listed([f"{phrase(rate)} from {phrase(at)} on" for at, rate in value.items()])
+            return listed([f"{phrase(rate)} from {phrase(at)} on" for at, rate in value.items()]) if value else "none"
         case list() | tuple():
             return listed([phrase(one) for one in value]) if value else "none"
         case BaseModel():

@@ -84,14 +84,15 @@ def numbers(graph: Graph, training: Training | None = None, asked: Asked = NOTHI
 
 def render(found: Numbers) -> str:
     """The numbers as text: a line for each stage, and the ways as a small curve."""
-    rows = [("", "field", "smallest", "stride", "padding"), *(_row(part, found) for part in found.stages)]
+    rows = [("", "field", "smallest", "stride", "padding"), *(field_cells(part, found) for part in found.stages)]
     field = _pair(found.receptive_field.size)
     lines = [f"{found.name}: receptive field {field}, that of {found.last_map}", "", *aligned(rows, range(1, 5))]
     estimates = [*found.memory.lines(), *found.roofline.lines()]
     return "\n".join([*lines, "", *_ways(found.paths), "", *_counts(found.counts), *estimates, "", *NOTES])
 
 
-def _row(part: str, found: Numbers) -> tuple[str, ...]:
+def field_cells(part: str, found: Numbers) -> tuple[str, ...]:
+    """The cells of a part: its name, and what one value behind it sees."""
     field = found.field_of(part)
     size = f"{_pair(field.size)} of the whole image" if field.stride == (None, None) else _pair(field.size)
     beside = ", also the whole image" if field.whole_image and field.stride != (None, None) else ""
@@ -104,18 +105,34 @@ def _pair(pair: Sequence[object]) -> str:
     return shown[0] if shown[0] == shown[1] else "x".join(one or "-" for one in shown)
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways through a network in words, and how many of them have each length, from the shortest on."""
+
+    words: str
+    unit: str
+    """What lengths are counted in."""
+    shortest: int
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, found: Paths) -> Ways:
+        lengths, unit = found.by_units, "residual paths"
+        if not lengths or len(lengths) < 2:
+            lengths, unit = found.by_layers, "layers"
+        count = f"{found.count:,}" if found.count < 10**9 else f"about 2^{found.count.bit_length() - 1}"
+        title = f"{count} way{'' if found.count == 1 else 's'} from input to output"
+        if not lengths:
+            return cls(title, unit, 0, ())
+        shortest = next(length for length, ways in enumerate(lengths) if ways)
+        mean = sum(length * ways for length, ways in enumerate(lengths)) / found.count
+        span = f"{shortest} to {len(lengths) - 1} {unit}, {mean:.1f} on average"
+        return cls(f"{title}: {span}", unit, shortest, lengths[shortest:])
+
+
 def _ways(found: Paths) -> list[str]:
-    lengths, word = found.by_units, "residual paths"
-    if not lengths or len(lengths) < 2:
-        lengths, word = found.by_layers, "layers"
-    count = f"{found.count:,}" if found.count < 10**9 else f"about 2^{found.count.bit_length() - 1}"
-    title = f"{count} way{'' if found.count == 1 else 's'} from input to output"
-    if not lengths:
-        return [title]
-    shortest = next(length for length, ways in enumerate(lengths) if ways)
-    mean = sum(length * ways for length, ways in enumerate(lengths)) / found.count
-    span = f"{shortest} to {len(lengths) - 1} {word}, {mean:.1f} on average"
-    return [f"{title}: {span}", curve(lengths[shortest:])]
+    ways = Ways.of(found)
+    return [ways.words, curve(ways.counts)] if ways.counts else [ways.words]
 
 
 def _counts(counts: Sequence[Count]) -> list[str]:

@@ -27,9 +27,9 @@ def render(summary: Summary, level: Level = "unit") -> str:
 
 def cells(summary: Summary, level: Level) -> list[Row]:
     """The headings of the table, its rows, and the total."""
-    scale = _scale(summary.costs.macs)
-    rows = (_row(label, words, part.output_shape, part, scale) for label, words, part in _lines(summary, level))
-    return [HEADINGS, *rows, _row("total", "", summary.output_shapes[-1], summary, scale)]
+    scale = scale_of(summary.costs.macs)
+    rows = (row(label, words, part.output_shape, part, scale) for label, words, part in _lines(summary, level))
+    return [HEADINGS, *rows, row("total", "", summary.output_shapes[-1], summary, scale)]
 
 
 def title(summary: Summary) -> str:
@@ -40,15 +40,15 @@ def title(summary: Summary) -> str:
 def _lines(summary: Summary, level: Level) -> Iterator[Line]:
     for stage in summary.stages:
         only_layer = stage.name == stage.units[0].layers[0].name
-        yield f"{stage.name}{_unit_count(stage)}", "", stage
+        count = unit_count(stage)
+        yield f"{stage.name} ({count} unit{'s' if count > 1 else ''})" if count else stage.name, "", stage
         if level != "stage" and not only_layer:
             for unit in stage.units:
                 yield from _unit_lines(stage, unit, level)
 
 
-def _unit_count(stage: Stage) -> str:
-    count = sum(unit.name.startswith(f"{stage.name}/unit") for unit in stage.units)
-    return f" ({count} unit{'s' if count > 1 else ''})" if count else ""
+def unit_count(stage: Stage) -> int:
+    return sum(unit.name.startswith(f"{stage.name}/unit") for unit in stage.units)
 
 
 def _unit_lines(stage: Stage, unit: Unit, level: Level) -> Iterator[Line]:
@@ -63,7 +63,7 @@ def _unit_lines(stage: Stage, unit: Unit, level: Level) -> Iterator[Line]:
             yield f"{margin}{layer.name.removeprefix(f'{unit.name}/')}", layer.words, layer
 
 
-def _row(label: str, words: str, shape: Shape, part: Part | Summary, scale: tuple[int, str]) -> Row:
+def row(label: str, words: str, shape: Shape, part: Part | Summary, scale: tuple[int, str]) -> Row:
     (divisor, unit), costs = scale, part.costs
     macs = f"{costs.macs / divisor:,.{3 if unit == 'G' else 1}f} {unit}" if costs.macs else ""
     memory = f"{part.activation_bytes / 2**20:,.2f} MiB" if part.activation_bytes else ""
@@ -71,7 +71,7 @@ def _row(label: str, words: str, shape: Shape, part: Part | Summary, scale: tupl
     return (label, words, show(shape), *parameters, macs, memory)
 
 
-def _scale(macs: int) -> tuple[int, str]:
+def scale_of(macs: int) -> tuple[int, str]:
     """The unit that all multiply-adds of a table are given in, so that its rows can be added up."""
     scales = [(10**9, "G"), (10**6, "M"), (10**3, "k")]
     return next((scale for scale in scales if macs >= scale[0]), scales[-1])

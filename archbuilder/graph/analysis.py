@@ -106,13 +106,18 @@ def is_series_parallel(graph: Graph) -> bool:
     end = graph.input.name
     for section in chain.from_iterable(map(units, stages(graph))):
         nodes = [node for node in section.nodes if node is not graph.input]
-        places = {end: ENTRY, **{node.name: place for place, node in enumerate(nodes)}}
-        if any(name not in places for node in nodes for name in node.inputs):
-            return False
-        if nodes and not _is_closed(tuple(tuple(places[name] for name in node.inputs) for node in nodes)):
+        if not is_closed(nodes, end):
             return False
         end = section.nodes[-1].name
     return True
+
+
+def is_closed(nodes: Sequence[Node], entry: str) -> bool:
+    """Whether nodes take in only each other and `entry`, and come down to the last of them in paths to merges."""
+    places = {entry: ENTRY, **{node.name: place for place, node in enumerate(nodes)}}
+    if any(name not in places for node in nodes for name in node.inputs):
+        return False
+    return not nodes or _is_closed(tuple(tuple(places[name] for name in node.inputs) for node in nodes))
 
 
 @lru_cache(128)

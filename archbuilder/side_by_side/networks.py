@@ -68,8 +68,8 @@ class SideBySide:
         """What a notebook shows of it."""
         from archbuilder.notebook import paragraphs, table
 
-        parts = [table(_rows(self)), *(f"<h2>{title}</h2>{table(rows)}" for title, rows in _stage_tables(self))]
-        return "".join(parts) + paragraphs(*_notes(self))
+        parts = [table(network_rows(self)), *(f"<h2>{title}</h2>{table(rows)}" for title, rows in stage_tables(self))]
+        return "".join(parts) + paragraphs(*notes(self))
 
     def to_json(self) -> Json:
         return {"networks": [column.to_json() for column in self.columns]}
@@ -84,8 +84,8 @@ class SideBySide:
         return csv_text([heads, *map(_exactly, self.columns)])
 
     def markdown(self) -> str:
-        tables = [markdown_text(_rows(self), NUMBERS)]
-        for title, rows in _stage_tables(self):
+        tables = [markdown_text(network_rows(self), NUMBERS)]
+        for title, rows in stage_tables(self):
             tables += [f"{title}:", markdown_text(rows, range(1, len(rows[0])))]
         return "\n\n".join(tables)
 
@@ -98,13 +98,13 @@ def column(entry: Entry, batch_size: int | None = None) -> Column:
 
 def render(found: SideBySide) -> str:
     """The networks as lines, then their stages, each network a column."""
-    parts = [*aligned(_rows(found), NUMBERS)]
-    for title, rows in _stage_tables(found):
+    parts = [*aligned(network_rows(found), NUMBERS)]
+    for title, rows in stage_tables(found):
         parts += ["", title, *aligned(rows, range(1, len(rows[0])))]
-    return "\n".join([*parts, "", *_notes(found)])
+    return "\n".join([*parts, "", *notes(found)])
 
 
-def _notes(found: SideBySide) -> list[str]:
+def notes(found: SideBySide) -> list[str]:
     batch = found.columns[0].memory.batch_size
     return [*NOTES, f"memory: of training on a CPU at batch size {batch:,}, an estimate."]
 
@@ -122,7 +122,7 @@ def _exactly(one: Column) -> tuple[str, ...]:
     )
 
 
-def _rows(found: SideBySide) -> list[tuple[str, ...]]:
+def network_rows(found: SideBySide) -> list[tuple[str, ...]]:
     first, scale = found.columns[0], _scale(found)
     return [HEADINGS, *(_row(one, first, scale) for one in found.columns)]
 
@@ -149,7 +149,7 @@ def field_words(field: ReceptiveField) -> str:
     return f"{rows}" if rows == columns else f"{rows}x{columns}"
 
 
-def _stage_tables(found: SideBySide) -> list[tuple[str, list[tuple[str, ...]]]]:
+def stage_tables(found: SideBySide) -> list[tuple[str, list[tuple[str, ...]]]]:
     """For each thing that stages have, a table with a line for each stage and a column for each of a few networks."""
     if len(found.columns) > MOST_COLUMNS:
         return []

@@ -16,6 +16,7 @@ from archbuilder.spec import Spec, bundled, edit, load
 from archbuilder.spec.edits import Edits
 from archbuilder.spec.files import DiskFile, beside, text_of
 from archbuilder.spec.loading import load_file
+from archbuilder.spec.network import Figure
 from archbuilder.spec.revisions import revision_file
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ def named(spec: Spec, name: str) -> Compared:
 def _spec(subject: Subject, edits: Edits) -> Spec:
     if isinstance(subject, Spec):
         return edit(subject, edits) if edits else subject
-    if (folder := _folder(subject)) is not None:
+    if (folder := run_folder(subject)) is not None:
         return _of_run(folder, edits)
     if not Path(subject).exists() and (file := revision_file(str(subject))) is not None:
         return load_file(file, edits)
     return load(subject, edits)
 
 
-def _folder(subject: Subject) -> Path | None:
+def run_folder(subject: Subject) -> Path | None:
     """The folder of a run, or of several; a bundled spec goes before a folder of its name."""
     if isinstance(subject, Spec) or (isinstance(subject, str) and subject in bundled()):
         return None
@@ -82,7 +83,7 @@ def compared(subjects: Sequence[Subject], batch_size: int | None = None) -> Side
 
     `batch_size` is that of the memory of training, which curves do not have.
     """
-    folders = [folder for one in subjects if (folder := _folder(one)) is not None]
+    folders = [folder for one in subjects if (folder := run_folder(one)) is not None]
     if len(folders) < len(subjects):
         return side_by_side([_entry(one) for one in subjects], batch_size)
     from archbuilder.training.run.curves import curves
@@ -92,8 +93,12 @@ def compared(subjects: Sequence[Subject], batch_size: int | None = None) -> Side
 
 def _entry(subject: Subject) -> Entry:
     found = side(subject)
-    published = () if _is_keras_file(subject) else _spec(subject, ()).network.published
-    return Entry(found.graph, found.recipe, published)
+    return Entry(found.graph, found.recipe, published_of(subject))
+
+
+def published_of(subject: Subject) -> tuple[Figure, ...]:
+    """What was published for a subject."""
+    return () if _is_keras_file(subject) else _spec(subject, ()).network.published
 
 
 NO_FILE = "/dev/null"

@@ -84,6 +84,17 @@ def _of_classes(answers: Answers) -> Json:
     }
 
 
+def confused(confusion: Sequence[Sequence[int]]) -> list[tuple[int, int, int]]:
+    """How often one class was taken for another, and which for which, the most frequent first."""
+    found = [
+        (count, truth, answer)
+        for truth, counts in enumerate(confusion)
+        for answer, count in enumerate(counts)
+        if count and truth != answer
+    ]
+    return sorted(found, key=lambda pair: -pair[0])
+
+
 def _rates(hits: Array, answered: Array, there: Array) -> list[Json]:
     """Precision, recall and F1 of each class or label, from how often it was right, answered, and there."""
     return [

@@ -10,6 +10,7 @@ from rich.text import Text
 from archbuilder.aliases import Json
 from archbuilder.formatting import percent, printable
 from archbuilder.markup import Cell
+from archbuilder.training.scores import confused
 
 MOST_ROWS = 20
 """How many classes are shown one by one; of more, those that are found worst."""
@@ -19,13 +20,13 @@ LONGEST_HEAD = 4
 """How many letters a class has at most whose name heads a column of the matrix."""
 WORST = 10
 SHOWN_MISTAKES = 5
-_KINDS = {"classes": "class", "labels": "label", "numbers": "number"}
-_HEADS = {"average_precision": "average precision", "f1": "F1", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+KINDS = {"classes": "class", "labels": "label", "numbers": "number"}
+HEADS = {"average_precision": "average precision", "f1": "F1", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
 
 
 def tables(test: Json) -> Iterator[Table]:
     """Those of one measurement: the classes, labels or numbers, and which classes are confused."""
-    kind = next(kind for kind in _KINDS if kind in test)
+    kind = next(kind for kind in KINDS if kind in test)
     yield _each(kind, test[kind])
     if kind == "classes":
         yield _confusion(test) if len(test["classes"]) <= MOST_IN_MATRIX else _pairs(test)
@@ -46,10 +47,10 @@ def lines(test: Json) -> Iterator[str]:
 
 def rows(test: Json) -> Iterator[list[Cell]]:
     """The classes, labels or numbers for a spreadsheet; behind each class, how often each class was answered."""
-    kind = next(kind for kind in _KINDS if kind in test)
+    kind = next(kind for kind in KINDS if kind in test)
     first, confusion = test[kind][0], test.get("confusion")
     answers = [f"taken for {one['name']}" for one in test[kind]] if confusion else []
-    yield [_KINDS[kind], *(key for key in first if key != "name"), *answers]
+    yield [KINDS[kind], *(key for key in first if key != "name"), *answers]
     for place, one in enumerate(test[kind]):
         yield [*one.values(), *(confusion[place] if confusion else ())]
 
@@ -59,15 +60,15 @@ def _each(kind: str, found: Sequence[Json]) -> Table:
     if len(found) > MOST_ROWS:
         by = "r2" if kind == "numbers" else "f1"
         shown = sorted(found, key=lambda one: -1 if one[by] is None else one[by])[:WORST]
-        title = f"the {WORST} worst of {len(found):,} {kind} by {_HEADS[by]}"
+        title = f"the {WORST} worst of {len(found):,} {kind} by {HEADS[by]}"
     keys = [key for key in found[0] if key != "name"]
-    table = Table(_KINDS[kind], *(_HEADS.get(key, key) for key in keys), title=title, title_justify="left")
+    table = Table(KINDS[kind], *(HEADS.get(key, key) for key in keys), title=title, title_justify="left")
     for one in shown:
-        table.add_row(_name(one["name"]), *(_cell(key, one[key]) for key in keys))
+        table.add_row(_name(one["name"]), *(cell(key, one[key]) for key in keys))
     return table
 
 
-def _cell(key: str, value: float | None) -> str:
+def cell(key: str, value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if key == "images" else f"{value:.4g}" if key in ("mae", "rmse", "r2") else percent(value)
@@ -88,14 +89,8 @@ def _confusion(test: Json) -> Table:
 
 def _pairs(test: Json) -> Table:
     names = [one["name"] for one in test["classes"]]
-    found = [
-        (count, truth, answer)
-        for truth, counts in enumerate(test["confusion"])
-        for answer, count in enumerate(counts)
-        if count and truth != answer
-    ]
     table = Table("class", "taken for", "images", title="confused most often", title_justify="left")
-    for count, truth, answer in sorted(found, key=lambda pair: -pair[0])[:WORST]:
+    for count, truth, answer in confused(test["confusion"])[:WORST]:
         table.add_row(_name(names[truth]), _name(names[answer]), f"{count:,} of {test['classes'][truth]['images']:,}")
     return table
 

@@ -88,17 +88,17 @@ class Curves:
         from archbuilder.notebook import paragraphs, table
 
         with suppress(MissingError):  # without matplotlib, the table alone
-            return self.svg() + table(_rows(self)) + paragraphs(*self._notes)
-        return table(_rows(self)) + paragraphs(*self._notes)
+            return self.svg() + table(run_rows(self)) + paragraphs(*self.notes)
+        return table(run_rows(self)) + paragraphs(*self.notes)
 
     def __str__(self) -> str:
-        return "\n".join([*aligned(_rows(self), NUMBERS), "", *self._notes])
+        return "\n".join([*aligned(run_rows(self), NUMBERS), "", *self.notes])
 
     def csv(self) -> str:
-        return csv_text(_rows(self))
+        return csv_text(run_rows(self))
 
     def markdown(self) -> str:
-        return markdown_text(_rows(self), NUMBERS)
+        return markdown_text(run_rows(self), NUMBERS)
 
     def save(self, path: Path) -> None:
         """Draws the curves as papers do: those of the test set or the validation set solid, of training dashed."""
@@ -111,7 +111,7 @@ class Curves:
         return text.getvalue()[text.getvalue().index("<svg") :]
 
     @property
-    def _notes(self) -> tuple[str, str]:
+    def notes(self) -> tuple[str, str]:
         return (NOTES[self.curves[0].metric], OF_SEVERAL)
 
     def _drawn(self, path: Path) -> Any:
@@ -189,7 +189,7 @@ def _is_whole(line: Json, keys: Sequence[str]) -> bool:
     return all(isinstance(line.get(key), int | float) for key in keys)
 
 
-def _rows(found: Curves) -> list[tuple[str, ...]]:
+def run_rows(found: Curves) -> list[tuple[str, ...]]:
     percent = " %" if found.curves[0].metric == "accuracy" else ""
     errors = (f"{name}{percent}" for name in ("training", "validation", "test", "best"))
     return [("run", "network", "runs", "epochs", *errors, "published %"), *map(_row, found.curves)]

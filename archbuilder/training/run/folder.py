@@ -146,6 +146,12 @@ class Run:
         return facts.to_json()
 
     @property
+    def command(self) -> tuple[str, ...]:
+        """The words that the run was begun by; none where they were not kept."""
+        path = self.folder / MACHINE
+        return tuple(records.read(path, records.Machine).command) if path.exists() else ()
+
+    @property
     def data_path(self) -> Path | None:
         """Where the data lay, if the run was told."""
         path = self.environment["data"]["path"]

@@ -100,6 +100,13 @@ class Environment(Record):
     weights: FirstWeights | None = None
 
 
+class Machine(Record):
+    """`machine.json`: where a run was begun, which is nobody else's business."""
+
+    host: str
+    command: list[str]
+
+
 class Best(Record):
     """The best epoch so far, by the value that the spec keeps the best of."""
 
