@@ -123,7 +123,12 @@ def _quoted(path: Path) -> str:
 
 def _text(path: Path, found: Survey, draft: Draft, lines: Sequence[Line], train: str) -> str:
     """The spec, with the keys of the bundled one undone that the recipe does not name."""
-    head = ["archbuilder: 1", f"extends: {draft.base}    # {draft.why}", f"name: {flow(_name(path))}"]
+    head = [
+        "archbuilder: 1",
+        f"extends: {draft.base}    # {draft.why}",
+        f"name: {flow(_name(path))}",
+        f"summary: {flow(_summary(found, draft))}",
+    ]
     return "\n".join([
         f"# Written by `archbuilder new` for {printable(str(found.path))}:",
         f"# {told(found)}.",
@@ -134,6 +139,11 @@ def _text(path: Path, found: Survey, draft: Draft, lines: Sequence[Line], train:
         *(f"  {line}" for line in _training(draft, lines)),
         "",
     ])  # fmt: skip
+
+
+def _summary(found: Survey, draft: Draft) -> str:
+    """In place of that of the bundled spec, which tells of other images."""
+    return f"{draft.base} for {printable(found.path.name)}, {_labelled(found)}"
 
 
 def _name(path: Path) -> str:

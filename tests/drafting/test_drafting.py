@@ -102,6 +102,7 @@ def test_it_says_why(tmp_path: Path) -> None:
     comments = [line.partition("# ")[2] for line in (tmp_path / "mine.yaml").read_text("utf-8").splitlines()]
     assert sum(map(bool, comments)) >= 10
     assert "2 classes of 4 images (cat, dog), 8 images to learn from, in colour, of 20x20 pixels." in comments
+    assert "2 classes of 4 images (cat, dog)" in load(tmp_path / "mine.yaml").network.summary  # and not of digits
 
 
 NAMES = (
