@@ -149,11 +149,10 @@ class _Judged:
     @classmethod
     def of(cls, run: Run, path: Path | None, load: Load) -> _Judged:
         training, (height, width, channels) = require_training(run.spec), run.graph.input.shape
-        place = path or run.data_path
-        data = load(training.data, (height, width, channels), place, training.is_framed, training.labels)
+        data = load(training.data, (height, width, channels), path, training.is_framed, training.labels)
         is_own = data.fingerprint == run.environment["data"]["fingerprint"]
         has_test = len(data.test) > 0
-        if is_own or place == run.data_path:
+        if is_own or path is None or path.resolve() == run.data_path:  # what was learned from there judges nothing
             parts = with_test(data, training.data)
             held_out = parted(parts, training.data, training.seed)[1] if is_own else None
             is_apart = not isinstance(training.data.validation, OnTest)

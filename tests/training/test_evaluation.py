@@ -121,6 +121,19 @@ def test_all_images_of_other_data_are_measured_where_none_are_set_apart(first: R
     assert "validation" not in found
 
 
+def test_data_that_changed_where_it_lies_keeps_its_test_images_apart(
+    tiny: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whatever path it is named: most of its images were learned from."""
+    monkeypatch.chdir(tmp_path)
+    with np.load(data) as arrays:
+        x, y = arrays["x_train"], arrays["y_train"]
+    np.savez("flat.npz", x=x, y=y)
+    run = train(tiny, Path("flat.npz"), tmp_path / "run", "training.data.test={holdout: 0.2}", "training.stop.epochs=1")
+    np.savez("flat.npz", x=x[:190], y=y[:190])
+    assert [evaluate([run], path)["test"]["images"] for path in (None, Path("flat.npz"))] == [38, 38]
+
+
 def test_other_classes_and_labels_are_refused(first: Run, data: Path, tmp_path: Path) -> None:
     with np.load(data) as arrays:
         np.savez(tmp_path / "a.npz", x=arrays["x_test"], y=arrays["y_test"], classes=np.array(list("abcdefghij")))
