@@ -328,21 +328,15 @@ def resume(
     `epochs` takes a finished run further, until there are so many in all; `edits` then say its learning rate. Raises
     UsageError where the run has nothing to go on with, and MissingError where there is none.
     """
-    load_tensorflow()
-    from archbuilder.training import loop, sweep
-    from archbuilder.training.reporting.notebook import notebook_reporter
-    from archbuilder.training.run.folder import Run
-    from archbuilder.training.run.several import is_sweep
-
-    folder = run.folder if isinstance(run, Run) else Path(run)
-    if is_sweep(folder):
-        if epochs is not None or edits:
-            raise UsageError(f"there are several runs in {folder}: name one of them to give it more epochs")
-        return sweep.resume_seeds(folder, data=_path(data_path))
     if edits and epochs is None:
         raise UsageError("edits need epochs: they say the learning rate of more epochs")
-    reporter = notebook_reporter()
-    return loop.resume(folder, data=_path(data_path), epochs=epochs, edits=as_texts(edits), reporter=reporter)
+    load_tensorflow()
+    from archbuilder.training import sweep
+    from archbuilder.training.reporting.notebook import notebook_reporter
+    from archbuilder.training.run.folder import Run
+
+    folder, reporter = run.folder if isinstance(run, Run) else Path(run), notebook_reporter()
+    return sweep.resume(folder, data=_path(data_path), epochs=epochs, edits=as_texts(edits), reporter=reporter)
 
 
 def evaluate(run: RunLike | Sequence[RunLike], *, data_path: str | Path | None = None, weights: Which = "best") -> Json:

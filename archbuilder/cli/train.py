@@ -132,20 +132,13 @@ def command(
     load_tensorflow()
     from archbuilder.training import loop, sweep
     from archbuilder.training.reporting.progress import reporter_for
-    from archbuilder.training.run.several import is_sweep
     from archbuilder.training.start import Start
 
     reporter = reporter_for(as_json, quiet)
     parts = [part.strip() for part in freeze.split(",")] if freeze else []
     start = Start(data, out, epochs, weights, choices, parts, trackers)
-    if resume is not None and is_sweep(resume):
-        if loaded is not None:
-            raise UsageError(f"there are several runs in {resume}: leave SPEC out")
-        if epochs is not None:
-            raise UsageError(f"there are several runs in {resume}: name one of them to give it more epochs")
-        sweep.resume_seeds(resume, data=data, reporter=reporter)
-    elif resume is not None:
-        loop.resume(resume, loaded, data=data, epochs=epochs, edits=edits, reporter=reporter)
+    if resume is not None:
+        sweep.resume(resume, loaded, data=data, epochs=epochs, edits=edits, reporter=reporter)
     elif loaded is not None and seeds is not None:
         sweep.train_seeds(loaded, seeds, start, reporter)
     elif loaded is not None and folds is not None:

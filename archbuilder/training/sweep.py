@@ -17,7 +17,7 @@ from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.run import records
 from archbuilder.training.run.checkpoint import write_json
 from archbuilder.training.run.folder import PLAN, SPEC, Run, new_folder, require_empty
-from archbuilder.training.run.several import MAX_SEEDS, SUMMARY, Plan, Sweep, statistics_of
+from archbuilder.training.run.several import MAX_SEEDS, SUMMARY, Plan, Sweep, is_sweep, statistics_of
 from archbuilder.training.start import Start
 from archbuilder.training.tensorflow.cluster import require_alone
 from archbuilder.weights.choices import Choices
@@ -61,6 +61,25 @@ def _begin(spec: Spec, seeds: tuple[int, ...], folds: int | None, start: Start, 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / PLAN, plan.model_dump())
     return _finish(Sweep(folder), reporter)
+
+
+def resume(
+    folder: Path,
+    spec: Spec | None = None,
+    *,
+    data: Path | None = None,
+    epochs: int | None = None,
+    edits: Sequence[str] = (),
+    reporter: Reporter | None = None,
+) -> Run | Sweep:
+    """Goes on with a run as `loop.resume` does, or with the folder of several, of which nothing can be changed."""
+    if not is_sweep(folder):
+        return loop.resume(folder, spec, data=data, epochs=epochs, edits=edits, reporter=reporter)
+    if spec is not None:
+        raise UsageError(f"there are several runs in {folder}: leave SPEC out")
+    if epochs is not None:
+        raise UsageError(f"there are several runs in {folder}: name one of them to give it more epochs")
+    return resume_seeds(folder, data=data, reporter=reporter)
 
 
 def resume_seeds(folder: Path, *, data: Path | None = None, reporter: Reporter | None = None) -> Sweep:
