@@ -119,10 +119,11 @@ def test_the_picture_shows_every_unit_and_its_parameters(name: str) -> None:
         assert page.html.count(f"<b>{unit} →") == 1
 
 
-def test_a_highway_unit_has_a_lane_for_each_path() -> None:
+def test_a_highway_unit_has_a_lane_for_each_path_named_as_in_the_paper() -> None:
     card = report("related/highway19").html.split('<div class="times">')[1].split("</a>")[0]
     assert len(re.findall('class="lane[ "]', card)) == 3
     assert 'class="arc' not in card
+    assert re.findall(r'class="letter">.*?</span>(.)</span>', card) == ["C", "H", "T"]
     assert "gate" in card
 
 
