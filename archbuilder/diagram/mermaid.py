@@ -31,14 +31,14 @@ def mermaid(parts: Sequence[tuple[str, Drawing]], title: str, theme: Theme, dire
     names = _Names()
     for number, (name, drawing) in enumerate(parts):
         content = [*_frame(drawing.frame, names), *(_edge(edge, names) for edge in drawing.edges)]
-        lines += content if len(parts) == 1 else _framed(names.of(name, f"network {number}"), name, content)
+        around = [f"    direction {WAYS[direction]}", *content]
+        lines += content if len(parts) == 1 else _framed(names.of(name, f"network {number}"), name, around)
     kinds = dict.fromkeys(box.kind for _, drawing in parts for box in _boxes(drawing.frame))
     for kind in kinds:
         paint = theme.kinds[kind]
-        look = (
-            "fill:none,stroke:none" if kind == "mark" else f"fill:{paint.fill},stroke:{paint.line},color:{theme.text}"
+        lines.append(
+            f"  classDef {kind} fill:{paint.fill},stroke:{paint.line}{'' if kind == 'mark' else f',color:{theme.text}'}"
         )
-        lines.append(f"  classDef {kind} {look}")
     return "\n".join(lines) + "\n"
 
 
@@ -63,9 +63,11 @@ def _frame(frame: Frame, names: _Names) -> Iterator[str]:
 
 
 def _framed(name: str, heading: str, content: Sequence[str]) -> Iterator[str]:
+    """A frame that is seen through, since arrows and headings have the colours of the page around them."""
     yield f'  subgraph {name}["{escaped(heading)}"]'
     yield from (f"  {line}" for line in content)
     yield "  end"
+    yield f"  style {name} fill:none"
 
 
 def _shape(box: Box) -> str:

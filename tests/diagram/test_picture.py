@@ -366,6 +366,7 @@ def assert_plain_mermaid(text: str) -> None:
     patterns = [
         rf'n\d+\(\[?"{label}"\]?\):::\w+', rf'subgraph n\d+\["{label}"\]', "end", rf'n\d+ -\.?->(\|"{label}"\|)? n\d+',
         r"n\d+ --> n\d+", rf'n\d+ -->\|"{label}"\| n\d+', r"classDef \w+ [\w:#,-]+",
+        r"style n\d+ fill:none", "direction TB",
     ]  # fmt: skip
     for line in lines:
         assert any(re.fullmatch(pattern, line.strip()) for pattern in patterns), line
