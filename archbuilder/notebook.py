@@ -8,8 +8,8 @@ from contextlib import suppress
 from archbuilder.comparison.difference import Difference
 from archbuilder.comparison.result import Comparison, NoneNear
 from archbuilder.comparison.result import render as render_comparison
+from archbuilder.costs import numbers
 from archbuilder.costs.numbers import Numbers
-from archbuilder.costs.numbers import render as render_numbers
 from archbuilder.costs.summary import Summary, summarise
 from archbuilder.costs.text import NOTES, cells, title
 from archbuilder.diagram.picture import picture
@@ -30,7 +30,7 @@ def html(value: object) -> str | None:
         case Summary():
             return _summary(value)
         case Numbers():
-            return preformatted(render_numbers(value))
+            return _numbers(value)
         case Comparison() | NoneNear():
             return preformatted(render_comparison(value))
         case Difference():
@@ -40,7 +40,8 @@ def html(value: object) -> str | None:
 
 
 def preformatted(text: str) -> str:
-    return f"<pre>{escape_lines(text)}</pre>"
+    """Text in a font of one width, which some notebooks do not give to `pre` of themselves."""
+    return f'<pre style="font-family: monospace">{escape_lines(text)}</pre>'
 
 
 def escape_lines(text: str) -> str:
@@ -79,6 +80,15 @@ def _summary(summary: Summary) -> str:
     return (
         paragraphs(_strong(title(summary))) + table(cells(summary, "stage")) + units + paragraphs(*map(escape, NOTES))
     )
+
+
+def _numbers(found: Numbers) -> str:
+    parts = [
+        paragraphs(_strong(numbers.title(found))), table(numbers.field_rows(found)),
+        preformatted("\n".join(numbers.ways_lines(found.paths))), table(numbers.count_rows(found), head=False),
+        preformatted("\n".join(numbers.estimates(found))), paragraphs(*map(escape, numbers.NOTES)),
+    ]  # fmt: skip
+    return "".join(parts)
 
 
 def _drawn(graph: Graph) -> str:

@@ -84,11 +84,28 @@ def numbers(graph: Graph, training: Training | None = None, asked: Asked = NOTHI
 
 def render(found: Numbers) -> str:
     """The numbers as text: a line for each stage, and the ways as a small curve."""
-    rows = [("", "field", "smallest", "stride", "padding"), *(field_cells(part, found) for part in found.stages)]
-    field = _pair(found.receptive_field.size)
-    lines = [f"{found.name}: receptive field {field}, that of {found.last_map}", "", *aligned(rows, range(1, 5))]
-    estimates = [*found.memory.lines(), *found.roofline.lines()]
-    return "\n".join([*lines, "", *_ways(found.paths), "", *_counts(found.counts), *estimates, "", *NOTES])
+    lines = [title(found), "", *aligned(field_rows(found), range(1, 5))]
+    counts = aligned(count_rows(found), (1,))
+    return "\n".join([*lines, "", *ways_lines(found.paths), "", *counts, *estimates(found), "", *NOTES])
+
+
+def title(found: Numbers) -> str:
+    return f"{found.name}: receptive field {_pair(found.receptive_field.size)}, that of {found.last_map}"
+
+
+def field_rows(found: Numbers) -> list[Sequence[str]]:
+    """The cells of the receptive fields, a row a stage below one of headings."""
+    return [("", "field", "smallest", "stride", "padding"), *(field_cells(part, found) for part in found.stages)]
+
+
+def count_rows(found: Numbers) -> list[Sequence[str]]:
+    """The cells of what one image costs, a row a tool."""
+    return [(count.tool, f"{count.number:,}", count.what) for count in found.counts]
+
+
+def estimates(found: Numbers) -> list[str]:
+    """What training takes, in lines."""
+    return [*found.memory.lines(), *found.roofline.lines()]
 
 
 def field_cells(part: str, found: Numbers) -> tuple[str, ...]:
@@ -130,13 +147,10 @@ class Ways:
         return cls(f"{title}: {span}", unit, shortest, lengths[shortest:])
 
 
-def _ways(found: Paths) -> list[str]:
+def ways_lines(found: Paths) -> list[str]:
+    """The ways in words, and their lengths as a small curve."""
     ways = Ways.of(found)
     return [ways.words, curve(ways.counts)] if ways.counts else [ways.words]
-
-
-def _counts(counts: Sequence[Count]) -> list[str]:
-    return aligned([(count.tool, f"{count.number:,}", count.what) for count in counts], (1,))
 
 
 def curve(counts: Sequence[int]) -> str:

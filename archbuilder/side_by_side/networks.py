@@ -68,7 +68,7 @@ class SideBySide:
         """What a notebook shows of it."""
         from archbuilder.notebook import paragraphs, table
 
-        parts = [table(network_rows(self)), *(f"<h2>{title}</h2>{table(rows)}" for title, rows in stage_tables(self))]
+        parts = [table(network_rows(self)), *(f"<h4>{title}</h4>{table(rows)}" for title, rows in stage_tables(self))]
         return "".join(parts) + paragraphs(*notes(self))
 
     def to_json(self) -> Json:
