@@ -25,7 +25,7 @@ class StatelessRandom:
         return ops.cast(ops.right_shift(self._bits(number), 8), "float32") * 2.0**-24
 
     def integer(self, number: int, below: int) -> Tensor:
-        """(n,) int32, at least 0 and less than `below`, which is at most 2^16: the upper half of a product of 64 bits."""
+        """(n,) int32, at least 0 and less than `below`, at most 2^16: the upper half of a product of 64 bits."""
         bits = self._bits(number)
         low = ops.right_shift(ops.bitwise_and(bits, ops.convert_to_tensor(0xFFFF, "uint32")) * below, 16)
         return ops.cast(ops.right_shift(ops.right_shift(bits, 16) * below + low, 16), "int32")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import jax
 import jax.numpy as jnp
 
 from archbuilder.aliases import Tensor

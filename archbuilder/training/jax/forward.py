@@ -27,8 +27,8 @@ Held = Mapping[Literal["trained", "others"], Values]
 class JaxNetwork:
     """A graph's function of its trained weights, its other variables and images.
 
-    While it is trained, the weights are held here, since writing variables takes longer than a small iteration. Layers of images `(n, H, W, C)` compute in the type
-    of the precision, those of vectors in float32.
+    While it is trained, the weights are held here: writing the variables of the model takes longer than a small
+    iteration. Layers of images `(n, H, W, C)` compute in the type of the precision, those of vectors in float32.
     """
 
     def __init__(self, graph: Graph, model: keras.Model, seed: int = 0, precision: Precision = "float32") -> None:

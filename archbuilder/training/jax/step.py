@@ -35,9 +35,10 @@ class JaxStep:
         averages: JaxAverages | None = None,
     ) -> None:
         self.network, self.optimizer, self.averages = network, optimizer, averages
-        self.settings, self.state = settings or StepSettings(), {
-            name: jnp.array(value) for name, value in optimizer.state.items()
-        }
+        self.settings, self.state = (
+            settings or StepSettings(),
+            {name: jnp.array(value) for name, value in optimizer.state.items()},
+        )
         self._augment = images.augment
         self._pixels = None if images.pixels is None else jax.device_put(images.pixels)
         self._labels = jax.device_put(self.settings.objective.kept(images.labels, network.width))
