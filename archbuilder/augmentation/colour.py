@@ -38,13 +38,13 @@ def colour_jitter(images: Tensor, random: StatelessRandom, step: ColourJitter) -
 def lighting(images: Tensor, random: StatelessRandom, deviation: float) -> Tensor:
     """Adds a random multiple of each principal component of ImageNet's colours (Krizhevsky et al. 2012)."""
     shares = ops.stack([random.normal(number) for number in range(3)], -1) * (255 * deviation)
-    colours = ops.matmul(shares * np.float32(STRENGTHS), np.transpose(np.float32(COMPONENTS)))
+    colours = ops.matmul(shares * np.array(STRENGTHS, np.float32), np.array(COMPONENTS, np.float32).T)
     return images + colours[:, None, None, :]
 
 
 def as_grey(images: Tensor) -> Tensor:
     """(n, H, W, C) -> (n, H, W, 1); an image of one channel is grey already."""
-    return images if images.shape[-1] == 1 else ops.sum(images * np.float32(LUMA), -1, keepdims=True)
+    return images if images.shape[-1] == 1 else ops.sum(images * np.array(LUMA, np.float32), -1, keepdims=True)
 
 
 def for_each_image(values: Tensor) -> Tensor:

@@ -44,9 +44,10 @@ def flip(images: Tensor, random: StatelessRandom, horizontal: bool) -> Tensor:
     _, height, width, _ = images.shape
     size = width if horizontal else height
     mirrored = random.integer(0, 2)[:, None] == 1
-    changed = ops.where(mirrored, np.arange(size - 1, -1, -1, np.int32), np.arange(size, dtype=np.int32))
+    changed = ops.where(mirrored, np.arange(size - 1, -1, -1, dtype=np.int32), np.arange(size, dtype=np.int32))
     same = np.arange(height if horizontal else width, dtype=np.int32)[None, :]
-    return _window(images, *((same, changed) if horizontal else (changed, same)), "nearest")
+    rows, columns = (same, changed) if horizontal else (changed, same)
+    return _window(images, rows, columns, "nearest")
 
 
 def cutout(images: Tensor, random: StatelessRandom, size: int) -> Tensor:

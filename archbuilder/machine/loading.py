@@ -11,9 +11,9 @@ from archbuilder.machine.backend import require_backend
 def load_tensorflow() -> None:
     """Loads TensorFlow without its notices, where it is what computes.
 
-    Those about missing GPUs come whatever its log level is. They are written to the file descriptor itself, when it first looks for devices. What goes wrong is raised as
-    an exception and not hidden. Where TensorFlow was loaded before, no setting is changed. Raises UsageError or
-    MissingError for a KERAS_BACKEND that cannot be used.
+    Those about missing GPUs come whatever its log level is. They are written to the file descriptor itself, when it
+    first looks for devices. What goes wrong is raised as an exception and not hidden. Where TensorFlow was loaded
+    before, no setting is changed. Raises UsageError or MissingError for a KERAS_BACKEND that cannot be used.
     """
     require_backend()
     if os.environ.get("KERAS_BACKEND") == "jax":

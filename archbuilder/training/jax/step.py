@@ -35,10 +35,8 @@ class JaxStep:
         averages: JaxAverages | None = None,
     ) -> None:
         self.network, self.optimizer, self.averages = network, optimizer, averages
-        self.settings, self.state = (
-            settings or StepSettings(),
-            {name: jnp.array(value) for name, value in optimizer.state.items()},
-        )
+        self.settings = settings or StepSettings()
+        self.state: State = {name: jnp.array(value) for name, value in optimizer.state.items()}
         self._augment = images.augment
         self._pixels = None if images.pixels is None else jax.device_put(images.pixels)
         self._labels = jax.device_put(self.settings.objective.kept(images.labels, network.width))
@@ -107,15 +105,14 @@ class JaxStep:
         """
         batch, soft_labels = self._prepared(images, indices, numbers[0], *pixels)
         count, most, others = len(indices), self.settings.micro_batches, held["others"]
-        number, found = min(most, count), None
+        number, found = min(most, count), list[Tensor]()
         for index in range(number):
             start, end = index * count // number, (index + 1) * count // number
             seed = numbers[1] * np.uint32(most) + np.uint32(index)  # each drops something else
             weight = np.float32((end - start) / count)
             part = batch[start:end], soft_labels[start:end]
             gradients, (others, sums) = self._gradients(held["trained"], others, *part, seed, weight)
-            part_of = [*gradients, sums]
-            found = part_of if found is None else self._add(found, part_of)
+            found = self._add(found, [*gradients, sums]) if found else [*gradients, sums]
         *gradients, sums = found
         trained, state = self._update(held["trained"], gradients, state, rate)
         held = {"trained": trained, "others": others}
