@@ -29,8 +29,8 @@ from archbuilder.training.setup import Setup
 NO_GRADIENTS = ("not supported on CPU", "do not yet support dilation")
 """What TensorFlow says on a CPU, without oneDNN, of the gradients of convolutions of groups and of dilated ones."""
 
-EXHAUSTED = ("RESOURCE_EXHAUSTED",)
-"""What JAX says where the memory is full."""
+EXHAUSTED = ("ResourceExhaustedError", "RESOURCE_EXHAUSTED")
+"""What TensorFlow and JAX say where the memory is full."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ class Need:
         """Raises ArchbuilderError with what to try where the memory, or the kernels, of the device do not suffice."""
         try:
             yield
-        except engine_errors() as error:
-            text = str(error)
-            if any(part in text for part in EXHAUSTED) or "ResourceExhausted" in type(error).__name__:
+        except _errors() as error:
+            text = f"{type(error).__name__}: {error}"
+            if any(part in text for part in EXHAUSTED):
                 raise ArchbuilderError(f"out of memory at batch size {self.batch_size}: {self._way_out}") from error
             if not any(part in text for part in NO_GRADIENTS):
                 raise
@@ -94,17 +94,6 @@ class Need:
         return f"try a new run with --set training.batch_size={self.batch_size // 2}"
 
 
-def engine_errors() -> tuple[type[Exception], ...]:
-    """What the engine raises where memory or kernels are missing."""
-    if backend() == "jax":
-        import jax
-
-        return (jax.errors.JaxRuntimeError,)
-    import tensorflow as tf
-
-    return tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError
-
-
 def images_at_once(graph: Graph, most: int = BATCH_SIZE) -> int:
     """How many images are evaluated at once: so many that half of the memory holds what the largest layer needs."""
     there, image = device_memory(), FLOAT * values_at_once(graph)
@@ -118,6 +107,17 @@ def device_memory() -> int | None:
     if computes_on_gpu():
         return sum(amount for _, amount in hardware.nvidia_cards()) * 2**20 or None
     return hardware.memory()
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What the engine raises where memory or kernels are missing."""
+    if backend() == "jax":
+        import jax
+
+        return (jax.errors.JaxRuntimeError,)
+    import tensorflow as tf
+
+    return tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError
 
 
 def _power_of_two(number: int) -> int:
