@@ -24,6 +24,16 @@ def gathered(values: Tensor, places: Tensor) -> Tensor:
     return values.at[places].get(mode="promise_in_bounds") if _ON_JAX else tf.gather(values, places)
 
 
+def lowest(images: Tensor) -> Tensor:
+    """The lowest value of each channel (n, 1, 1, C); Keras' own function refuses to look at no images at all."""
+    return jnp.min(images, (1, 2), keepdims=True) if _ON_JAX else tf.reduce_min(images, (1, 2), keepdims=True)
+
+
+def highest(images: Tensor) -> Tensor:
+    """The highest value of each channel (n, 1, 1, C)."""
+    return jnp.max(images, (1, 2), keepdims=True) if _ON_JAX else tf.reduce_max(images, (1, 2), keepdims=True)
+
+
 def betainc(alpha: float, values: Tensor) -> Tensor:
     """The distribution function of Beta(alpha, alpha)."""
     return jax.scipy.special.betainc(alpha, alpha, values) if _ON_JAX else tf.math.betainc(alpha, alpha, values)

@@ -13,7 +13,7 @@ from keras import ops
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.colour import as_grey, for_each_image
-from archbuilder.augmentation.engine import by_choice, gathered, projected
+from archbuilder.augmentation.engine import by_choice, gathered, highest, lowest, projected
 from archbuilder.augmentation.random_numbers import StatelessRandom
 from archbuilder.spec.augmentation import RandAugment
 
@@ -37,7 +37,7 @@ def _identity(images: Tensor, levels: Tensor) -> Tensor:
 
 def _auto_contrast(images: Tensor, levels: Tensor) -> Tensor:
     """Spreads each channel from black to white."""
-    low, high = ops.min(images, (1, 2), keepdims=True), ops.max(images, (1, 2), keepdims=True)
+    low, high = lowest(images), highest(images)
     return ops.where(high > low, (images - low) * ops.divide_no_nan(255.0, high - low), images)
 
 
@@ -48,7 +48,7 @@ def _equalize(images: Tensor, levels: Tensor) -> Tensor:
     bins = ops.cast(ops.round(images), "int32") + ops.reshape(owners, (count, 1, 1, channels))
     flat = ops.reshape(bins, [-1])
     counts = ops.reshape(ops.segment_sum(ops.ones_like(flat), flat, count * channels * 256), (-1, 256))
-    brightest = ops.reshape(ops.max(bins, (1, 2)), (-1, 1))
+    brightest = ops.reshape(highest(bins), (-1, 1))
     step = (height * width - gathered(ops.reshape(counts, [-1]), brightest)) // 255
     table = (ops.cumsum(counts, 1) - counts + step // 2) // ops.maximum(step, 1)
     table = ops.where(step > 0, ops.minimum(table, 255), np.arange(256, dtype=np.int32))
