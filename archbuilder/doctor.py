@@ -92,18 +92,17 @@ def _processor() -> str:
 
 
 def _gpus() -> str:
-    """The GPUs that TensorFlow can use; a card that only its driver knows of is no help."""
-    import tensorflow as tf
+    """The GPUs that the backend can use; a card that only its driver knows of is no help."""
+    from archbuilder.training.environment import gpus
 
-    from archbuilder.training.environment import gpu_name
-
-    usable, cards = tf.config.list_physical_devices("GPU"), hardware.nvidia_cards()
+    usable, cards = gpus(), hardware.nvidia_cards()
     if cards and not usable:
-        raise RuntimeError(f"TensorFlow cannot use {', '.join(name for name, _ in cards)}")
+        engine = "JAX" if backend() == "jax" else "TensorFlow"
+        raise RuntimeError(f"{engine} cannot use {', '.join(name for name, _ in cards)}")
     sizes = [f" ({amount / 1024:.0f} GiB)" if amount else "" for _, amount in cards]
     if len(sizes) != len(usable):  # CUDA_VISIBLE_DEVICES hides some
         sizes = [""] * len(usable)
-    return ", ".join(gpu_name(gpu) + size for gpu, size in zip(usable, sizes, strict=True))
+    return ", ".join(gpu + size for gpu, size in zip(usable, sizes, strict=True))
 
 
 def _precision() -> str:

@@ -166,15 +166,14 @@ def archbuilder_on_jax(task: Task) -> Callable[[Turns], None]:
         from archbuilder import spec
         from archbuilder.training.jax.forward import JaxNetwork, values
         from archbuilder.training.jax.optimizers import make_optimizer
-        from archbuilder.training.jax.step import JaxInput, JaxStep
-        from archbuilder.training.objective import Objective
+        from archbuilder.training.jax.step import JaxStep
         from archbuilder.training.step_settings import TrainingImages
 
         graph, model, augment = _prepared(task)
         network = JaxNetwork(graph, model)
         recipe = spec.require_training(spec.load(task.spec, ["training.optimizer={sgd: {momentum: 0.9}}"]))
         optimizer = make_optimizer(recipe, values(network.trained), [""] * len(network.trained))
-        step = JaxStep(network, optimizer, JaxInput(TrainingImages(*task.data(), augment), task.classes, Objective()))
+        step = JaxStep(network, optimizer, TrainingImages(*task.data(), augment))
         for iteration, indices in enumerate(task.batches()):
             step(indices, iteration // (task.images // task.batch), iteration, 0.01)
             step.totals()  # waits for the iteration

@@ -1,5 +1,7 @@
 """Augmentations: what is done to training images at random, a batch at a time, inside the compiled training function.
 
+They are written in the functions of Keras, which computes them by the engine that it has loaded.
+
 Nothing here has a state: what is random follows from the seed, the epoch, the index of the image in the training set
 and the place of the augmentation in the list.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-import tensorflow as tf
+from keras import ops
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.colour import colour_jitter, lighting
@@ -47,7 +49,7 @@ def augmenter(steps: Sequence[Augmentation], normalise: Callable[[Tensor], Tenso
     coloured = max((number for number, step in enumerate(steps, 1) if isinstance(step, Colours)), default=0)
 
     def augment(pixels: Tensor, soft_labels: Tensor, indices: Tensor, epoch: Tensor) -> tuple[Tensor, Tensor]:
-        images = tf.cast(pixels, tf.float32) if coloured else normalise(pixels)
+        images = ops.cast(pixels, "float32") if coloured else normalise(pixels)
         for number, step in enumerate(steps, 1):
             random = StatelessRandom(indices, epoch, seed, number - 1)
             if isinstance(step, Mixing):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
+from keras import ops
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.random_numbers import StatelessRandom
@@ -30,20 +31,20 @@ def colour_jitter(images: Tensor, random: StatelessRandom, step: ColourJitter) -
         for number, strength in enumerate((step.brightness, step.contrast, step.saturation))
     )
     grey = as_grey(images)
-    mean = tf.reduce_mean(grey, (1, 2), keepdims=True)
+    mean = ops.mean(grey, (1, 2), keepdims=True)
     return brightness * (contrast * (saturation * images + (1 - saturation) * grey) + (1 - contrast) * mean)
 
 
 def lighting(images: Tensor, random: StatelessRandom, deviation: float) -> Tensor:
     """Adds a random multiple of each principal component of ImageNet's colours (Krizhevsky et al. 2012)."""
-    shares = tf.stack([random.normal(number) for number in range(3)], -1) * (255 * deviation)
-    colours = tf.linalg.matmul(shares * STRENGTHS, COMPONENTS, transpose_b=True)
+    shares = ops.stack([random.normal(number) for number in range(3)], -1) * (255 * deviation)
+    colours = ops.matmul(shares * np.array(STRENGTHS, np.float32), np.array(COMPONENTS, np.float32).T)
     return images + colours[:, None, None, :]
 
 
 def as_grey(images: Tensor) -> Tensor:
     """(n, H, W, C) -> (n, H, W, 1); an image of one channel is grey already."""
-    return images if images.shape[-1] == 1 else tf.reduce_sum(images * LUMA, -1, keepdims=True)
+    return images if images.shape[-1] == 1 else ops.sum(images * np.array(LUMA, np.float32), -1, keepdims=True)
 
 
 def for_each_image(values: Tensor) -> Tensor:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import tensorflow as tf
+import numpy as np
+from keras import ops
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.colour import for_each_image
+from archbuilder.augmentation.engine import gathered
 from archbuilder.augmentation.random_numbers import StatelessRandom
 
 Fill = Literal["nearest", "zero", "reflect"]
@@ -22,7 +24,7 @@ def shift(images: Tensor, random: StatelessRandom, fraction: float, fill: Fill) 
     _, height, width, _ = images.shape
     down = (random.uniform(0) * 2 - 1) * fraction * height
     right = (random.uniform(1) * 2 - 1) * fraction * width
-    whole_down, whole_right = tf.floor(down), tf.floor(right)
+    whole_down, whole_right = ops.floor(down), ops.floor(right)
     wider = _window(images, _places(whole_down, height + 1), _places(whole_right, width + 1), fill)
     share = for_each_image(right - whole_right)
     wider = wider[:, :, :-1] + share * (wider[:, :, 1:] - wider[:, :, :-1])
@@ -42,14 +44,15 @@ def flip(images: Tensor, random: StatelessRandom, horizontal: bool) -> Tensor:
     _, height, width, _ = images.shape
     size = width if horizontal else height
     mirrored = random.integer(0, 2)[:, None] == 1
-    changed = tf.where(mirrored, tf.range(size - 1, -1, -1), tf.range(size))
-    same = tf.range(height if horizontal else width)[None, :]
-    return _window(images, *((same, changed) if horizontal else (changed, same)), "nearest")
+    changed = ops.where(mirrored, np.arange(size - 1, -1, -1, dtype=np.int32), np.arange(size, dtype=np.int32))
+    same = np.arange(height if horizontal else width, dtype=np.int32)[None, :]
+    rows, columns = (same, changed) if horizontal else (changed, same)
+    return _window(images, rows, columns, "nearest")
 
 
 def cutout(images: Tensor, random: StatelessRandom, size: int) -> Tensor:
     """Sets a square to zero, whose middle is anywhere in the image."""
-    return tf.where(rectangle(images, random, 0, size, size), 0.0, images)
+    return ops.where(rectangle(images, random, 0, size, size), 0.0, images)
 
 
 def rectangle(
@@ -65,8 +68,8 @@ def rectangle(
 
 def _between(start: Tensor, length: int | Tensor, size: int) -> Tensor:
     """(n, size): whether a place is one of the `length` that begin at `start` (n,)."""
-    behind = tf.range(size) - start[:, None]
-    return (behind >= 0) & (behind < tf.reshape(length, (-1, 1)))
+    behind = np.arange(size, dtype=np.int32) - start[:, None]
+    return (behind >= 0) & (behind < ops.reshape(length, (-1, 1)))
 
 
 def _window(images: Tensor, rows: Tensor, columns: Tensor, fill: Fill) -> Tensor:
@@ -75,26 +78,26 @@ def _window(images: Tensor, rows: Tensor, columns: Tensor, fill: Fill) -> Tensor
     What lies outside is the nearest pixel inside, the mirror image, or zero. One gather over all pixels of the batch
     costs less than one for each axis.
     """
-    count, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
+    count, (height, width, channels) = ops.shape(images)[0], images.shape[1:]
     inner_rows, inner_columns = _inside(rows, height, fill), _inside(columns, width, fill)
-    first = tf.range(count)[:, None, None] * (height * width)
-    picked = tf.gather(
-        tf.reshape(images, [-1, channels]), first + inner_rows[:, :, None] * width + inner_columns[:, None, :]
+    first = ops.arange(count)[:, None, None] * (height * width)
+    picked = gathered(
+        ops.reshape(images, [-1, channels]), first + inner_rows[:, :, None] * width + inner_columns[:, None, :]
     )
     if fill != "zero":
         return picked
     inside = (inner_rows == rows)[:, :, None] & (inner_columns == columns)[:, None, :]
-    return picked * tf.cast(inside, images.dtype)[..., None]
+    return picked * ops.cast(inside, images.dtype)[..., None]
 
 
 def _inside(places: Tensor, size: int, fill: Fill) -> Tensor:
     if fill == "reflect":
         period = max(1, 2 * (size - 1))  # the border's pixels are not repeated
-        places = tf.math.floormod(places, period)
-        return tf.minimum(places, period - places)
-    return tf.clip_by_value(places, 0, size - 1)
+        places = ops.mod(places, period)
+        return ops.minimum(places, period - places)
+    return ops.clip(places, 0, size - 1)
 
 
 def _places(start: Tensor, count: int) -> Tensor:
     """(n,) -> (n, count): `start` and the whole numbers after it."""
-    return tf.cast(start, tf.int32)[:, None] + tf.range(count)
+    return ops.cast(start, "int32")[:, None] + np.arange(count, dtype=np.int32)

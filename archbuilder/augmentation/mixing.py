@@ -5,7 +5,7 @@ A batch follows from the seed and the epoch, and so does what is mixed.
 
 from __future__ import annotations
 
-import tensorflow as tf
+from keras import ops
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.geometry import rectangle
@@ -21,10 +21,10 @@ def mixup(images: Tensor, soft_labels: Tensor, random: StatelessRandom, alpha: f
 def cutmix(images: Tensor, soft_labels: Tensor, random: StatelessRandom, alpha: float) -> tuple[Tensor, Tensor]:
     """Puts a rectangle of the next image in; the label's share is what is left of the image's area."""
     _, height, width, _ = images.shape
-    side = tf.sqrt(1 - random.beta(0, alpha))
-    replaced = rectangle(images, random, 1, tf.cast(side * height, tf.int32), tf.cast(side * width, tf.int32))
-    kept = 1 - tf.reduce_mean(tf.cast(replaced, tf.float32), (1, 2))
-    return tf.where(replaced, _next(images), images), _blended(soft_labels, kept)
+    side = ops.sqrt(1 - random.beta(0, alpha))
+    replaced = rectangle(images, random, 1, ops.cast(side * height, "int32"), ops.cast(side * width, "int32"))
+    kept = 1 - ops.mean(ops.cast(replaced, "float32"), (1, 2))
+    return ops.where(replaced, _next(images), images), _blended(soft_labels, kept)
 
 
 def _blended(values: Tensor, kept: Tensor) -> Tensor:
@@ -32,4 +32,4 @@ def _blended(values: Tensor, kept: Tensor) -> Tensor:
 
 
 def _next(values: Tensor) -> Tensor:
-    return tf.roll(values, -1, 0)
+    return ops.roll(values, -1, 0)

@@ -9,10 +9,11 @@ from math import pi
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from archbuilder.aliases import Tensor
 from archbuilder.augmentation.colour import as_grey, for_each_image
+from archbuilder.augmentation.engine import by_choice, gathered, highest, lowest, projected
 from archbuilder.augmentation.random_numbers import StatelessRandom
 from archbuilder.spec.augmentation import RandAugment
 
@@ -25,19 +26,9 @@ def rand_augment(images: Tensor, random: StatelessRandom, step: RandAugment) -> 
     images = _clipped(images)
     for turn in range(step.operations):
         choice = random.integer(2 * turn, len(OPERATIONS))
-        signs = tf.cast(random.integer(2 * turn + 1, 2) * 2 - 1, tf.float32)
-        images = _operated(images, choice, signs * (step.magnitude / step.MOST))
+        signs = ops.cast(random.integer(2 * turn + 1, 2) * 2 - 1, "float32")
+        images = by_choice(OPERATIONS, choice, images, signs * (step.magnitude / step.MOST))
     return images
-
-
-def _operated(images: Tensor, choice: Tensor, levels: Tensor) -> Tensor:
-    """Parts the images by their operations, so that each costs only its own."""
-    places = tf.dynamic_partition(tf.range(tf.shape(images)[0]), choice, len(OPERATIONS))
-    results = [
-        operation(tf.gather(images, chosen), tf.gather(levels, chosen))
-        for operation, chosen in zip(OPERATIONS, places, strict=True)
-    ]
-    return tf.ensure_shape(tf.dynamic_stitch(places, results), images.shape)
 
 
 def _identity(images: Tensor, levels: Tensor) -> Tensor:
@@ -46,33 +37,33 @@ def _identity(images: Tensor, levels: Tensor) -> Tensor:
 
 def _auto_contrast(images: Tensor, levels: Tensor) -> Tensor:
     """Spreads each channel from black to white."""
-    low, high = tf.reduce_min(images, (1, 2), keepdims=True), tf.reduce_max(images, (1, 2), keepdims=True)
-    return tf.where(high > low, (images - low) * tf.math.divide_no_nan(255.0, high - low), images)
+    low, high = lowest(images), highest(images)
+    return ops.where(high > low, (images - low) * ops.divide_no_nan(255.0, high - low), images)
 
 
 def _equalize(images: Tensor, levels: Tensor) -> Tensor:
     """Makes the values of each channel equally frequent, by the table of Pillow's ImageOps."""
-    count, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
-    owners = tf.range(count * channels) * 256
-    bins = tf.cast(tf.round(images), tf.int32) + tf.reshape(owners, (count, 1, 1, channels))
-    flat = tf.reshape(bins, [-1])
-    counts = tf.reshape(tf.math.unsorted_segment_sum(tf.ones_like(flat), flat, count * channels * 256), (-1, 256))
-    brightest = tf.reshape(tf.reduce_max(bins, (1, 2)), (-1, 1))
-    step = (height * width - tf.gather(tf.reshape(counts, [-1]), brightest)) // 255
-    table = (tf.cumsum(counts, 1, exclusive=True) + step // 2) // tf.maximum(step, 1)
-    table = tf.where(step > 0, tf.minimum(table, 255), tf.range(256))
-    return tf.cast(tf.gather(tf.reshape(table, [-1]), bins), tf.float32)
+    count, (height, width, channels) = ops.shape(images)[0], images.shape[1:]
+    owners = ops.arange(count * channels) * 256
+    bins = ops.cast(ops.round(images), "int32") + ops.reshape(owners, (count, 1, 1, channels))
+    flat = ops.reshape(bins, [-1])
+    counts = ops.reshape(ops.segment_sum(ops.ones_like(flat), flat, count * channels * 256), (-1, 256))
+    brightest = ops.reshape(highest(bins), (-1, 1))
+    step = (height * width - gathered(ops.reshape(counts, [-1]), brightest)) // 255
+    table = (ops.cumsum(counts, 1) - counts + step // 2) // ops.maximum(step, 1)
+    table = ops.where(step > 0, ops.minimum(table, 255), np.arange(256, dtype=np.int32))
+    return ops.cast(gathered(ops.reshape(table, [-1]), bins), "float32")
 
 
 def _solarize(images: Tensor, levels: Tensor) -> Tensor:
     """Inverts what is bright."""
-    return tf.where(images >= for_each_image(255 * (1 - tf.abs(levels))), 255 - images, images)
+    return ops.where(images >= for_each_image(255 * (1 - ops.abs(levels))), 255 - images, images)
 
 
 def _posterize(images: Tensor, levels: Tensor) -> Tensor:
     """Sets up to four of the eight bits to zero."""
-    width = for_each_image(2 ** tf.round(4 * tf.abs(levels)))
-    return tf.floor(tf.round(images) / width) * width
+    width = for_each_image(2 ** ops.round(4 * ops.abs(levels)))
+    return ops.floor(ops.round(images) / width) * width
 
 
 def _colour(images: Tensor, levels: Tensor) -> Tensor:
@@ -80,7 +71,7 @@ def _colour(images: Tensor, levels: Tensor) -> Tensor:
 
 
 def _contrast(images: Tensor, levels: Tensor) -> Tensor:
-    return _enhanced(images, tf.reduce_mean(as_grey(images), (1, 2), keepdims=True), levels)
+    return _enhanced(images, ops.mean(as_grey(images), (1, 2), keepdims=True), levels)
 
 
 def _brightness(images: Tensor, levels: Tensor) -> Tensor:
@@ -91,8 +82,8 @@ def _sharpness(images: Tensor, levels: Tensor) -> Tensor:
     """Away from, or towards, the mean of nine neighbours with the middle one counted five times; not at the border."""
     inner = np.zeros((*images.shape[1:3], 1), np.bool_)
     inner[1:-1, 1:-1] = True
-    smooth = (9 * tf.nn.avg_pool2d(images, 3, 1, "SAME") + 4 * images) / 13
-    return _enhanced(images, tf.where(inner, smooth, images), levels)
+    smooth = (9 * ops.average_pool(images, 3, 1, "same") + 4 * images) / 13
+    return _enhanced(images, ops.where(inner, smooth, images), levels)
 
 
 def _enhanced(images: Tensor, plain: Tensor, levels: Tensor) -> Tensor:
@@ -101,13 +92,13 @@ def _enhanced(images: Tensor, plain: Tensor, levels: Tensor) -> Tensor:
 
 
 def _clipped(images: Tensor) -> Tensor:
-    return tf.clip_by_value(images, 0, 255)
+    return ops.clip(images, 0, 255)
 
 
 def _rotate(images: Tensor, levels: Tensor) -> Tensor:
     """Rotates by up to 30 degrees about the middle."""
     _, height, width, _ = images.shape
-    cosine, sine = tf.cos(levels * (pi / 6)), tf.sin(levels * (pi / 6))
+    cosine, sine = ops.cos(levels * (pi / 6)), ops.sin(levels * (pi / 6))
     down, right = (height - 1) / 2, (width - 1) / 2
     to_right = (cosine, sine, right - cosine * right - sine * down)
     return _warped(images, to_right, (-sine, cosine, down + sine * right - cosine * down))
@@ -131,16 +122,8 @@ def _translate_y(images: Tensor, levels: Tensor) -> Tensor:
 
 def _warped(images: Tensor, right: tuple[Any, Any, Any], down: tuple[Any, Any, Any]) -> Tensor:
     """Takes the pixel at (x, y) from `right` and `down`, each (a, b, c) of a x + b y + c, bilinearly."""
-    zeros = tf.zeros(tf.shape(images)[0])
-    matrices = tf.stack([zeros + value for value in (*right, *down, 0, 0)], -1)
-    return tf.cond(
-        tf.shape(images)[0] > 0,  # the kernel for GPUs may not be called for nothing
-        lambda: tf.raw_ops.ImageProjectiveTransformV3(
-            images=images, transforms=matrices, output_shape=images.shape[1:3], fill_value=GREY,
-            interpolation="BILINEAR", fill_mode="CONSTANT",
-        ),
-        lambda: images,
-    )  # fmt: skip
+    zeros = ops.zeros_like(images[:, 0, 0, 0])
+    return projected(images, ops.stack([zeros + value for value in (*right, *down, 0, 0)], -1), GREY)
 
 
 OPERATIONS = (

@@ -17,6 +17,7 @@ from archbuilder.aliases import Array, Tensor
 from archbuilder.bounded_arrays import open_own_arrays
 from archbuilder.data.dataset import Pixels
 from archbuilder.graph.ops import show
+from archbuilder.machine.backend import backend
 from archbuilder.spec import normalisation
 from archbuilder.spec.preprocessing import Colours
 
@@ -35,10 +36,21 @@ class Normaliser:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """(n, H, W, C) uint8 -> (n, H, W, C) float32."""
-        import tensorflow as tf
+        from keras import ops
 
         pixels = pixels[..., ::-1] if self.turns else pixels
-        return tf.cast(pixels, tf.float32) * (self.scale / np.float32(255)) - self.offset * self.scale
+        if backend() == "jax" and pixels.dtype == np.uint8:
+            return self._products_of(pixels) - self.offset * self.scale
+        return ops.cast(pixels, "float32") * (self.scale / np.float32(255)) - self.offset * self.scale
+
+    def _products_of(self, pixels: Tensor) -> Tensor:
+        """Pixels times the scale, from a table: XLA would round such a product only together with what follows."""
+        from keras import ops
+
+        values = np.arange(256, dtype=np.float32)[:, None]
+        table = (values * (self.scale.reshape(-1) / np.float32(255))).astype(np.float32)
+        channels = np.arange(pixels.shape[-1]) % table.shape[1]
+        return ops.convert_to_tensor(table)[ops.cast(pixels, "int32"), channels]
 
     def undone(self, images: Floats) -> Pixels:
         """The nearest pixels that give such images."""

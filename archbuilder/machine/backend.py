@@ -22,10 +22,7 @@ def backend() -> Backend:
 
 
 def require_backend() -> None:
-    """Raises UsageError or MissingError for a KERAS_BACKEND that cannot be used, before Keras fails to load it.
-
-    TensorFlow is always there: it prepares the images in any case.
-    """
+    """Raises UsageError or MissingError for a KERAS_BACKEND that cannot be used, before Keras fails to load it."""
     name = os.environ.get("KERAS_BACKEND") or "tensorflow"
     _require_known(name, "KERAS_BACKEND")
     if name == "jax" and find_spec("jax") is None:

@@ -1,4 +1,4 @@
-"""TensorFlow, loaded without its notices."""
+"""The engine that computes, loaded without its notices."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from archbuilder.machine.backend import require_backend
 
 
 def load_tensorflow() -> None:
-    """Loads TensorFlow without its notices, of which those about missing GPUs come whatever its log level is.
+    """Loads TensorFlow without its notices, where it is what computes.
 
-    They are written to the file descriptor itself, when it first looks for devices. What goes wrong is raised as
-    an exception and not hidden. Where TensorFlow was loaded before, no setting is changed. Raises UsageError or
-    MissingError for a KERAS_BACKEND that cannot be used.
+    Those about missing GPUs come whatever its log level is. They are written to the file descriptor itself, when it
+    first looks for devices. What goes wrong is raised as an exception and not hidden. Where TensorFlow was loaded
+    before, no setting is changed. Raises UsageError or MissingError for a KERAS_BACKEND that cannot be used.
     """
     require_backend()
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        return
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     if sys.stderr is not None:  # where the shell has closed it

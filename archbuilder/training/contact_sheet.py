@@ -7,7 +7,7 @@ from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 from PIL import Image
 
 from archbuilder.augmentation.augmenter import augmenter
@@ -55,10 +55,11 @@ def learned_from(setup: Setup, normaliser: Normaliser, chosen: Indices, epoch: i
     [(_, *streamed)] = setup.feed.read([indices], epoch)
     kept = setup.feed.pixels(setup.train)
     pixels = kept[indices] if isinstance(kept, np.ndarray) else streamed[0]
-    labels = tf.constant(setup.objective.rows(setup.train.labels[indices], setup.width))
+    labels = setup.objective.rows(setup.train.labels[indices], setup.width)
     augment = augmenter(training.augment, normaliser, training.seed)
-    normalised, soft_labels = augment(tf.constant(pixels), labels, tf.constant(indices), tf.constant(epoch))
-    return Epoch(normaliser.undone(normalised.numpy()[::mixed]), soft_labels.numpy()[::mixed], np.isin(chosen, order))
+    made = augment(*map(ops.convert_to_tensor, (pixels, labels, indices, np.array(epoch, np.int32))))
+    normalised, soft_labels = (ops.convert_to_numpy(one)[::mixed] for one in made)
+    return Epoch(normaliser.undone(normalised), soft_labels, np.isin(chosen, order))
 
 
 def _followed(order: Indices, index: int, batch_size: int, count: int) -> Indices:

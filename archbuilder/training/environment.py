@@ -8,8 +8,6 @@ import re
 from importlib.metadata import version
 from typing import Any, Literal
 
-import tensorflow as tf
-
 from archbuilder.aliases import Precision
 from archbuilder.errors import UsageError
 from archbuilder.machine.backend import backend
@@ -27,21 +25,31 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "devices": [gpu_name(gpu) for gpu in tf.config.list_physical_devices("GPU")] or ["CPU"],
+        "devices": gpus() or ["CPU"],
     }
+
+
+def gpus() -> list[str]:
+    """The names of the GPUs that the engine can use."""
+    if backend() == "jax":
+        return [one.device_kind for one in _gpus_of_jax()]
+    return [_name(gpu) for gpu in _gpus_of_tensorflow()]
 
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that the numbers depend on."""
-    packages = ("archbuilder", "tensorflow", "keras", "numpy", *(("jax",) if backend() == "jax" else ()))
+    packages = ("archbuilder", backend(), "keras", "numpy")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def take_memory_as_needed() -> None:
-    """Lets several programs share a GPU; TensorFlow would take all of its memory at once. Beside JAX it takes none."""
+    """Lets several programs share a GPU; TensorFlow would take all of its memory at once, JAX three quarters."""
+    if backend() == "jax":
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        return
+    import tensorflow as tf
+
     try:
-        if backend() == "jax":
-            tf.config.set_visible_devices([], "GPU")
         for gpu in tf.config.get_visible_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:  # the caller has used the GPU before and has made this choice already
@@ -49,11 +57,7 @@ def take_memory_as_needed() -> None:
 
 
 def computes_on_gpu() -> bool:
-    if backend() == "jax":
-        import jax
-
-        return any(one.platform == "gpu" for one in jax.devices())
-    return bool(tf.config.list_physical_devices("GPU"))
+    return bool(gpus())
 
 
 def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:
@@ -65,23 +69,39 @@ def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:
         )
     if wanted != "auto":
         return wanted
-    gpus = _gpus_of_jax() if backend() == "jax" else list(map(_capability, tf.config.list_physical_devices("GPU")))
-    return "mixed_bfloat16" if gpus and min(gpus) >= _AMPERE else "float32"
+    found = _capabilities_by_jax() if backend() == "jax" else list(map(_capability, _gpus_of_tensorflow()))
+    return "mixed_bfloat16" if found and min(found) >= _AMPERE else "float32"
 
 
 def _capability(gpu: Any) -> tuple[int, int]:
-    found: tuple[int, int] = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+    found: tuple[int, int] = _details(gpu).get("compute_capability", (0, 0))
     return found
 
 
-def _gpus_of_jax() -> list[tuple[int, int]]:
-    """Their compute capabilities, such as "8.0"; zero for those of other makers, which say something else."""
-    import jax
-
-    said = (str(getattr(one, "compute_capability", "")) for one in jax.devices() if one.platform == "gpu")
+def _capabilities_by_jax() -> list[tuple[int, int]]:
+    """Those such as "8.0"; zero for GPUs of other makers, which say something else."""
+    said = (str(getattr(one, "compute_capability", "")) for one in _gpus_of_jax())
     found = (re.fullmatch(r"(\d+)\.(\d+)", text) for text in said)
     return [(int(one[1]), int(one[2])) if one else (0, 0) for one in found]
 
 
-def gpu_name(gpu: Any) -> str:
-    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+def _name(gpu: Any) -> str:
+    return str(_details(gpu).get("device_name", gpu.name))
+
+
+def _gpus_of_jax() -> list[Any]:
+    import jax
+
+    return [one for one in jax.devices() if one.platform == "gpu"]
+
+
+def _gpus_of_tensorflow() -> list[Any]:
+    import tensorflow as tf
+
+    return list(tf.config.list_physical_devices("GPU"))
+
+
+def _details(gpu: Any) -> dict[str, Any]:
+    import tensorflow as tf
+
+    return dict(tf.config.experimental.get_device_details(gpu))

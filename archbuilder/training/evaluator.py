@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from archbuilder.aliases import Array, Tensor
 from archbuilder.spec.optimization import BinaryCrossEntropy, CrossEntropy, Huber, MeanSquaredError
+from archbuilder.training.losses import losses_of, scores_of, sums
 from archbuilder.training.objective import Objective
-from archbuilder.training.tensorflow.losses import losses_of, scores_of, sums
 
 LogitsOf = Callable[[Array], Tensor]
 """Pixels (n, H, W, C), uint8 -> what enters the last softmax or sigmoid (n, k), float32."""
@@ -62,7 +62,7 @@ class Evaluator:
             batches: Iterable[Array] = (pixels[start : start + self.batch_size] for start in starts)
         else:
             batches = pixels.batches(self.batch_size)
-        return tf.concat([self._of_batch(batch) for batch in batches], 0)
+        return ops.concatenate([self._of_batch(batch) for batch in batches], 0)
 
     def _of_batch(self, pixels: Array) -> Tensor:
         logits = self.logits_of(pixels.reshape(-1, *pixels.shape[-3:]))
@@ -71,14 +71,14 @@ class Evaluator:
         crops, count = (*pixels.shape[:2], -1), np.log(pixels.shape[1]).astype(np.float32)
         match self.objective.loss:
             case CrossEntropy():
-                return tf.reduce_logsumexp(tf.reshape(tf.nn.log_softmax(logits), crops), 1) - count
+                return ops.logsumexp(ops.reshape(ops.log_softmax(logits), crops), 1) - count
             case BinaryCrossEntropy():
                 is_set, is_not = (
-                    tf.reduce_logsumexp(tf.reshape(tf.math.log_sigmoid(some), crops), 1) for some in (logits, -logits)
+                    ops.logsumexp(ops.reshape(ops.log_sigmoid(some), crops), 1) for some in (logits, -logits)
                 )
                 return is_set - is_not
             case MeanSquaredError() | Huber():
-                return tf.reduce_mean(tf.reshape(logits, crops), 1)
+                return ops.mean(ops.reshape(logits, crops), 1)
             case _:
                 assert_never(self.objective.loss)
 
@@ -86,24 +86,25 @@ class Evaluator:
 def evaluated(objective: Objective, logits: Tensor, labels: Array) -> Evaluation:
     """Loss, score and answers of what enters the last activation (n, k), on labels (n,) or (n, k)."""
     if isinstance(objective.loss, CrossEntropy):
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        scores = tf.equal(tf.argmax(logits, -1, tf.int32), tf.constant(labels, tf.int32))
+        losses = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        scores = ops.equal(ops.argmax(logits, -1), ops.cast(labels, "int32"))
     else:
-        rows = tf.constant(objective.rows(labels, logits.shape[-1]))
+        rows = ops.convert_to_tensor(objective.rows(labels, logits.shape[-1]))
         losses = losses_of(objective, logits, rows, smooth=False)
         scores = scores_of(objective, logits, rows)
-    loss, score, count = sums(losses, scores).numpy()
+    loss, score, count = sums(losses, scores)
     return Evaluation(float(loss / count), float(score / count), _answers(objective, logits))
 
 
 def _answers(objective: Objective, logits: Tensor) -> Array:
     match objective.loss:
         case CrossEntropy():
-            answers: Array = tf.nn.softmax(logits).numpy()
+            answers: Array = ops.convert_to_numpy(ops.softmax(logits))
         case BinaryCrossEntropy():
-            answers = tf.sigmoid(logits).numpy()
+            answers = ops.convert_to_numpy(ops.sigmoid(logits))
         case MeanSquaredError() | Huber():
-            answers = objective.scaling.undone(logits.numpy()) if objective.scaling else logits.numpy()
+            numbers = ops.convert_to_numpy(logits)
+            answers = objective.scaling.undone(numbers) if objective.scaling else numbers
         case _:
             assert_never(objective.loss)
     return answers
@@ -114,10 +115,10 @@ def logits_from(objective: Objective, answers: Array) -> Tensor:
     smallest = np.finfo(np.float32).tiny
     match objective.loss:
         case CrossEntropy():
-            return tf.math.log(tf.maximum(answers, smallest))
+            return ops.log(ops.maximum(answers, smallest))
         case BinaryCrossEntropy():
-            return tf.math.log(tf.maximum(answers, smallest)) - tf.math.log(tf.maximum(1 - answers, smallest))
+            return ops.log(ops.maximum(answers, smallest)) - ops.log(ops.maximum(1 - answers, smallest))
         case MeanSquaredError() | Huber():
-            return tf.constant(objective.scaling.done(answers) if objective.scaling else answers)
+            return ops.convert_to_tensor(objective.scaling.done(answers) if objective.scaling else answers)
         case _:
             assert_never(objective.loss)

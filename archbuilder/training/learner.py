@@ -12,10 +12,10 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.data.dataset import Pictures
+from archbuilder.training.distribution import Distribution, portion
 from archbuilder.training.evaluator import Evaluation, Evaluator
 from archbuilder.training.feed import Feed
 from archbuilder.training.step_settings import Totals
-from archbuilder.training.tensorflow.distribution import Distribution, portion
 
 
 class Averages(Protocol):

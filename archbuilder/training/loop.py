@@ -17,7 +17,8 @@ from archbuilder.graph.words import left_out
 from archbuilder.learning_rate.schedules import spans_the_run
 from archbuilder.spec import Spec, edit, require_training
 from archbuilder.training import foreign
-from archbuilder.training.engine import learner_for
+from archbuilder.training.distribution import Distribution
+from archbuilder.training.engine import devices, learner_for
 from archbuilder.training.environment import take_memory_as_needed
 from archbuilder.training.memory import Need
 from archbuilder.training.objective import is_imbalanced
@@ -34,7 +35,6 @@ from archbuilder.training.run.resume_checks import (
 )
 from archbuilder.training.setup import Setup, prepare
 from archbuilder.training.start import Start
-from archbuilder.training.tensorflow.distribution import Distribution
 from archbuilder.training.trackers.tracker import Trackers
 from archbuilder.training.trainer import Trainer
 from archbuilder.weights.transfer import Transfer, transfer
@@ -58,7 +58,7 @@ def train(
     if start.out is not None:
         require_empty(start.out)
     take_memory_as_needed()
-    distribution = distribution or Distribution.find(reporter.note)
+    distribution = distribution or devices(reporter.note)
     reporter = reporter if distribution.is_chief else Reporter()
     if start.epochs is not None:
         spec = of_epochs(spec, start.epochs, reporter)
@@ -106,7 +106,7 @@ def resume(
     """
     reporter = reporter or Reporter()
     take_memory_as_needed()
-    distribution = distribution or Distribution.find(reporter.note)
+    distribution = distribution or devices(reporter.note)
     reporter = reporter if distribution.is_chief else Reporter()
     run = (Run if distribution.is_chief else ReadOnlyRun).open(folder)
     if spec is not None and epochs is not None:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import tensorflow as tf
-
 from archbuilder.costs.memory import slots_of
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.memory import (
@@ -23,12 +21,16 @@ from archbuilder.graph.memory import (
 )
 from archbuilder.graph.network import Graph
 from archbuilder.machine import hardware
+from archbuilder.machine.backend import backend
 from archbuilder.training.environment import computes_on_gpu
 from archbuilder.training.evaluator import BATCH_SIZE
 from archbuilder.training.setup import Setup
 
 NO_GRADIENTS = ("not supported on CPU", "do not yet support dilation")
 """What TensorFlow says on a CPU, without oneDNN, of the gradients of convolutions of groups and of dilated ones."""
+
+EXHAUSTED = ("ResourceExhaustedError", "RESOURCE_EXHAUSTED")
+"""What TensorFlow and JAX say where the memory is full."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ class Need:
         """Raises ArchbuilderError with what to try where the memory, or the kernels, of the device do not suffice."""
         try:
             yield
-        except tf.errors.ResourceExhaustedError as error:
-            raise ArchbuilderError(f"out of memory at batch size {self.batch_size}: {self._way_out}") from error
-        except tf.errors.InvalidArgumentError as error:
-            if not any(text in str(error) for text in NO_GRADIENTS):
+        except _errors() as error:
+            text = f"{type(error).__name__}: {error}"
+            if any(part in text for part in EXHAUSTED):
+                raise ArchbuilderError(f"out of memory at batch size {self.batch_size}: {self._way_out}") from error
+            if not any(part in text for part in NO_GRADIENTS):
                 raise
             raise ArchbuilderError(
                 "on this processor, TensorFlow has no gradients of dilated convolutions and of groups unless oneDNN is "
@@ -104,6 +107,17 @@ def device_memory() -> int | None:
     if computes_on_gpu():
         return sum(amount for _, amount in hardware.nvidia_cards()) * 2**20 or None
     return hardware.memory()
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What the engine raises where memory or kernels are missing."""
+    if backend() == "jax":
+        import jax
+
+        return (jax.errors.JaxRuntimeError,)
+    import tensorflow as tf
+
+    return tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError
 
 
 def _power_of_two(number: int) -> int:

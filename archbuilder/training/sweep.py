@@ -13,13 +13,13 @@ from archbuilder.linting.recipe import Recipe
 from archbuilder.spec import Spec, load_text, require_training
 from archbuilder.spec.data import MAX_FOLDS, Fold
 from archbuilder.training import loop
+from archbuilder.training.processes import require_alone
 from archbuilder.training.reporting.progress import Reporter
 from archbuilder.training.run import records
 from archbuilder.training.run.checkpoint import write_json
 from archbuilder.training.run.folder import PLAN, SPEC, Run, new_folder, require_empty
 from archbuilder.training.run.several import MAX_SEEDS, SUMMARY, Plan, Sweep, is_sweep, statistics_of
 from archbuilder.training.start import Start
-from archbuilder.training.tensorflow.cluster import require_alone
 from archbuilder.weights.choices import Choices
 
 

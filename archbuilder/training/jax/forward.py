@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 from zlib import crc32
 
 import jax
@@ -16,32 +17,54 @@ from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph, Node
 from archbuilder.graph.repetition import norms_behind_convolutions
 from archbuilder.keras_model.build import without_probabilities
-from archbuilder.training.tensorflow.optimizers import penalties
+from archbuilder.training.variables import penalties
 
 Values = Sequence[jax.Array]
+Held = Mapping[Literal["trained", "others"], Values]
+"""The values of a network's trained variables and of its others."""
 
 
 class JaxNetwork:
     """A graph's function of its trained weights, its other variables and images.
 
-    The variables of the model hold the weights between the calls. Layers of images `(n, H, W, C)` compute in the type
-    of the precision, those of vectors in float32.
+    While it is trained, the weights are held here: writing the variables of the model takes longer than a small
+    iteration. Layers of images `(n, H, W, C)` compute in the type of the precision, those of vectors in float32.
     """
 
     def __init__(self, graph: Graph, model: keras.Model, seed: int = 0, precision: Precision = "float32") -> None:
         self.graph, self.model, self._logits = graph, model, without_probabilities(graph, model)
         self.precision = precision
+        self.width = graph[graph.outputs[-1]].shape[-1]
         self._layers = {layer.name: layer for layer in model.layers}
         self.weights = {node.name: self._weights_of(node) for node in graph.nodes if node.weights}
         """The Keras variables of each node by their names in the graph."""
         self.trained: list[keras.Variable] = self._logits.trainable_variables
         self.others: list[keras.Variable] = self._logits.non_trainable_variables
+        self.parts: Mapping[Literal["trained", "others"], Sequence[keras.Variable]] = {
+            "trained": self.trained, "others": self.others,
+        }  # fmt: skip
+        self._held: Held | None = None
         self._seeds = {
             layer.seed_generator.state.path: crc32(f"{seed}/{node.name}".encode())
             for node in graph.nodes
             if isinstance(node.op, ops.Dropping) and node.op.rate  # at a rate of 0, Keras draws nothing
             if (layer := self._layers.get(layer_name(node.name)))
         }
+
+    def take_up(self) -> Held:
+        """The weights, whose arrays may be given away; until they are laid down, the variables are not to be used."""
+        held, self._held = self._held, None
+        return held or {part: [jnp.array(one, copy=True) for one in values(some)] for part, some in self.parts.items()}
+
+    def hold(self, held: Held) -> None:
+        """Keeps the weights that an iteration left behind."""
+        self._held = held
+
+    def lay_down(self) -> None:
+        """Writes the weights into the variables; called before anybody looks at these, or writes them."""
+        for part, new in (self._held or {}).items():
+            assign(self.parts[part], new)
+        self._held = None
 
     def logits(
         self, trained: Values, others: Values, images: Tensor, dropout_seed: Tensor | None = None

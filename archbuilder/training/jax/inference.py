@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-import tensorflow as tf
 
 from archbuilder.aliases import Array, Tensor
 from archbuilder.training.evaluator import LogitsOf
@@ -15,14 +14,13 @@ from archbuilder.training.jax.forward import JaxNetwork, values
 
 def logits_of(network: JaxNetwork, normalise: Callable[[Tensor], Tensor], batch_size: int) -> LogitsOf:
     """What an evaluator of this batch size asks for."""
-    compiled = jax.jit(lambda trained, others, images: network.logits(trained, others, images)[0])
+    compiled = jax.jit(lambda trained, others, images: network.logits(trained, others, normalise(images))[0])
 
     def logits(pixels: Array) -> Tensor:
-        """All batches have one size, so that the function is compiled once: rows of zeros fill the last one up."""
-        images = normalise(pixels).numpy()
-        missing = max(0, batch_size - len(images))
-        filled = np.pad(images, [(0, missing), *[(0, 0)] * 3])
-        found = compiled(values(network.trained), values(network.others), filled)
-        return tf.constant(np.asarray(found)[: len(images)])
+        """All batches have one size, so that the function is compiled once: black images fill the last one up."""
+        network.lay_down()
+        missing = max(0, batch_size - len(pixels))
+        filled = np.pad(pixels, [(0, missing), *[(0, 0)] * 3])
+        return compiled(values(network.trained), values(network.others), filled)[: len(pixels)]
 
     return logits

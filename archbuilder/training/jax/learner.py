@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import keras
 import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.data.normalisation import Normaliser
 from archbuilder.keras_model.build import build_model
+from archbuilder.training.distribution import Distribution
 from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.feed import Feed
 from archbuilder.training.freezing import freeze
@@ -18,14 +20,13 @@ from archbuilder.training.jax.averaging import JaxAverages
 from archbuilder.training.jax.forward import JaxNetwork, values
 from archbuilder.training.jax.inference import logits_of
 from archbuilder.training.jax.optimizers import make_optimizer
-from archbuilder.training.jax.step import JaxInput, JaxStep
+from archbuilder.training.jax.step import JaxStep
 from archbuilder.training.learner import Learner
 from archbuilder.training.memory import images_at_once
 from archbuilder.training.run.checkpoint import require_fitting
 from archbuilder.training.setup import Setup
 from archbuilder.training.step_settings import StepSettings
-from archbuilder.training.tensorflow.distribution import Distribution
-from archbuilder.training.tensorflow.optimizers import kinds, rate_factors
+from archbuilder.training.variables import kinds, rate_factors
 
 
 @dataclass(eq=False)
@@ -52,15 +53,16 @@ class JaxLearner(Learner):
             [known[one.path] for one in network.trained],
             rate_factors(training, setup.graph, model),
         )
-        batches = JaxInput(setup.feed.training_images(normaliser), setup.width, setup.objective)
         average = training.moving_average
         averages = JaxAverages(network, average.decay) if average else None
-        step = JaxStep(network, optimizer, batches, StepSettings.of(training, setup.objective), averages)
+        images, settings = setup.feed.training_images(normaliser), StepSettings.of(training, setup.objective)
+        step = JaxStep(network, optimizer, images, settings, averages)
         at_once = images_at_once(setup.graph)
         evaluator = Evaluator(logits_of(network, normaliser, at_once), at_once, setup.objective)
         return cls(model, step, evaluator, setup.feed, distribution)
 
     def arrays(self) -> dict[str, Array]:
+        self.step.network.lay_down()
         averages = self.step.averages.averages if self.step.averages else ()
         owned = {
             **{f"optimizer/{name}": value for name, value in self.step.state.items()},
@@ -75,10 +77,10 @@ class JaxLearner(Learner):
             variable.assign(arrays[name])
         step = self.step
         step.restore_totals(arrays["step/totals"])
-        step.state = {name: arrays[f"optimizer/{name}"] for name in step.state}
+        step.state = {name: jnp.array(arrays[f"optimizer/{name}"]) for name in step.state}
         if step.averages:
             count = len(step.averages.averages)
-            step.averages.averages = [arrays[f"step/average/{index}"] for index in range(count)]
+            step.averages.averages = [jnp.array(arrays[f"step/average/{index}"]) for index in range(count)]
 
     def _weights(self) -> dict[str, keras.Variable]:
         nodes = self.step.network.weights

@@ -6,19 +6,21 @@ from typing import assert_never
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from archbuilder.aliases import Tensor
+from archbuilder.aliases import Array, Tensor
 from archbuilder.spec.optimization import BinaryCrossEntropy, CrossEntropy, Huber, MeanSquaredError
 from archbuilder.training.objective import Objective
 
 
-def losses_of(objective: Objective, logits: Tensor, rows: Tensor) -> Tensor:
-    """The loss of each image, (n,), without class weights."""
+def losses_of(objective: Objective, logits: Tensor, rows: Tensor, smooth: bool = True) -> Tensor:
+    """The loss of each image, (n,), without class weights; an evaluation does not smooth labels."""
     match loss := objective.loss:
         case CrossEntropy():
-            return -jnp.sum(_smoothed(rows, loss.label_smoothing, rows.shape[-1]) * jax.nn.log_softmax(logits), -1)
+            smoothing = loss.label_smoothing if smooth else 0.0
+            return -jnp.sum(_smoothed(rows, smoothing, rows.shape[-1]) * jax.nn.log_softmax(logits), -1)
         case BinaryCrossEntropy():
-            smoothed = _smoothed(rows, loss.label_smoothing, 2)
+            smoothed = _smoothed(rows, loss.label_smoothing if smooth else 0.0, 2)
             return jnp.mean(jax.nn.softplus(logits) - smoothed * logits, -1)
         case MeanSquaredError():
             return jnp.mean(jnp.square(logits - rows), -1)
@@ -49,6 +51,12 @@ def weighted(objective: Objective, losses: Tensor, rows: Tensor) -> Tensor:
         return losses
     base, slope = objective.row_weights(rows.shape[-1])
     return losses * (base + rows @ slope)
+
+
+def sums(losses: Tensor, scores: Tensor) -> Array:
+    """The sum of the losses, that of the scores and the number of images, (3,) in float64."""
+    parts: Array = np.array([np.asarray(part, np.float64).sum() for part in (losses, scores, np.ones(len(losses)))])
+    return parts
 
 
 def _smoothed(rows: Tensor, smoothing: float, count: int) -> Tensor:

@@ -1,69 +1,73 @@
-"""One iteration of training by JAX; TensorFlow prepares the images on the CPU."""
+"""One iteration of training by JAX: from indices of training images to new weights, all on the device."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tensorflow as tf
 
 from archbuilder.aliases import Array, Tensor
 from archbuilder.training.jax.averaging import JaxAverages
-from archbuilder.training.jax.forward import JaxNetwork, Values, assign, values
+from archbuilder.training.jax.forward import Held, JaxNetwork, Values
 from archbuilder.training.jax.losses import losses_of, scores_of, weighted
 from archbuilder.training.jax.optimizers import Optimizer, decayed
-from archbuilder.training.objective import Objective
 from archbuilder.training.step_settings import StepSettings, Totals, TrainingImages
 
-
-class JaxInput:
-    """Batches of training images: gathered or streamed, augmented and normalised."""
-
-    def __init__(self, images: TrainingImages, width: int, objective: Objective) -> None:
-        self.pixels, self.soft_labels = images.pixels, objective.rows(images.labels, width)
-        self._compiled = tf.function(images.augment, reduce_retracing=True, autograph=False)
-
-    def __call__(self, indices: Array, epoch: int, *streamed: Array) -> tuple[Array, Array]:
-        """Images (n, H, W, C) float32 and their soft labels (n, K)."""
-        pixels = streamed[0] if self.pixels is None else self.pixels[indices]
-        images, soft_labels = self._compiled(pixels, self.soft_labels[indices], indices, tf.constant(epoch))
-        return images.numpy(), soft_labels.numpy()
+State = Mapping[str, Tensor]
 
 
 class JaxStep:
-    """Updates the weights of a network by batches of its training images, as `TrainingStep` does."""
+    """Updates the weights of a network by batches of its training images, as `TrainingStep` does.
+
+    The images, the weights and what the optimizer knows stay on the device; nothing waits for it until somebody asks
+    for sums or weights. On a GPU an iteration is one compiled function. On a CPU its parts are compiled each by itself,
+    since XLA rounds differently across their borders.
+    """
 
     def __init__(
         self,
         network: JaxNetwork,
         optimizer: Optimizer,
-        batches: JaxInput,
+        images: TrainingImages,
         settings: StepSettings | None = None,
         averages: JaxAverages | None = None,
     ) -> None:
-        self.network, self.batches, self.optimizer, self.averages = network, batches, optimizer, averages
-        self.settings, self.state = settings or StepSettings(), optimizer.state
+        self.network, self.optimizer, self.averages = network, optimizer, averages
+        self.settings = settings or StepSettings()
+        self.state: State = {name: jnp.array(value) for name, value in optimizer.state.items()}
+        self._augment = images.augment
+        self._pixels = None if images.pixels is None else jax.device_put(images.pixels)
+        self._labels = jax.device_put(self.settings.objective.kept(images.labels, network.width))
         self._sums: Array = np.zeros(3)
         self._diverged: tuple[int, float] | None = None
         self._pending: list[tuple[int, float, jax.Array]] = []
         """The sums of iterations that nobody has asked for: reading them waits for the device."""
         self._penalties, self._idle = network.penalties(), network.idle()
+        self._prepared = jax.jit(self._batch)
         self._gradients = jax.jit(jax.grad(self._loss, has_aux=True))
         self._add = jax.jit(lambda some, more: [one + other for one, other in zip(some, more, strict=True)])
-        self._update = jax.jit(self._updated)
+        self._update = jax.jit(self._updated, donate_argnums=(0, 2))
+        self._average = averages and jax.jit(averages.moved, donate_argnums=0)
+        on_cpu = jax.default_backend() == "cpu"
+        self._compiled = self._iterate if on_cpu else jax.jit(self._iterate, donate_argnums=(0, 1, 2))
 
     def __call__(self, indices: Array, epoch: int, iteration: int, rate: float, *pixels: Array) -> None:
-        """One iteration over the training images at `indices` (n,), at the learning rate `rate`."""
-        images, soft_labels = self.batches(indices, epoch, *pixels)
-        gradients, sums = self._gradients_by_micro_batches(images, soft_labels, iteration)
-        self._pending.append((iteration, rate, sums))
-        weights, self.state = self._update(values(self.network.trained), gradients, self.state, np.float32(rate))
-        assign(self.network.trained, weights)
+        """One iteration over the training images at `indices` (n,), at the learning rate `rate`.
+
+        Where they are streamed, `pixels` are these images, (n, H, W, C) uint8.
+        """
+        numbers = np.array([epoch, iteration], np.uint32)
+        averages = self.averages.averages if self.averages else ()
+        held, self.state, averages, sums = self._compiled(
+            self.network.take_up(), self.state, averages, (self._pixels, self._labels), indices, numbers,
+            np.float32(rate), *pixels,
+        )  # fmt: skip
+        self.network.hold(held)
         if self.averages:
-            self.averages.update(iteration)
+            self.averages.averages = averages
+        self._pending.append((iteration, rate, sums))
 
     def totals(self) -> Totals:
         """The sums since the last `read`."""
@@ -91,27 +95,39 @@ class JaxStep:
         self.totals()
         return self._diverged
 
-    def _gradients_by_micro_batches(
-        self, images: Array, soft_labels: Array, iteration: int
-    ) -> tuple[Values, jax.Array]:
-        """The gradients of the mean loss of a batch, and its sums: both over micro-batches of nearly equal size."""
-        count, most = len(images), self.settings.micro_batches
-        number = min(most, count)
-        bounds = [index * count // number for index in range(number + 1)]
-        seeds = [np.uint32(iteration * most + index) for index in range(number)]  # each drops something else
-        results = (
-            self._gradients_of(images[start:end], soft_labels[start:end], seed, np.float32((end - start) / count))
-            for start, end, seed in zip(bounds, bounds[1:], seeds, strict=False)
-        )
-        *gradients, sums = reduce(self._add, results)
-        return gradients, sums
+    def _iterate(
+        self, held: Held, state: State, averages: Values, images: tuple[Tensor | None, Tensor], indices: Tensor,
+        numbers: Tensor, rate: Tensor, *pixels: Tensor,
+    ) -> tuple[Held, State, Values, Tensor]:  # fmt: skip
+        """The weights, the optimizer's state and the averages behind an iteration, and the sums of its batch.
 
-    def _gradients_of(self, images: Array, soft_labels: Array, dropout_seed: Tensor, weight: Tensor) -> Values:
-        """What images give to the gradients, and last to the sums; the moving statistics follow them."""
-        trained, others = values(self.network.trained), values(self.network.others)
-        gradients, (moved, sums) = self._gradients(trained, others, images, soft_labels, dropout_seed, weight)
-        assign(self.network.others, moved)
-        return [*gradients, sums]
+        The gradients of the mean loss are sums over micro-batches, whose sizes differ by one image at most.
+        """
+        batch, soft_labels = self._prepared(images, indices, numbers[0], *pixels)
+        count, most, others = len(indices), self.settings.micro_batches, held["others"]
+        number, found = min(most, count), list[Tensor]()
+        for index in range(number):
+            start, end = index * count // number, (index + 1) * count // number
+            seed = numbers[1] * np.uint32(most) + np.uint32(index)  # each drops something else
+            weight = np.float32((end - start) / count)
+            part = batch[start:end], soft_labels[start:end]
+            gradients, (others, sums) = self._gradients(held["trained"], others, *part, seed, weight)
+            found = self._add(found, [*gradients, sums]) if found else [*gradients, sums]
+        *gradients, sums = found
+        trained, state = self._update(held["trained"], gradients, state, rate)
+        held = {"trained": trained, "others": others}
+        if self._average:
+            averages = self._average(averages, held, numbers[1])
+        return held, state, averages, sums
+
+    def _batch(
+        self, images: tuple[Tensor | None, Tensor], indices: Tensor, epoch: Tensor, *streamed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The images (n, H, W, C) float32 that are learned from, and their soft labels (n, K)."""
+        pixels, labels = images[0], images[1][indices]
+        rows = labels if labels.ndim > 1 else jax.nn.one_hot(labels, self.network.width, dtype=jnp.float32)
+        batch, soft_labels = self._augment(streamed[0] if pixels is None else pixels[indices], rows, indices, epoch)
+        return batch, soft_labels
 
     def _loss(
         self, trained: Values, others: Values, images: Tensor, soft_labels: Tensor, dropout_seed: Tensor, weight: Tensor

@@ -21,12 +21,6 @@ def find_cluster() -> Cluster | None:
     return _of_slurm() if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 else None
 
 
-def require_alone() -> None:
-    """Raises UsageError where there are other processes, which can come together for one run only."""
-    if find_cluster() is not None:
-        raise UsageError("several processes train one run: start one for each seed, with --set training.seed=N")
-
-
 def join(cluster: Cluster) -> tf.distribute.Strategy:
     """Waits until all processes are there."""
     if threading.current_thread() is not threading.main_thread():

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from archbuilder.aliases import Array, Tensor, Variable
 from archbuilder.errors import ArchbuilderError
+from archbuilder.training.distribution import portion
 from archbuilder.training.tensorflow.cluster import find_cluster, join, size
 
 _LOST = (
@@ -36,11 +37,6 @@ def assign(variable: Variable, value: Tensor) -> None:
 def add(variable: Variable, value: Tensor) -> None:
     """Adds to the copy of the replica that calls it."""
     tf.raw_ops.AssignAddVariableOp(resource=variable.handle, value=tf.cast(value, variable.dtype))
-
-
-def portion(count: Tensor, parts: int, index: int | Tensor) -> tuple[Tensor, Tensor]:
-    """The first of `count` things that belong to one of the parts, and the first behind them."""
-    return index * count // parts, (index + 1) * count // parts
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ from functools import partial
 import tensorflow as tf
 
 from archbuilder.aliases import Array, Tensor, Variable
+from archbuilder.training.distribution import portion
 from archbuilder.training.step_settings import StepSettings, Totals, TrainingImages
 from archbuilder.training.tensorflow.averaging import Averages
-from archbuilder.training.tensorflow.distribution import Distribution, ReplicaShare, add, assign, portion
+from archbuilder.training.tensorflow.distribution import Distribution, ReplicaShare, add, assign
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.training.tensorflow.loss_scale import LossScale
 from archbuilder.training.tensorflow.losses import losses_of, scores_of, sums, weighted
-from archbuilder.training.tensorflow.optimizers import Optimizer, decayed, penalties
+from archbuilder.training.tensorflow.optimizers import Optimizer, decayed
+from archbuilder.training.variables import penalties
 
 
 class TrainingStep:

@@ -111,6 +111,7 @@ WITHOUT_CLASSES = re.sub(r"  (loss|class_weights|sampling): .*\n", "", RECIPES["
 RECIPES["numbers"] = WITHOUT_CLASSES.replace("digits", "{npz: {path: numbers.npz}}") + "  loss: {huber: {delta: 0.7}}\n"
 RECIPES["labels"] = WITHOUT_CLASSES.replace("digits", "{npz: {path: labels.npz}}") + "  loss: binary_cross_entropy\n"
 RESUMED = """
+import sys
 from pathlib import Path
 from archbuilder.errors import UsageError
 from archbuilder.training import loop
@@ -135,6 +136,29 @@ try:
     loop.train(load("dropping.yaml", ["training.precision=mixed_float16"]), Start(out=Path("mixed")))
 except UsageError as error:
     print(error)
+print("tensorflow" in sys.modules)
+"""
+AUGMENTED = """
+import numpy as np
+from keras import ops
+from archbuilder.augmentation.augmenter import augmenter
+from archbuilder.data.normalisation import Normaliser
+from archbuilder.spec import augmentation as steps
+random = np.random.default_rng(0)
+pixels, labels = random.integers(0, 256, (300, 9, 8, 3), np.uint8), np.eye(10, dtype=np.float32)[np.arange(300) % 10]
+normalise = Normaliser(random.random((9, 8, 3), np.float32), random.random(3, np.float32))
+kinds = {
+    "pad_crop": [steps.PadCrop(pad=2)], "reflect": [steps.PadCrop(pad=2, fill="reflect")], "flip": [steps.Flip()],
+    "cutout": [steps.Cutout(size=3)], "shift": [steps.Shift(fraction=0.3)], "rand_augment": [steps.RandAugment()],
+    "lighting": [steps.Lighting(deviation=0.5)], "mixup": [steps.MixUp(alpha=0.3)], "cutmix": [steps.CutMix(alpha=1)],
+    "colour_jitter": [steps.ColourJitter(brightness=0.4, contrast=0.3, saturation=0.2)],
+}
+made = {}
+for name, chosen in kinds.items():
+    some = map(ops.convert_to_tensor, (pixels, labels, np.arange(300, dtype=np.int32), np.array(3, np.int32)))
+    images, soft_labels = augmenter(chosen, normalise, 5)(*some)
+    made |= {name: ops.convert_to_numpy(images), f"{name} labels": ops.convert_to_numpy(soft_labels)}
+np.savez("made.npz", **made)
 """
 
 
@@ -278,7 +302,10 @@ def test_auto_takes_bfloat16_where_all_gpus_have_it(
 
 @with_jax
 def test_a_run_is_resumed_bit_for_bit(tmp_path: Path) -> None:
-    """Dropout and balanced sampling draw what they would have drawn. A precision that JAX does not have is refused."""
+    """Dropout and balanced sampling draw what they would have drawn. TensorFlow is not needed.
+
+    A precision that JAX does not have is refused.
+    """
     write_archives(tmp_path)
     spec = RECIPES["sgd"].replace("global_average_pool, ", "global_average_pool, {dropout: {rate: 0.2}}, ")
     for kind, text in {"dropping": f"{spec}  freeze: [stem]\n", "numbers": RECIPES["numbers"]}.items():
@@ -287,13 +314,32 @@ def test_a_run_is_resumed_bit_for_bit(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (
         done.stdout == "on JAX, networks are trained in float32 or mixed_bfloat16, not in mixed_float16: "
-        "--set training.precision=mixed_bfloat16\n"
+        "--set training.precision=mixed_bfloat16\nFalse\n"
     )
     for kind in ("dropping", "numbers"):
         whole, resumed = (state(tmp_path / kind / run) for run in ("whole", "killed"))
         assert whole.keys() == resumed.keys()
         for name, array in whole.items():
             np.testing.assert_array_equal(array, resumed[name], err_msg=f"{kind}: {name}")
+
+
+@with_jax
+def test_both_backends_make_the_same_images(tmp_path: Path) -> None:
+    """Where pixels only move, to the bit; a rotated pixel may lie on the border between two."""
+    made = []
+    for backend in ("tensorflow", "jax"):
+        done = run(backend, tmp_path, "-c", AUGMENTED)
+        assert done.returncode == 0, done.stderr
+        with np.load(tmp_path / "made.npz") as archive:
+            made.append(dict(archive))
+    ours, theirs = made
+    for name, images in ours.items():
+        if name in ("pad_crop", "reflect", "flip", "cutout"):
+            np.testing.assert_array_equal(images, theirs[name], err_msg=name)
+        elif name == "rand_augment":
+            assert np.mean(np.abs(images - theirs[name]) > 1e-4) < 1e-3
+        else:
+            np.testing.assert_allclose(images, theirs[name], atol=1e-4, err_msg=name)
 
 
 @with_jax

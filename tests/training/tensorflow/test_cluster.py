@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from archbuilder.errors import UsageError
+from archbuilder.training.processes import require_alone
 from archbuilder.training.run.folder import Run
-from archbuilder.training.tensorflow.cluster import find_cluster, require_alone, size
+from archbuilder.training.tensorflow.cluster import find_cluster, size
 from tests.processes import printed_by, wait_for
 from tests.training.tensorflow.test_distribution import SHORT, SYNCHRONISED, alone, assert_near
 

@@ -10,9 +10,10 @@ import pytest
 
 from archbuilder.spec import load
 from archbuilder.training import loop
+from archbuilder.training.distribution import portion
 from archbuilder.training.run.folder import Run
 from archbuilder.training.start import Start
-from archbuilder.training.tensorflow.distribution import Distribution, portion
+from archbuilder.training.tensorflow.distribution import Distribution
 from tests.processes import python
 from tests.training.runs import measured, stop_at, weights
 
