@@ -38,7 +38,21 @@ class Normaliser:
         import tensorflow as tf
 
         pixels = pixels[..., ::-1] if self.turns else pixels
-        return tf.cast(pixels, tf.float32) * (self.scale / np.float32(255)) - self.offset * self.scale
+        return tf.cast(pixels, tf.float32) * self.factor - self.shift
+
+    @property
+    def factor(self) -> Floats:
+        """What pixels are multiplied by, after which `shift` comes off."""
+        return self.scale / np.float32(255)
+
+    @property
+    def shift(self) -> Floats:
+        return self.offset * self.scale
+
+    def normalised(self, pixels: Pixels) -> Floats:
+        """The same as a call, by NumPy."""
+        turned = pixels[..., ::-1] if self.turns else pixels
+        return np.ascontiguousarray(turned.astype(np.float32) * self.factor - self.shift)
 
     def undone(self, images: Floats) -> Pixels:
         """The nearest pixels that give such images."""

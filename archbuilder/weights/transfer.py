@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph import ops
+from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph
 from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.flattening import Order, arriving
@@ -17,7 +18,7 @@ from archbuilder.weights.matching import OWN, Match, match
 from archbuilder.weights.networks import chosen
 from archbuilder.weights.reading import read
 from archbuilder.weights.signatures import fitted
-from archbuilder.weights.weight_file import Floats, Layer
+from archbuilder.weights.weight_file import Floats, Layer, NodeWeights
 
 if TYPE_CHECKING:
     import keras
@@ -62,14 +63,7 @@ class Transfer:
 
     def apply(self, model: keras.Model) -> None:
         """Gives the weights to the model that was built of the graph."""
-        from archbuilder.graph.naming import layer_name
-
-        layers = {layer.name: layer for layer in model.layers}
-        for name, arrays in self.arrays().items():
-            if layer_name(name) not in layers:  # behind the last output, and no part of the model
-                continue
-            for part, array in arrays.items():
-                getattr(layers[layer_name(name)], part).assign(array)
+        assign(model, self.arrays())
 
     def _arrays(self, name: str, layer: Layer) -> dict[str, Floats]:
         node = self.graph[name]
@@ -82,6 +76,16 @@ class Transfer:
             part: array[order] if part in by_feature and len(array) == len(order) else array  # or one number for all
             for part, array in arrays.items()
         }
+
+
+def assign(model: keras.Model, weights: NodeWeights) -> None:
+    """Gives weights to the model that was built of their graph."""
+    layers = {layer.name: layer for layer in model.layers}
+    for name, arrays in weights.items():
+        if layer_name(name) not in layers:  # behind the last output, and no part of the model
+            continue
+        for part, array in arrays.items():
+            getattr(layers[layer_name(name)], part).assign(array)
 
 
 def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
