@@ -10,7 +10,6 @@ import numpy as np
 
 from archbuilder.aliases import Array, Json
 from archbuilder.data.dataset import Pixels, Shape
-from archbuilder.data.load import load_data
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.exporting.handover import Handover
 from archbuilder.machine.loading import load_tensorflow
@@ -42,7 +41,7 @@ class Comparison:
     difference: float
     """The largest difference of logits."""
     answers: float
-    """The largest difference of what it gives: of probabilities, or of numbers relative to the largest."""
+    """The largest difference of what it gives from what its own logits come to; probabilities are as they are."""
     apart: float
     """The least that two images are apart: where it is small, the comparison says little."""
     images: int
@@ -66,7 +65,7 @@ def compare(handover: Handover, file: Compute) -> Comparison:
             "  hint: --weights FILE gives it others; --no-compare writes it all the same"
         )
     found = file(prepared if handover.is_bare else pixels)
-    answers = [output.answers(one) for output, one in zip(handover.outputs, original, strict=True)]
+    answers = [output.answers(one) for output, one in zip(handover.outputs, found.logits, strict=True)]
     return Comparison(
         difference=max(map(_difference, original, found.logits)),
         answers=max(map(_difference_of_answers, answers, found.values)),
@@ -78,10 +77,10 @@ def compare(handover: Handover, file: Compute) -> Comparison:
 def original_logits(handover: Handover) -> Callable[[Array], tuple[Array, ...]]:
     """The logits that the Keras model of the graph gives for images as the network takes them."""
     load_tensorflow()
-    from archbuilder.exporting.keras_network import logits_model
+    from archbuilder.exporting.keras_network import computed, logits_model
 
     model = logits_model(handover)
-    return lambda images: tuple(model.predict_on_batch(images).values())
+    return lambda images: tuple(computed(model, images))
 
 
 def real_images(handover: Handover) -> tuple[Pixels, str]:
@@ -98,6 +97,7 @@ def real_images(handover: Handover) -> tuple[Pixels, str]:
 
 
 def _of_run(run: Run) -> Pixels:
+    from archbuilder.data.load import load_data
     from archbuilder.training.feed import Feed
 
     training, (height, width, channels) = require_training(run.spec), run.graph.input.shape

@@ -10,11 +10,11 @@ from archbuilder.aliases import Json
 from archbuilder.atomic_files import whole_entries
 from archbuilder.errors import ArchbuilderError, UsageError
 from archbuilder.exporting.comparing import Comparison, compare
+from archbuilder.exporting.folding import folded
 from archbuilder.exporting.formats import DEFAULT, Format, Options
 from archbuilder.exporting.handover import Handover, of_run, of_spec
 from archbuilder.formatting import printable
 from archbuilder.machine.loading import load_tensorflow
-from archbuilder.side_by_side.sides import run_folder
 from archbuilder.spec import Spec, edit, load
 from archbuilder.spec.edits import Edits
 from archbuilder.training.run.folder import Run, Which
@@ -65,8 +65,9 @@ def export(
     with whole_entries(kind.files(path)) as folder:
         written = folder / path.name
         metadata = handover.metadata(kind.name, kind.bound if compared else None)
-        kind.module().write(handover, written, options, metadata)
-        comparison = compare(handover, kind.module().load(written, handover)) if compared else None
+        handed = folded(handover) if options.fold_norms else handover
+        kind.module().write(handed, written, options, metadata)
+        comparison = compare(handover, kind.module().load(written, handed)) if compared else None
         if comparison is not None:
             _require_equal(comparison, kind, path)
     return Exported(path, kind.files(path), kind.name, comparison, handover.notes)
@@ -116,6 +117,8 @@ def handover_of(
 
 
 def _run_of(subject: str | Path | Spec) -> Run | None:
+    from archbuilder.side_by_side.sides import run_folder
+
     folder = run_folder(subject)
     if folder is None:
         return None

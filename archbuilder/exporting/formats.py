@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archbuilder.exporting.comparing import Compute
     from archbuilder.exporting.handover import Handover
 
-FormatName = Literal["keras", "saved-model"]
+FormatName = Literal["onnx", "keras", "saved-model"]
 Names = Literal["archbuilder", "torchvision"]
 FLOAT32, FLOAT16 = 1e-5, 1e-2
 """How far logits may be from the original's, relative to the largest."""
@@ -88,6 +88,12 @@ class Format:
                 raise UsageError(f"--{field.name.replace('_', '-')} is for {takers}, not for {self.name}")
 
 
+def _onnx() -> Writer:
+    from archbuilder.exporting import onnx_file
+
+    return onnx_file
+
+
 def _keras() -> Writer:
     from archbuilder.exporting import keras_file
 
@@ -101,6 +107,10 @@ def _saved_model() -> Writer:
 
 
 FORMATS = (
+    Format(
+        "onnx", ".onnx", "for ONNX Runtime and others", _onnx,
+        options=("fold_norms",), packages=("onnx",), runtime=("onnxruntime",),
+    ),  # fmt: skip
     Format("keras", ".keras", "a model of stock Keras layers", _keras, needs_keras=True),
     Format("saved-model", "", "a folder for TensorFlow", _saved_model, needs_keras=True),
 )

@@ -41,6 +41,7 @@ def load(path: Path, handover: Handover) -> Compute:
     """By the layers of the file, which is loaded as any other."""
     import keras
 
+    from archbuilder.exporting.keras_network import computed
     from archbuilder.keras_model.build import logits_of, with_outputs
 
     model = keras.models.load_model(path)
@@ -48,7 +49,7 @@ def load(path: Path, handover: Handover) -> Compute:
     both = with_outputs(handover.graph, model, [*logits, *model.outputs], model.name)
 
     def compute(images: Array) -> Answers:
-        found = both.predict_on_batch(images)
+        found = computed(both, images)
         return Answers(tuple(found[: len(logits)]), tuple(found[len(logits) :]))
 
     return compute

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archbuilder.aliases import Tensor
+from archbuilder.aliases import Array, Tensor
 from archbuilder.exporting.handover import Handover, Output
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.weights.transfer import assign
@@ -36,6 +36,12 @@ def whole_model(handover: Handover) -> keras.Model:
     answers = {one.name: answered(one, tensor) for one, tensor in zip(handover.outputs, model.outputs, strict=True)}
     outputs = answers if len(answers) > 1 else next(iter(answers.values()))
     return with_outputs(handover.graph, model, outputs, model.name)
+
+
+def computed(model: keras.Model, images: Array) -> list[Array]:
+    """What each output gives."""
+    given = model.predict_on_batch(images)
+    return [*given.values()] if isinstance(given, dict) else given if isinstance(given, list) else [given]
 
 
 def prepared(handover: Handover, pixels: Tensor) -> Tensor:
