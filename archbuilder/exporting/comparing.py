@@ -48,6 +48,10 @@ class Comparison:
     real: str
     """Which images besides random ones."""
 
+    @property
+    def worst(self) -> float:
+        return max(self.difference, self.answers)
+
     def to_json(self) -> Json:
         return asdict(self)
 

@@ -85,10 +85,9 @@ def require_free(files: tuple[Path, ...], force: bool) -> None:
 
 
 def _require_equal(comparison: Comparison, kind: Format, path: Path) -> None:
-    worst = max(comparison.difference, comparison.answers)
-    if not worst <= kind.bound:
+    if not comparison.worst <= kind.bound:
         raise ArchbuilderError(
-            f"{printable(str(path))} is not written: what {kind.name} gives differs by {worst:.2g} from the original, "
+            f"{printable(str(path))} is not written: what {kind.name} gives differs by {comparison.worst:.2g} from the original, "
             f"and at most {kind.bound:g} is let through (two images differ by {comparison.apart:.2g})"
         )
 

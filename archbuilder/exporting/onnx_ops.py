@@ -215,9 +215,25 @@ class _Nodes:
                 kind = "ReduceMean" if op.method == "average" else "ReduceMax"
                 self._add(kind, self.draft.integers(1), keepdims=1)
             case ops.LocalResponseNorm():
-                self._add("LRN", size=op.size, alpha=op.alpha, beta=op.beta, bias=op.bias)
+                self._local_response_norm(op)
             case _:
                 self._moved(op)
+
+    def _local_response_norm(self, op: ops.LocalResponseNorm) -> None:
+        """Over an even number of channels, which ONNX Runtime refuses, by a mean along them as along a third axis."""
+        if op.size % 2:
+            self._add("LRN", size=op.size, alpha=op.alpha, beta=op.beta, bias=op.bias)
+            return
+        axis, before = self.draft.integers(1), (op.size - 1) // 2
+        squares = self._part("volume", "Unsqueeze", self._part("squares", "Mul", *self.inputs * 2), axis)
+        means = self._part(
+            "means", "AveragePool", squares, kernel_shape=(op.size, 1, 1), count_include_pad=1,
+            pads=(before, 0, 0, op.size - 1 - before, 0, 0),
+        )  # fmt: skip
+        alpha, bias, beta = (self._constant(word, np.float32(getattr(op, word))) for word in ("alpha", "bias", "beta"))
+        scaled = self._part("scaled", "Mul", self._part("flat", "Squeeze", means, axis), alpha)
+        power = self._part("power", "Pow", self._part("base", "Add", scaled, bias), beta)
+        self._add("Div", power)
 
     def _activation(self, function: ops.Function) -> None:
         match function:

@@ -1,0 +1,143 @@
+"""Exports every bundled network in every format, and says how long that takes, how large the files are and how far off.
+
+    python benchmarks/exports.py                      # what is not in docs/exports.jsonl yet, which is minutes a network
+    python benchmarks/exports.py --format onnx quickstart resnet20_v1
+    python benchmarks/exports.py --table              # docs/exports.jsonl as the table of docs/export.md
+
+Weights are drawn at random, biases, scales and shifts, too; the moving statistics of norms are those of a batch, since
+in a deep network with others all images come to the same logits, or to none. Seconds are those of the processor for
+writing alone, without drawing the weights and without the comparison.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import process_time
+
+import numpy as np
+
+from archbuilder.aliases import Json
+from archbuilder.exporting.comparing import compare, real_images
+from archbuilder.exporting.formats import FORMATS, Format, Options
+from archbuilder.exporting.handover import Handover, of_spec, with_weights
+from archbuilder.graph import ops
+from archbuilder.graph.network import Graph
+from archbuilder.machine.loading import load_tensorflow
+from archbuilder.spec import bundled, load
+from archbuilder.weights.transfer import assign
+from archbuilder.weights.weight_file import Floats
+
+RESULTS = Path(__file__).parent.parent / "docs" / "exports.jsonl"
+RANGES = {"scale": (0.5, 1.5), "shift": (-0.5, 0.5), "bias": (-0.5, 0.5)}
+
+
+def lively(handover: Handover) -> Handover:
+    """With weights at random, and the moving statistics of some images."""
+    random = np.random.default_rng(0)
+    weights = {name: {**arrays} for name, arrays in handover.weights.items()}
+    for node in handover.graph.nodes:
+        for weight in node.weights:
+            if weight.kind in RANGES:
+                weights[node.name][weight.name] = random.uniform(*RANGES[weight.kind], weight.shape).astype(np.float32)
+    moving = calibrated(with_weights(handover, weights))
+    return with_weights(handover, {name: {**arrays, **moving.get(name, {})} for name, arrays in weights.items()})
+
+
+def calibrated(handover: Handover) -> dict[str, dict[str, Floats]]:
+    """The moving statistics of each norm, those of random images and photographs."""
+    from archbuilder.graph.naming import layer_name
+    from archbuilder.keras_model.build import build_model
+
+    random = np.random.default_rng(1).integers(0, 256, (4, *handover.input_shape), np.uint8)
+    images = handover.prepared(np.concatenate([random, real_images(handover)[0]]))
+    graph = following(handover.graph)
+    model = build_model(graph)
+    assign(model, handover.weights)
+    model(images, training=True)
+    norms = [node for node in graph.nodes if isinstance(node.op, ops.Norm) and node.op.is_over_batch]
+    layers = {layer.name: layer for layer in model.layers}
+    return {
+        node.name: {part: getattr(layers[layer_name(node.name)], part).numpy() for part in ("moving_mean", "moving_variance")}
+        for node in norms
+    }  # fmt: skip
+
+
+def following(graph: Graph) -> Graph:
+    """The graph whose moving statistics are those of the last batch."""
+    nodes = (
+        replace(node, op=replace(node.op, momentum=0.0)) if isinstance(node.op, ops.Norm) else node
+        for node in graph.nodes
+    )
+    return replace(graph, nodes=tuple(nodes))
+
+
+def measured(name: str, handover: Handover, kind: Format) -> Json:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"model{kind.suffix}"
+        begin = process_time()
+        kind.module().write(handover, path, Options(), handover.metadata(kind.name, kind.bound))
+        seconds = process_time() - begin
+        files = [file for file in Path(folder).rglob("*") if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        found = compare(handover, kind.module().load(path, handover))
+    return {
+        "network": name, "format": kind.name, "seconds": round(seconds, 2), "bytes": size,
+        "difference": float(f"{found.worst:.2g}"), "apart": float(f"{found.apart:.2g}"),
+    }  # fmt: skip
+
+
+def lines() -> list[Json]:
+    return [json.loads(line) for line in RESULTS.read_text("utf-8").splitlines()] if RESULTS.exists() else []
+
+
+def table() -> Iterator[str]:
+    """A row a network; seconds, MB and the difference of each format."""
+    found = {(line["network"], line["format"]): line for line in lines()}
+    kinds = [kind for kind in FORMATS if any(name == kind.name for _, name in found)]
+    yield "| network | " + " | ".join(f"{kind.name}: s, MB, difference" for kind in kinds) + " |"
+    yield "| --- |" + " --- |" * len(kinds)
+    for name in bundled():
+        if any((name, kind.name) in found for kind in kinds):
+            cells = [_cell(found.get((name, kind.name))) for kind in kinds]
+            yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _cell(line: Json | None) -> str:
+    return f"{line['seconds']:.2f}, {line['bytes'] / 1e6:.1f}, {line['difference']:.0e}" if line else "–"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", default=[*bundled()])
+    parser.add_argument("--format", choices=[kind.name for kind in FORMATS])
+    parser.add_argument("--table", action="store_true")
+    asked = parser.parse_args(arguments)
+    if asked.table:
+        print("\n".join(table()))
+        return
+    load_tensorflow()
+    import keras
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that one process compiles many networks
+    done = {(line["network"], line["format"]) for line in lines()}
+    for name in asked.networks:
+        kinds = [kind for kind in FORMATS if asked.format in (None, kind.name) and (name, kind.name) not in done]
+        if not kinds:
+            continue
+        handover = lively(of_spec(load(name)))
+        for kind in kinds:
+            line = json.dumps(measured(name, handover, kind))
+            print(line, flush=True)
+            with RESULTS.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        keras.backend.clear_session()
+
+
+if __name__ == "__main__":
+    main()
