@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from archbuilder.errors import Diagnostic
     from archbuilder.explaining.explanation import Explanation
     from archbuilder.exporting.exporting import Exported
-    from archbuilder.exporting.formats import FormatName, Names
+    from archbuilder.exporting.formats import FormatName
     from archbuilder.graph.network import Graph
     from archbuilder.page.page import Page
     from archbuilder.side_by_side.ablation import Family
@@ -442,7 +442,7 @@ def export(
     compare: bool = True,
     force: bool = False,
     fold_norms: bool = False,
-    names: Names = "archbuilder",
+    names: str = "archbuilder",
 ) -> Exported:
     """Writes the network of a run or a spec for others: ONNX, Keras, TensorFlow; the suffix says the format.
 

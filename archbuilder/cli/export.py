@@ -25,14 +25,14 @@ _weights = click.option(
 @click.command(epilog="\b\nFormats:\n" + "\n".join(f"  {one.name:<12} {one.suffix:<13} {one.what}" for one in FORMATS))
 @click.argument("subject", type=SpecType(), metavar="RUN|SPEC")
 @click.option("-o", "--output", required=True, metavar="FILE",
-              help="The file, whose suffix says the format; one that ends in / is a folder for TensorFlow.")  # fmt: skip
+              help="The file, whose suffix says the format; what ends in / is a folder for TensorFlow.")  # fmt: skip
 @click.option("--format", "name", type=click.Choice([one.name for one in FORMATS]),
               help="The format, where the suffix leaves it open.")  # fmt: skip
 @partial(weights_options, weights=_weights)
 @click.option("--bare", is_flag=True, help="The network alone, without what is done to pixels and answers.")
 @click.option("--fold-norms", is_flag=True, help="Fold each norm into the convolution before it (onnx).")
-@click.option("--names", type=click.Choice(["archbuilder", "torchvision"]), default="archbuilder", show_default=True,
-              help="Whose names tensors have (safetensors).")  # fmt: skip
+@click.option("--names", metavar="archbuilder|torchvision|timm|FILE", default="archbuilder", show_default=True,
+              help="Whose names tensors have, or the file of weights that has them (safetensors).")  # fmt: skip
 @click.option("--no-compare", is_flag=True, help="Do not compare what is written with the original, which needs Keras.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 @edits_option
@@ -61,7 +61,7 @@ def command(
     from archbuilder.exporting.exporting import export, handover_of
 
     handover = handover_of(subject, weights, choices, edits, bare=bare)
-    options = Options(fold_norms, "torchvision" if names == "torchvision" else "archbuilder")
+    options = Options(fold_norms, names)
     done = export(handover, Path(output), kind, options, compared=not no_compare, force=force)
     if as_json:
         print_json(done.to_json())

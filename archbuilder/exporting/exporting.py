@@ -29,6 +29,11 @@ _OF_SAVED_MODEL = "saved_model.pb"
 """What a folder has to hold to be replaced."""
 
 
+_AMPLIFIED = (
+    "some networks, such as deep ones without shortcuts, amplify each rounding; --no-compare writes it all the same"
+)
+
+
 @dataclass(frozen=True)
 class Exported:
     """What was written."""
@@ -88,7 +93,7 @@ def _require_equal(comparison: Comparison, kind: Format, path: Path) -> None:
     if not comparison.worst <= kind.bound:
         raise ArchbuilderError(
             f"{printable(str(path))} is not written: what {kind.name} gives differs by {comparison.worst:.2g} from the original, "
-            f"and at most {kind.bound:g} is let through (two images differ by {comparison.apart:.2g})"
+            f"and at most {kind.bound:g} is let through (two images differ by {comparison.apart:.2g})\n  hint: {_AMPLIFIED}"
         )
 
 

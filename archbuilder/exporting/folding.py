@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ def folded(handover: Handover) -> Handover:
     return replace(handover, graph=short, weights=weights, outputs=outputs)
 
 
-def _together(norm: Node, conv: dict[str, Floats], moments: dict[str, Floats]) -> dict[str, Floats]:
+def _together(norm: Node, conv: Mapping[str, Floats], moments: Mapping[str, Floats]) -> dict[str, Floats]:
     """Kernel and bias of one convolution that does what a convolution and its norm do, computed in float64."""
     assert isinstance(norm.op, ops.Norm)
     wide = {name: array.astype(np.float64) for name, array in {**conv, **moments}.items()}

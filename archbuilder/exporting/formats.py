@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from archbuilder.exporting.comparing import Compute
     from archbuilder.exporting.handover import Handover
 
-FormatName = Literal["onnx", "keras", "saved-model"]
-Names = Literal["archbuilder", "torchvision"]
+FormatName = Literal["onnx", "keras", "saved-model", "safetensors"]
 FLOAT32, FLOAT16 = 1e-5, 1e-2
 """How far logits may be from the original's, relative to the largest."""
 
@@ -29,8 +28,8 @@ class Options:
 
     fold_norms: bool = False
     """Folds each batch norm into the convolution before it."""
-    names: Names = "archbuilder"
-    """Whose names the tensors of a file of weights have."""
+    names: str = "archbuilder"
+    """Whose names the tensors of a file of weights have: ours, those of torchvision or timm, or those of a file."""
 
 
 DEFAULT = Options()
@@ -106,14 +105,19 @@ def _saved_model() -> Writer:
     return saved_model
 
 
+def _safetensors() -> Writer:
+    from archbuilder.exporting import safetensors_file
+
+    return safetensors_file
+
+
 FORMATS = (
-    Format(
-        "onnx", ".onnx", "for ONNX Runtime and others", _onnx,
-        options=("fold_norms",), packages=("onnx",), runtime=("onnxruntime",),
-    ),  # fmt: skip
+    Format("onnx", ".onnx", "for ONNX Runtime and others", _onnx, options=("fold_norms",), packages=("onnx",),
+           runtime=("onnxruntime",)),
     Format("keras", ".keras", "a model of stock Keras layers", _keras, needs_keras=True),
     Format("saved-model", "", "a folder for TensorFlow", _saved_model, needs_keras=True),
-)
+    Format("safetensors", ".safetensors", "the weights alone", _safetensors, options=("names",)),
+)  # fmt: skip
 """The first with a suffix is the one that a file of this suffix is written in."""
 
 

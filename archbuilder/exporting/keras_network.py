@@ -40,6 +40,8 @@ def whole_model(handover: Handover) -> keras.Model:
 
 def computed(model: keras.Model, images: Array) -> list[Array]:
     """What each output gives."""
+    grouped = any(getattr(layer, "groups", 1) > 1 and hasattr(layer, "filters") for layer in model.layers)
+    model.run_eagerly = not grouped  # one batch is not worth compiling; grouped convolutions are compiled in any case
     given = model.predict_on_batch(images)
     return [*given.values()] if isinstance(given, dict) else given if isinstance(given, list) else [given]
 

@@ -80,6 +80,11 @@ class _Nodes:
         return self.shapes[0]
 
     @property
+    def size(self) -> ops.Pair:
+        """The height and the width of the image that arrives."""
+        return ops.spatial(self.shape)[:2]
+
+    @property
     def is_image(self) -> bool:
         return len(self.shape) == 3
 
@@ -115,7 +120,7 @@ class _Nodes:
     def _weighted(self, op: ops.Weighted) -> None:
         match op:
             case ops.Conv():
-                pads = ops.resolve_padding(self.shape[:2], op.kernel, op.stride, op.padding, op.dilation)
+                pads = ops.resolve_padding(self.size, op.kernel, op.stride, op.padding, op.dilation)
                 kernel = self._constant("kernel", self.weights["kernel"].transpose(3, 2, 0, 1))
                 self._add(
                     "Conv", kernel, *self._bias(), kernel_shape=op.kernel, strides=op.stride, dilations=op.dilation,
@@ -161,7 +166,7 @@ class _Nodes:
 
     def _scale(self, op: ops.Scale) -> None:
         if op.learned == "none":
-            self._add("Mul", self._constant("factor", np.float32(op.factor)))
+            self._add("Mul", self._constant("factor", np.array(op.factor)))
             return
         factor = self._constant("kernel", self._by_channel(self.weights["kernel"]))
         if not op.bias:
@@ -230,7 +235,7 @@ class _Nodes:
             "means", "AveragePool", squares, kernel_shape=(op.size, 1, 1), count_include_pad=1,
             pads=(before, 0, 0, op.size - 1 - before, 0, 0),
         )  # fmt: skip
-        alpha, bias, beta = (self._constant(word, np.float32(getattr(op, word))) for word in ("alpha", "bias", "beta"))
+        alpha, bias, beta = (self._constant(word, np.array(getattr(op, word))) for word in ("alpha", "bias", "beta"))
         scaled = self._part("scaled", "Mul", self._part("flat", "Squeeze", means, axis), alpha)
         power = self._part("power", "Pow", self._part("base", "Add", scaled, bias), beta)
         self._add("Div", power)
@@ -238,7 +243,7 @@ class _Nodes:
     def _activation(self, function: ops.Function) -> None:
         match function:
             case "relu6":
-                self._add("Clip", *(self.draft.floats(f"float:{end}", np.float32(end)) for end in (0, 6)))
+                self._add("Clip", *(self.draft.floats(f"float:{end}", np.array(end)) for end in (0, 6)))
             case "silu":
                 gate = self._part("sigmoid", "Sigmoid", self.inputs[0])
                 self._add("Mul", gate)
@@ -252,7 +257,7 @@ class _Nodes:
 
     def _pads(self, op: ops.Windowed) -> ops.Pads:
         window, dilation = op.window
-        return ops.resolve_padding(self.shape[:2], window, op.stride, op.padding, dilation)
+        return ops.resolve_padding(self.size, window, op.stride, op.padding, dilation)
 
     def _average_pool(self, op: ops.AveragePool) -> None:
         """`same` leaves its padding out of the mean; all else are zeros, and may be more than a window."""
@@ -271,7 +276,7 @@ class _Nodes:
             case ops.Flatten():
                 self._flatten()
             case ops.Subsample():
-                self._add("Slice", integers(0, 0), integers(*self.shape[:2]), integers(2, 3), integers(*op.stride))
+                self._add("Slice", integers(0, 0), integers(*self.size), integers(2, 3), integers(*op.stride))
             case ops.Upsample():
                 self._upsample(op)
             case ops.Pad():
@@ -288,7 +293,7 @@ class _Nodes:
 
     def _flatten(self) -> None:
         """Channels vary fastest, so they come last before; where there is one place alone, they do so anyway."""
-        if self.is_image and self.shape[:2] != (1, 1):
+        if self.is_image and self.size != (1, 1):
             self.inputs = [self._part("turned", "Transpose", self.inputs[0], perm=CHANNELS_LAST)]
         self._add("Flatten", axis=1)
 
@@ -334,7 +339,7 @@ class _Nodes:
 
     def _gate(self) -> None:
         transform, carry, gate = self._of_one_rank()
-        rest = self._part("rest", "Sub", self.draft.floats("float:1", np.float32(1)), gate)
+        rest = self._part("rest", "Sub", self.draft.floats("float:1", np.array(1)), gate)
         transformed = self._part("transformed", "Mul", transform, gate)
         carried = self._part("carried", "Mul", carry, rest)
         self.draft.add("Add", [transformed, carried], self.node.name)

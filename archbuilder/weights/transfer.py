@@ -35,6 +35,8 @@ class Transfer:
     path: Path
     graph: Graph
     match: Match
+    channels_first: bool
+    """Whether the file has PyTorch's layout."""
     flattened: Mapping[str, Order]
     """The order of the features of nodes behind flattened images, where the file has another."""
     choices: Choices = DEFAULT
@@ -100,7 +102,8 @@ def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
     if found.open:
         what = f"{path} leaves open what belongs where in {graph.name}, which decides what it computes"
         raise ArchbuilderError(f"{what}{_listed(found.open)}\n  hint: {_ASSUME}")
-    return Transfer(path, graph, found, arriving(graph) if source.channels_first else {}, choices)
+    orders = arriving(graph) if source.channels_first else {}
+    return Transfer(path, graph, found, source.channels_first, orders, choices)
 
 
 def _listed(lines: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,11 @@ from archbuilder.exporting.comparing import Comparison, compare
 from archbuilder.exporting.folding import folded
 from archbuilder.exporting.formats import FLOAT32
 from archbuilder.exporting.handover import Handover, of_spec, with_weights
-from archbuilder.graph import ops
 from archbuilder.spec import Spec, load, load_text
 from archbuilder.spec.document import dump
-from tests.conftest import Call
 from tests.exporting.lively import lively
 from tests.keras_model.test_random_specs import RELAXED, SPECS
-from tests.test_imports import HEAVY, heavy_modules
+from tests.test_imports import SPY, heavy_modules
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'archbuilder[onnx]'")
 
@@ -63,9 +62,15 @@ LAYERS: tuple[Any, ...] = (
 """Layers behind an image of 9x8x3, each with what it can do otherwise."""
 
 
-def network(*layers: Any, head: Any = ("flatten", {"dense": {"units": 5}}, "softmax")) -> Spec:
-    text = dump({"archbuilder": 1, "name": "small", "input": [9, 8, 3], "stem": [*layers], "head": [*head]})
-    return load_text(text)
+HEAD = ("flatten", {"dense": {"units": 5}}, "softmax")
+RECIPE = {
+    "data": {"source": "npz"}, "stop": {"epochs": 1}, "optimizer": "sgd", "learning_rate": {"constant": {"rate": 0.1}},
+}  # fmt: skip
+
+
+def network(*layers: Any, **others: Any) -> Spec:
+    data = {"archbuilder": 1, "name": "small", "input": [9, 8, 3], "stem": [*layers], "head": [*HEAD], **others}
+    return load_text(dump(data))
 
 
 def handed(spec: Spec, *, bare: bool = False, fold: bool = False) -> Handover:
@@ -105,3 +110,70 @@ def test_random_networks_are_as_in_keras(data: Any) -> None:
         return
     with TemporaryDirectory() as folder:
         assert compared(spec, Path(folder)).worst < FLOAT32
+
+
+@pytest.mark.keras
+def test_folded_norms_and_bare_networks_are_the_same_function(tmp_path: Path) -> None:
+    spec = load("resnet20_v2")
+    whole, few = handed(spec), handed(spec, fold=True)
+    assert len(few.graph.nodes) < len(whole.graph.nodes)
+    assert compared(spec, tmp_path, fold=True, bare=True).worst < FLOAT32
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("colours", ["rgb", "bgr"])
+def test_pixels_are_normalised_within(colours: str, tmp_path: Path) -> None:
+    channels = {"mean": [0.4, 0.5, 0.6], "deviation": [0.2, 0.25, 0.3]}
+    training = {**RECIPE, "normalise": {"channels": channels}, "colours": colours}
+    spec = network({"conv": {"filters": 4, "kernel": 3}}, training=training)
+    assert compared(spec, tmp_path).worst < FLOAT32
+
+
+def written(spec: Spec, *, bare: bool = False) -> Any:
+    from archbuilder.exporting.onnx_file import model_of
+
+    asked = handed(spec, bare=bare)
+    return model_of(asked, asked.metadata("onnx", None))
+
+
+def test_a_node_for_an_op_and_one_transpose() -> None:
+    graph, model = handed(load("related/se_resnet50")).graph, written(load("related/se_resnet50"))
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("Transpose") == 1
+    names = {node.name for node in model.graph.node}
+    assert {node.name for node in graph.nodes} <= names
+    onnx.checker.check_model(model, full_check=True)
+
+
+def test_the_batch_has_a_name_and_what_is_taken_is_known() -> None:
+    [images], [answers] = (
+        part for graph in [written(load("quickstart")).graph] for part in (graph.input, graph.output)
+    )
+    assert [one.dim_param or one.dim_value for one in images.type.tensor_type.shape.dim] == ["batch", 16, 16, 1]
+    assert images.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert (answers.name, images.name) == ("probabilities", "images")
+    bare = written(load("quickstart"), bare=True).graph.input[0]
+    assert bare.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+
+
+def test_outputs_keep_their_names() -> None:
+    spec = load("related/fpn_resnet50", ["input=[64, 64, 3]"])
+    assert [one.name for one in written(spec).graph.output] == ["p2", "p3", "p4", "p5"]
+
+
+def test_metadata_are_texts_that_hide_nothing() -> None:
+    classes = ('"}', "\x1b[31m", "\n", "ü")
+    asked = replace(handed(load("quickstart")), classes=classes)
+    from archbuilder.exporting.onnx_file import model_of
+
+    read = onnx.ModelProto.FromString(model_of(asked, asked.metadata("onnx", FLOAT32)).SerializeToString())
+    found = {one.key: one.value for one in read.metadata_props}
+    assert tuple(json.loads(found["classes"])) == classes
+    assert found["classes"].isascii()
+    assert load_text(found["spec"]).name == "quickstart"
+    assert "1e-05" in found["compared"]
+
+
+def test_tensorflow_does_not_write_it(tmp_path: Path) -> None:
+    line = f"export quickstart -o {tmp_path}/x.onnx --no-compare"
+    assert heavy_modules(SPY, line, heavy=("tensorflow", "keras", "sklearn", "torch")) == {line: []}
