@@ -34,7 +34,7 @@ from archbuilder.weights.weight_file import Floats
 
 RESULTS = Path(__file__).parent.parent / "docs" / "exports.jsonl"
 _MOVING = ("moving_mean", "moving_variance")
-RANGES = {"scale": (0.5, 1.5), "shift": (-0.5, 0.5), "bias": (-0.5, 0.5)}
+RANGES = {"scale": (0.5, 1.5), "shift": (-0.5, 0.5), "bias": (-0.1, 0.1)}
 
 
 def lively(handover: Handover) -> Handover:
@@ -44,7 +44,11 @@ def lively(handover: Handover) -> Handover:
     for node in handover.graph.nodes:
         for weight in node.weights:
             if weight.kind in RANGES:
-                weights[node.name][weight.name] = random.uniform(*RANGES[weight.kind], weight.shape).astype(np.float32)
+                drawn = random.uniform(*RANGES[weight.kind], weight.shape).astype(np.float32)
+                # What a bias starts at keeps the gates of highways nearly shut.
+                weights[node.name][weight.name] = drawn + (
+                    weights[node.name][weight.name] if weight.kind == "bias" else 0
+                )
     moving = calibrated(with_weights(handover, weights))
     return with_weights(handover, {name: {**arrays, **moving.get(name, {})} for name, arrays in weights.items()})
 

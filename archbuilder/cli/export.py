@@ -24,7 +24,7 @@ _weights = click.option(
 
 @click.command(epilog="\b\nFormats:\n" + "\n".join(f"  {one.name:<12} {one.suffix:<13} {one.what}" for one in FORMATS))
 @click.argument("subject", type=SpecType(), metavar="RUN|SPEC")
-@click.option("-o", "--output", required=True, metavar="FILE",
+@click.option("-o", "--output", type=click.Path(), required=True, metavar="FILE",
               help="The file, whose suffix says the format; what ends in / is a folder for TensorFlow.")  # fmt: skip
 @click.option("--format", "name", type=click.Choice([one.name for one in FORMATS]),
               help="The format, where the suffix leaves it open.")  # fmt: skip
@@ -76,8 +76,8 @@ def _told(done: Exported) -> str:
     found = done.comparison
     if found is None:
         return "not compared with the original"
-    real = f" and {found.images - 4} {found.real}" if found.images > 4 else ""
+    real = f" and {found.real} of {found.origin}" if found.real else ""
     return (
-        f"compared with the original on 4 random images{real}: the largest relative difference of logits is "
-        f"{found.difference:.1e}, and two images differ by {found.apart:.2g} at least"
+        f"compared with the original on {found.random} random images{real}: the largest relative difference of logits "
+        f"is {found.difference:.1e}, and two images differ by {found.apart:.2g} at least"
     )

@@ -44,9 +44,12 @@ class Comparison:
     """The largest difference of what it gives from what its own logits come to; probabilities are as they are."""
     apart: float
     """The least that two images are apart: where it is small, the comparison says little."""
-    images: int
-    real: str
-    """Which images besides random ones."""
+    random: int
+    """How many random images there were."""
+    real: int
+    """How many real ones."""
+    origin: str
+    """Where those are from."""
 
     @property
     def worst(self) -> float:
@@ -74,7 +77,7 @@ def compare(handover: Handover, file: Compute) -> Comparison:
         difference=max(map(_difference, original, found.logits)),
         answers=max(map(_difference_of_answers, answers, found.values)),
         apart=min(min(_apart(one)) for one in original),
-        images=len(pixels), real=what,
+        random=len(random), real=len(real), origin=what,
     )  # fmt: skip
 
 
@@ -91,13 +94,13 @@ def real_images(handover: Handover) -> tuple[Pixels, str]:
     """Images of the run's test set or, where there are none, parts of photographs; and what they are in words."""
     if handover.run is not None:
         try:
-            return _of_run(handover.run), "of its test set"
+            return _of_run(handover.run), "its test set"
         except (MissingError, UsageError):
             pass
     height, width, channels = handover.input_shape
     if channels not in (1, 3):
         return np.zeros((0, height, width, channels), np.uint8), "none"
-    return np.stack(list(_photographs((height, width, channels)))), "of photographs"
+    return np.stack(list(_photographs((height, width, channels)))), "photographs"
 
 
 def _of_run(run: Run) -> Pixels:

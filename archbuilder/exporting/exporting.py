@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_args
@@ -75,7 +76,12 @@ def export(
         comparison = compare(handover, kind.module().load(written, handed)) if compared else None
         if comparison is not None:
             _require_equal(comparison, kind, path)
-    return Exported(path, kind.files(path), kind.name, comparison, handover.notes)
+    return Exported(path, kind.files(path), kind.name, comparison, (*handover.notes, *_notes(comparison, kind)))
+
+
+def _notes(comparison: Comparison | None, kind: Format) -> Iterator[str]:
+    if comparison is not None and comparison.apart < kind.bound:
+        yield f"all images give nearly the same (two differ by {comparison.apart:.1g}): the comparison says little"
 
 
 def require_free(files: tuple[Path, ...], force: bool) -> None:
@@ -92,8 +98,9 @@ def require_free(files: tuple[Path, ...], force: bool) -> None:
 def _require_equal(comparison: Comparison, kind: Format, path: Path) -> None:
     if not comparison.worst <= kind.bound:
         raise ArchbuilderError(
-            f"{printable(str(path))} is not written: what {kind.name} gives differs by {comparison.worst:.2g} from the original, "
-            f"and at most {kind.bound:g} is let through (two images differ by {comparison.apart:.2g})\n  hint: {_AMPLIFIED}"
+            f"{printable(str(path))} is not written: what {kind.name} gives differs by {comparison.worst:.2g} from the "
+            f"original, and at most {kind.bound:g} is let through (two images differ by {comparison.apart:.2g})\n"
+            f"  hint: {_AMPLIFIED}"
         )
 
 

@@ -35,11 +35,11 @@ class Transfer:
     path: Path
     graph: Graph
     match: Match
-    channels_first: bool
-    """Whether the file has PyTorch's layout."""
     flattened: Mapping[str, Order]
     """The order of the features of nodes behind flattened images, where the file has another."""
     choices: Choices = DEFAULT
+    channels_first: bool = False
+    """Whether the file has PyTorch's layout."""
 
     @property
     def notes(self) -> list[str]:
@@ -103,7 +103,7 @@ def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
         what = f"{path} leaves open what belongs where in {graph.name}, which decides what it computes"
         raise ArchbuilderError(f"{what}{_listed(found.open)}\n  hint: {_ASSUME}")
     orders = arriving(graph) if source.channels_first else {}
-    return Transfer(path, graph, found, source.channels_first, orders, choices)
+    return Transfer(path, graph, found, orders, choices, source.channels_first)
 
 
 def _listed(lines: Sequence[str]) -> str:

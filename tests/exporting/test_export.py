@@ -161,7 +161,7 @@ def test_a_run_hands_over_what_it_learned(tiny: Path, tmp_path: Path, call: Call
     assert handover.normaliser is not None
     done = call("export", run.folder, "-o", tmp_path / "x.keras", "--weights", "final", "--json")
     told = json.loads(done.out)
-    assert told["comparison"]["real"] == "of its test set"
+    assert told["comparison"]["origin"] == "its test set"
     assert call("export", run.folder, "-o", tmp_path / "y.keras", "--weights", "some.h5").code == 2
     assert call("export", run.folder, "-o", tmp_path / "y.keras", "--set", "head=[]").code == 2
 
