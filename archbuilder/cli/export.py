@@ -66,10 +66,10 @@ def command(
     if as_json:
         print_json(done.to_json())
         return
-    print_notes(done.notes)
     for file in done.files:
         say(file)
     say(_told(done))
+    print_notes(done.notes)
 
 
 def _told(done: Exported) -> str:

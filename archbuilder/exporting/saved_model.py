@@ -6,15 +6,20 @@ import json
 from pathlib import Path
 
 from archbuilder.aliases import Array
+from archbuilder.errors import UsageError
 from archbuilder.exporting.comparing import Answers, Compute
 from archbuilder.exporting.formats import Options
 from archbuilder.exporting.handover import Handover
+from archbuilder.machine.backend import backend
 
 METADATA = Path("assets.extra", "archbuilder.json")
 """Where TensorFlow leaves room for files that it does not look at."""
 
 
 def write(handover: Handover, path: Path, options: Options, metadata: dict[str, str]) -> None:
+    """Raises UsageError where Keras computes by something else than TensorFlow."""
+    if (name := backend()) != "tensorflow":
+        raise UsageError(f"saved-model is written by TensorFlow, and KERAS_BACKEND is {name}")
     import keras
     import tensorflow as tf
 

@@ -6,6 +6,7 @@ the scheme of their names; and of torchvision's other networks from torchvision,
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,10 +90,10 @@ def _in_scheme(node: Node, place: Position, number: int) -> str | None:
     if place.section in ("stem", "head"):
         name = "fc" if word == "fc" else f"{word}{number}"
         return name if number == 1 and (word == "fc") == (place.section == "head") else None
-    stage, _, unit = place.section.partition("/")
-    if word not in ("conv", "bn") or not unit:
+    unit = re.fullmatch(r"stage(\d+)/unit(\d+)", place.section)
+    if word not in ("conv", "bn") or unit is None:
         return None
-    begin = f"{stage.replace('stage', 'layer')}.{int(unit.removeprefix('unit')) - 1}"
+    begin = f"layer{unit[1]}.{int(unit[2]) - 1}"
     return f"{begin}.downsample.{int(word == 'bn')}" if place.shortcut else f"{begin}.{word}{number}"
 
 
@@ -127,6 +128,10 @@ def _shapes_of_torchvision(name: str, graph: Graph) -> dict[str, Array]:
     if name not in models.list_models():
         raise ArchbuilderError(f"torchvision has no network called {printable(name)}\n  hint: {_FILE}")
     classes = graph[graph.outputs[-1]].shape[-1]
-    with torch.device("meta"):
-        model = models.get_model(name, weights=None, num_classes=classes, **_WITHOUT_MORE.get(name, {}))
+    asked = {"weights": None, "num_classes": classes, **_WITHOUT_MORE.get(name, {})}
+    try:
+        with torch.device("meta"):  # without drawing weights
+            model = models.get_model(name, **asked)
+    except NotImplementedError:  # some look at what they drew
+        model = models.get_model(name, **asked)
     return {key: np.zeros(tuple(one.shape), np.float32) for key, one in model.state_dict().items()}
