@@ -18,8 +18,8 @@ METADATA = Path("assets.extra", "archbuilder.json")
 
 def write(handover: Handover, path: Path, options: Options, metadata: dict[str, str]) -> None:
     """Raises UsageError where Keras computes by something else than TensorFlow."""
-    if (name := backend()) != "tensorflow":
-        raise UsageError(f"saved-model is written by TensorFlow, and KERAS_BACKEND is {name}")
+    if (loaded := backend()) != "tensorflow":
+        raise UsageError(f"saved-model is written by TensorFlow, and KERAS_BACKEND is {loaded}")
     import keras
     import tensorflow as tf
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from archbuilder.weights.transfer import transfer
 from tests.conftest import Call
 from tests.exporting.lively import lively
 
+ROOT = Path(__file__).parent.parent.parent
 SMALL = ["input=[32, 32, 3]"]
 
 
@@ -169,3 +171,8 @@ def test_a_run_hands_over_what_it_learned(tiny: Path, tmp_path: Path, call: Call
 def test_a_package_that_is_not_there_is_named() -> None:
     with pytest.raises(MissingError, match="needs nowhere: pip install 'archbuilder\\[nowhere\\]', or --no-compare"):
         replace(FORMATS[0], packages=(), runtime=("nowhere",)).require(compare=True)
+
+
+def test_the_table_of_the_documentation_is_that_of_the_lines() -> None:
+    made = run_path(str(ROOT / "benchmarks" / "exports.py"))["table"]()
+    assert "\n".join(made) in (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
