@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from archbuilder.exporting.exporting import export, require_free
 from archbuilder.exporting.formats import FORMATS, Format, Options, format_of
 from archbuilder.exporting.handover import Handover, of_run, of_spec, with_weights
 from archbuilder.spec import load
+from archbuilder.training.objective import Scaling
 from archbuilder.training.run.folder import Run
 from archbuilder.weights.their_names import named_as
 from archbuilder.weights.transfer import transfer
@@ -176,3 +178,26 @@ def test_a_package_that_is_not_there_is_named() -> None:
 def test_the_table_of_the_documentation_is_that_of_the_lines() -> None:
     made = run_path(str(ROOT / "benchmarks" / "exports.py"))["table"]()
     assert "\n".join(made) in (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("kind", FORMATS[:3], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"function": "softmax"},
+        {"function": "sigmoid"},
+        {"function": None, "scaling": Scaling((3.0,) * 10, (7.0,) * 10)},
+    ],
+    ids=str,
+)
+def test_what_the_network_does_not_do_itself_is_put_behind_it(
+    kind: Format, given: dict[str, Any], tmp_path: Path
+) -> None:
+    for package in (*kind.packages, *kind.runtime):
+        pytest.importorskip(package)
+    handover = handed("quickstart", ["head=[global_average_pool, {dense: {units: 10}}]"])
+    [output] = handover.outputs
+    done = export(replace(handover, outputs=(replace(output, **given),)), tmp_path / f"x{kind.suffix}", kind)
+    assert done.comparison is not None
+    assert done.comparison.worst <= kind.bound
