@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         evaluate,
         expand,
         explain,
+        export,
         family,
         lint,
         new,
@@ -56,7 +57,7 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "family", "lint", "load",
+    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "export", "family", "lint", "load",
     "load_text", "new", "numbers", "predict", "report", "resume", "runs", "summary", "train", "train_folds",
     "train_seeds", "verify",
 ]  # fmt: skip

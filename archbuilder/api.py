@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from archbuilder.diagram.options import Background, Direction, ThemeName
     from archbuilder.errors import Diagnostic
     from archbuilder.explaining.explanation import Explanation
+    from archbuilder.exporting.exporting import Exported
+    from archbuilder.exporting.formats import FormatName
     from archbuilder.graph.network import Graph
     from archbuilder.page.page import Page
     from archbuilder.side_by_side.ablation import Family
@@ -426,6 +428,34 @@ def train_folds(
 
     start = Start(_path(data_path), _path(out), epochs, _path(weights), choices, _parts(freeze), chosen(log))
     return sweep.train_folds(loaded, folds, start)
+
+
+def export(
+    subject: RunLike | Spec,
+    path: str | Path,
+    edits: Edits = (),
+    *,
+    format: FormatName | None = None,
+    weights: str | Path | None = None,
+    choices: Choices = DEFAULT,
+    bare: bool = False,
+    compare: bool = True,
+    force: bool = False,
+    fold_norms: bool = False,
+    names: str = "archbuilder",
+) -> Exported:
+    """Writes the network of a run or a spec for others: ONNX, Keras, TensorFlow; the suffix says the format.
+
+    `weights` are best or final of a run, or a file for a spec. The file takes pixels and gives probabilities; a `bare`
+    one is the network alone. Raises ArchbuilderError where what is written does not answer as the original does.
+    """
+    from archbuilder.exporting import exporting
+    from archbuilder.exporting.formats import Options, format_of
+
+    kind = format_of(path, format)
+    with _with_all_mistakes():
+        handover = exporting.handover_of(subject, weights, choices, edits, bare=bare)
+    return exporting.export(handover, Path(path), kind, Options(fold_norms, names), compared=compare, force=force)
 
 
 def runs(folder: str | Path = "runs") -> list[Line]:

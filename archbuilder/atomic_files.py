@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -50,6 +50,29 @@ def whole_folder(target: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         _sync(target.parent)
+
+
+@contextmanager
+def whole_entries(targets: Sequence[Path]) -> Iterator[Path]:
+    """A hidden folder to write files and folders into, beside their places, which they take when all are on disk.
+
+    The first of them comes last: where it is, the others are.
+    """
+    folder = _beside(targets[0])
+    with as_archbuilder_error(targets[0]):
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+        try:
+            yield folder
+            for path in (*folder.rglob("*"), folder):
+                _sync(path)
+            for target in reversed(targets):
+                if target.is_dir():
+                    remove(target)
+                (folder / target.name).replace(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        _sync(targets[0].parent)
 
 
 def remove(path: Path) -> None:

@@ -136,6 +136,10 @@ def _tensorboard() -> str:
     return version("tensorboard")
 
 
+def _onnx() -> str:
+    return f"{version('onnx')}, run by ONNX Runtime {version('onnxruntime')}"
+
+
 def _digits() -> str:
     from sklearn.datasets import load_digits
 
@@ -178,6 +182,7 @@ CHECKS = (
     Check("memory", _memory, "the system does not tell"),
     Check("Graphviz", _graphviz, "only for draw: pip install pygraphviz"),
     Check("TensorBoard", _tensorboard, "nothing here needs it: pip install tensorboard"),
+    Check("ONNX", _onnx, "only for export to .onnx: pip install 'archbuilder[onnx]'"),
     Check("data: digits", _digits, "pip install scikit-learn", is_needed=True),
     Check("data: cifar10", _cifar10, _CIFAR),
     Check("data: cifar100", _cifar100, _CIFAR),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 LIGHT = (
-    "--help", "build --help", "train --help", "list", "build resnet20_v1 --summary", "build resnet20_v1 --json",
+    "--help", "build --help", "export --help", "train --help", "list", "build resnet20_v1 --summary", "build resnet20_v1 --json",
     "validate resnet20_v1", "show resnet20_v1 --resolved", "schema", "draw resnet20_v1 -o {folder}/x.svg",
     "report resnet20_v1 -o {folder}/x.html",
     "completion bash", "schedule resnet20_v1 --json", "lint he2015/resnet20",

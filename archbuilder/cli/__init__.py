@@ -29,6 +29,7 @@ COMMANDS = {
     "augment": "Draw what training makes of its images.",
     "evaluate": "Measure a trained network on its test set.",
     "predict": "Classify images with a trained network.",
+    "export": "Hand a network over: ONNX, Keras, TensorFlow and others.",
     "runs": "List the runs of a folder, and what became of them.",
     "log": "Give the numbers of a run to other tools.",
     "list": "List the bundled specs.",

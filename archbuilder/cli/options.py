@@ -42,29 +42,30 @@ edits_option = click.option(
     help="Change the spec, such as --set stages.0.units=9; may be given several times.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-_weights_options = (
-    click.option(
-        "--weights", type=click.Path(path_type=Path), metavar="FILE",
-        help="Take weights from a file, of ours or of other people's: Keras, PyTorch, safetensors or .npz.",
-    ),
+_weights_of_file = click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    help="Take weights from a file, of ours or of other people's: Keras, PyTorch, safetensors or .npz.",
+)  # fmt: skip
+_choices_options = (
     click.option("--weights-part", metavar="PREFIX", help="Which network of a file with several, such as model_ema."),
     click.option("--assume-order", is_flag=True, help="Where names leave several ways, take layers in their order."),
     click.option("--adapt-stem", is_flag=True, help="Make a first convolution of another number of channels fit."),
 )  # fmt: skip
 
 
-def weights_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def weights_options(command: Callable[..., Any], weights: Decorator = _weights_of_file) -> Callable[..., Any]:
     """`--weights`, and what decides where the file leaves something open, as `weights` and `choices`."""
 
     @wraps(command)
-    def with_choices(weights_part: str | None, assume_order: bool, adapt_stem: bool, **others: Any) -> Any:
+    def chosen(weights_part: str | None, assume_order: bool, adapt_stem: bool, **others: Any) -> Any:
         if others["weights"] is None and (weights_part or assume_order or adapt_stem):
             raise UsageError("--weights-part, --assume-order and --adapt-stem say how to take --weights FILE")
         return command(choices=Choices(assume_order, adapt_stem, weights_part), **others)
 
-    for option in reversed(_weights_options):
-        with_choices = option(with_choices)
-    return with_choices
+    decorated: Callable[..., Any] = chosen
+    for option in reversed((weights, *_choices_options)):
+        decorated = option(decorated)
+    return decorated
 
 
 class Quantity(click.ParamType[float]):

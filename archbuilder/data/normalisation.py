@@ -40,15 +40,28 @@ class Normaliser:
 
         pixels = pixels[..., ::-1] if self.turns else pixels
         if backend() == "jax" and pixels.dtype == np.uint8:
-            return self._products_of(pixels) - self.offset * self.scale
-        return ops.cast(pixels, "float32") * (self.scale / np.float32(255)) - self.offset * self.scale
+            return self._products_of(pixels) - self.shift
+        return ops.cast(pixels, "float32") * self.factor - self.shift
+
+    @property
+    def factor(self) -> Floats:
+        """What pixels are multiplied by, after which `shift` comes off."""
+        return self.scale / np.float32(255)
+
+    @property
+    def shift(self) -> Floats:
+        return self.offset * self.scale
+
+    def normalised(self, pixels: Pixels) -> Floats:
+        """The same as a call, by NumPy."""
+        turned = pixels[..., ::-1] if self.turns else pixels
+        return np.ascontiguousarray(turned.astype(np.float32) * self.factor - self.shift)
 
     def _products_of(self, pixels: Tensor) -> Tensor:
         """Pixels times the scale, from a table: XLA would round such a product only together with what follows."""
         from keras import ops
 
-        values = np.arange(256, dtype=np.float32)[:, None]
-        table = (values * (self.scale.reshape(-1) / np.float32(255))).astype(np.float32)
+        table = (np.arange(256, dtype=np.float32)[:, None] * self.factor.reshape(-1)).astype(np.float32)
         channels = np.arange(pixels.shape[-1]) % table.shape[1]
         return ops.convert_to_tensor(table)[ops.cast(pixels, "int32"), channels]
 

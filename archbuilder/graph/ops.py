@@ -28,6 +28,8 @@ NamedInitializer = Literal[
 Function = Literal[
     "relu", "relu6", "elu", "gelu", "silu", "hard_sigmoid", "hard_silu", "sigmoid", "softplus", "softmax", "tanh"
 ]
+Probabilities = Literal["softmax", "sigmoid"]
+"""The functions that make logits into probabilities."""
 Family = Literal["conv", "dense", "norm", "activation", "pool", "merge", "other"]
 """What ops have in common for people: a colour in diagrams, a kind of layer in files, a word in a recipe's decay."""
 NormKind = Literal["batch", "layer", "group", "instance"]
@@ -767,4 +769,13 @@ def _pads_along(size: int, kernel: int, stride: int, dilation: int, padding: str
 
 def gives_probabilities(op: Op) -> bool:
     """Whether an op at the end of a network makes logits into probabilities: of one class, or each by itself."""
-    return isinstance(op, Activation) and op.function in ("softmax", "sigmoid")
+    return probabilities(op) is not None
+
+
+def probabilities(op: Op) -> Probabilities | None:
+    """The function by which an op makes probabilities of logits; None where it does not."""
+    match op:
+        case Activation(function="softmax" | "sigmoid" as function):
+            return function
+        case _:
+            return None

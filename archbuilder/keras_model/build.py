@@ -22,21 +22,26 @@ from archbuilder.graph.network import Graph, Node
 from archbuilder.machine.hardware import require_memory
 
 
-def build_model(graph: Graph, seed: int | None = None) -> keras.Model:
+def build_model(
+    graph: Graph, seed: int | None = None, prepare: Callable[[Tensor], Tensor] | None = None
+) -> keras.Model:
     """The Keras model of a graph; with a seed, each layer's initial weights depend on the seed and its path alone.
+
+    `prepare` puts layers between the input and the first of the network.
 
     Raises ArchbuilderError where the machine has less memory than the weights take, or a single image on its way.
     """
     require_memory(4 * (graph.parameters + largest_layer(graph)), f"to make the weights of '{graph.name}' takes")
     require_memory(4 * values_at_once(graph), f"one image on its way through '{graph.name}' takes")
-    tensors: dict[str, Tensor] = {}
     places = {node.name: place for place, node in enumerate(graph.nodes)}
     with _recursion_for(len(graph.nodes)):
-        for node in graph.nodes:
+        entry = _Layers(graph.input, seed).apply([])
+        tensors: dict[str, Tensor] = {graph.input.name: prepare(entry) if prepare else entry}
+        for node in graph.nodes[1:]:
             tensors[node.name] = _Layers(node, seed).apply([tensors[name] for name in _inputs(node, places)])
         outputs = [tensors[name] for name in graph.outputs]
         name = layer_name(graph.name)
-        return keras.Model(tensors[graph.input.name], outputs[0] if len(outputs) == 1 else outputs, name=name)
+        return keras.Model(entry, outputs[0] if len(outputs) == 1 else outputs, name=name)
 
 
 def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
@@ -54,11 +59,25 @@ def without_probabilities(graph: Graph, model: keras.Model) -> keras.Model:
     ends_in_probabilities = ops.gives_probabilities(last.op)
     if not ends_in_probabilities and len(graph.outputs) == 1:
         return model
-    layer = model.get_layer(layer_name(last.name))
+    return with_outputs(graph, model, logits_of(graph, model, last.name), f"{model.name}.logits")
+
+
+def logits_of(graph: Graph, model: keras.Model, output: str) -> Tensor:
+    """What enters the softmax or sigmoid of an output, or else what the output returns."""
+    layer = model.get_layer(layer_name(output))
+    return layer.input if ops.gives_probabilities(graph[output].op) else _result(model, output)
+
+
+def with_outputs(graph: Graph, model: keras.Model, outputs: Any, name: str) -> keras.Model:
+    """The model of a graph, of the same layers, with other outputs."""
     with _recursion_for(len(graph.nodes)):
-        return keras.Model(
-            model.inputs[0], layer.input if ends_in_probabilities else layer.output, name=f"{model.name}.logits"
-        )
+        return keras.Model(model.inputs[0], outputs, name=name)
+
+
+def _result(model: keras.Model, node: str) -> Tensor:
+    """What the layers of a node return, of which the last may only give the result its shape."""
+    there = {layer.name: layer for layer in model.layers}
+    return there.get(result_name(node), there[layer_name(node)]).output
 
 
 class _Layers:

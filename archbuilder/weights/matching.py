@@ -309,7 +309,7 @@ def _adapted(node: Node, layer: Layer, theirs: Signature) -> Layer:
 def _by_place(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
     """Pairs place by place and kind by kind; then what has a name of its own, in order."""
     theirs = _grouped(layers, lambda layer: (position(layer.name), layer.kind))
-    ours = _grouped(nodes, lambda node: (_position(node), kind(node)))
+    ours = _grouped(nodes, lambda node: (position_of(node), kind(node)))
     pairs: Pairs = {}
     for key, group in ours.items():
         pairs |= _aligned(group, sorted(theirs.get(key, ()), key=lambda layer: rank(layer.name)))
@@ -317,7 +317,8 @@ def _by_place(nodes: Sequence[Node], layers: Sequence[Layer]) -> Pairs:
     return pairs | _in_order([node for node in nodes if node.name not in pairs], strangers)
 
 
-def _position(node: Node) -> Position:
+def position_of(node: Node) -> Position:
+    """The stem, the head or the unit that a node stands in, and whether on its shortcut."""
     parts = node.name.split("/")
     section = "/".join(parts[:2]) if parts[0].startswith("stage") and len(parts) > 2 else parts[0]
     return Position(section, on_shortcut(node.name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -44,6 +46,24 @@ def read_safetensors(path: Path) -> WeightFile:
         raise unreadable(path, "safetensors", error) from error
     found, channels_first = layers(arrays)
     return WeightFile(path.name, found, channels_first, ordered=False)
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
+    """Tensors of float32 or int64, one behind the other in the order of their names."""
+    header: dict[str, object] = {"__metadata__": metadata}
+    begin = 0
+    for name in sorted(tensors):
+        array = tensors[name]
+        end = begin + array.nbytes
+        kind = "I64" if array.dtype == np.int64 else "F32"
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": (begin, end)}
+        begin = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in sorted(tensors):
+            file.write(np.ascontiguousarray(tensors[name]).data)
 
 
 def _arrays(path: Path) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.graph import ops
+from archbuilder.graph.naming import layer_name
 from archbuilder.graph.network import Graph
 from archbuilder.weights.choices import DEFAULT, Choices
 from archbuilder.weights.flattening import Order, arriving
@@ -17,7 +18,7 @@ from archbuilder.weights.matching import OWN, Match, match
 from archbuilder.weights.networks import chosen
 from archbuilder.weights.reading import read
 from archbuilder.weights.signatures import fitted
-from archbuilder.weights.weight_file import Floats, Layer
+from archbuilder.weights.weight_file import Floats, Layer, NodeWeights
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +38,8 @@ class Transfer:
     flattened: Mapping[str, Order]
     """The order of the features of nodes behind flattened images, where the file has another."""
     choices: Choices = DEFAULT
+    channels_first: bool = False
+    """Whether the file has PyTorch's layout."""
 
     @property
     def notes(self) -> list[str]:
@@ -62,14 +65,7 @@ class Transfer:
 
     def apply(self, model: keras.Model) -> None:
         """Gives the weights to the model that was built of the graph."""
-        from archbuilder.graph.naming import layer_name
-
-        layers = {layer.name: layer for layer in model.layers}
-        for name, arrays in self.arrays().items():
-            if layer_name(name) not in layers:  # behind the last output, and no part of the model
-                continue
-            for part, array in arrays.items():
-                getattr(layers[layer_name(name)], part).assign(array)
+        assign(model, self.arrays())
 
     def _arrays(self, name: str, layer: Layer) -> dict[str, Floats]:
         node = self.graph[name]
@@ -84,6 +80,16 @@ class Transfer:
         }
 
 
+def assign(model: keras.Model, weights: NodeWeights) -> None:
+    """Gives weights to the model that was built of their graph."""
+    layers = {layer.name: layer for layer in model.layers}
+    for name, arrays in weights.items():
+        if layer_name(name) not in layers:  # behind the last output, and no part of the model
+            continue
+        for part, array in arrays.items():
+            getattr(layers[layer_name(name)], part).assign(array)
+
+
 def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
     """Reads a file and matches it; raises ArchbuilderError with what is left over, does not fit or is uncertain."""
     source = chosen(read(path), choices.part, graph)
@@ -96,7 +102,8 @@ def transfer(path: Path, graph: Graph, choices: Choices = DEFAULT) -> Transfer:
     if found.open:
         what = f"{path} leaves open what belongs where in {graph.name}, which decides what it computes"
         raise ArchbuilderError(f"{what}{_listed(found.open)}\n  hint: {_ASSUME}")
-    return Transfer(path, graph, found, arriving(graph) if source.channels_first else {}, choices)
+    orders = arriving(graph) if source.channels_first else {}
+    return Transfer(path, graph, found, orders, choices, source.channels_first)
 
 
 def _listed(lines: Sequence[str]) -> str:

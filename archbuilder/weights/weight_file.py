@@ -18,6 +18,8 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.graph.ops import Shape, show
 
 Floats = NDArray[np.float32]
+NodeWeights = Mapping[str, Mapping[str, Floats]]
+"""The weights of each node of a graph, by their names in it, in Keras' layout."""
 Kind = Literal["conv", "dense", "norm", "other"]
 LIMIT_BYTES = 8 * 2**30
 """The most bytes that a file may hold, decompressed; the largest bundled network needs 0.6 GB."""

@@ -46,7 +46,8 @@ from archbuilder.training.run.checkpoint import (
     write_json,
 )
 from archbuilder.training.scores import Answers
-from archbuilder.weights.transfer import transfer
+from archbuilder.weights.transfer import Transfer, transfer
+from archbuilder.weights.weight_file import Floats
 
 if TYPE_CHECKING:
     import keras
@@ -339,6 +340,13 @@ class Run:
 
     def load_weights(self, which: Which, model: keras.Model) -> None:
         """Raises MissingError where the file is not there, not the one that was written, or of another network."""
+        self._transfer(which).apply(model)
+
+    def arrays(self, which: Which) -> dict[str, dict[str, Floats]]:
+        """The weights by the names of the graph, without TensorFlow; raises MissingError as `load_weights` does."""
+        return self._transfer(which).arrays()
+
+    def _transfer(self, which: Which) -> Transfer:
         path = self._weights_path(which)
         if not path.exists():
             raise MissingError(f"there is no {path.name} in {self.folder} yet")
@@ -349,7 +357,7 @@ class Run:
         found = transfer(path, self.graph)
         if found.match.fresh:
             raise MissingError(f"{path} is damaged: it holds the weights of another network")
-        found.apply(model)
+        return found
 
     def has_sound_weights(self, which: Which) -> bool:
         """Whether the file is there, and is the one that `weights.json` tells of."""

@@ -1,0 +1,147 @@
+"""The formats that a network is handed over in: a closed list, each with a module of its own, imported when it is used.
+
+A new format is one entry here, and its module, which has `write` and `load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from archbuilder.errors import MissingError, UsageError
+
+if TYPE_CHECKING:
+    from archbuilder.exporting.comparing import Compute
+    from archbuilder.exporting.handover import Handover
+
+FormatName = Literal["onnx", "keras", "saved-model", "safetensors"]
+FLOAT32, FLOAT16 = 1e-5, 1e-2
+"""How far logits may be from the original's, relative to the largest."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What some formats can do otherwise."""
+
+    fold_norms: bool = False
+    """Folds each batch norm into the convolution before it."""
+    names: str = "archbuilder"
+    """Whose names the tensors of a file of weights have: ours, those of torchvision or timm, or those of a file."""
+
+
+DEFAULT = Options()
+
+
+class Writer(Protocol):
+    """The module of a format."""
+
+    def write(self, handover: Handover, path: Path, options: Options, metadata: dict[str, str]) -> None:
+        """Writes the file or folder, where there is none yet, and what lies beside it."""
+
+    def load(self, path: Path, handover: Handover) -> Compute:
+        """What was written, as it answers where its users run it."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format."""
+
+    name: FormatName
+    suffix: str
+    """What its files end in; none for a folder."""
+    what: str
+    """What it is, for --help."""
+    module: Callable[[], Writer]
+    bound: float = FLOAT32
+    needs_keras: bool = False
+    """Whether TensorFlow and Keras write it."""
+    options: tuple[str, ...] = ()
+    """The options that it takes."""
+    packages: tuple[str, ...] = ()
+    """The packages that write it."""
+    runtime: tuple[str, ...] = ()
+    """The packages, besides, that it is compared with."""
+    beside: tuple[str, ...] = ()
+    """The suffixes of further files, which have the same stem."""
+
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """All that is written, the file itself first."""
+        return (path, *(path.with_suffix(suffix) for suffix in self.beside))
+
+    def require(self, compare: bool) -> None:
+        """Raises MissingError where a package is not installed that writes the format or, to compare, runs it."""
+        for package in (*self.packages, *(self.runtime if compare else ())):
+            if find_spec(package) is None:
+                without = "" if package in self.packages else ", or --no-compare"
+                extra = self.packages[0] if self.packages else self.runtime[0]
+                raise MissingError(f"{self.name} needs {package}: pip install 'archbuilder[{extra}]'{without}")
+
+    def require_options(self, options: Options) -> None:
+        """Raises UsageError for an option that is for other formats."""
+        for field in fields(options):
+            if getattr(options, field.name) != field.default and field.name not in self.options:
+                takers = " and ".join(one.name for one in FORMATS if field.name in one.options)
+                raise UsageError(f"--{field.name.replace('_', '-')} is for {takers}, not for {self.name}")
+
+
+def _onnx() -> Writer:
+    from archbuilder.exporting import onnx_file
+
+    return onnx_file
+
+
+def _keras() -> Writer:
+    from archbuilder.exporting import keras_file
+
+    return keras_file
+
+
+def _saved_model() -> Writer:
+    from archbuilder.exporting import saved_model
+
+    return saved_model
+
+
+def _safetensors() -> Writer:
+    from archbuilder.exporting import safetensors_file
+
+    return safetensors_file
+
+
+FORMATS = (
+    Format("onnx", ".onnx", "for ONNX Runtime and others", _onnx, options=("fold_norms",), packages=("onnx",),
+           runtime=("onnxruntime",)),
+    Format("keras", ".keras", "a model of stock Keras layers", _keras, needs_keras=True),
+    Format("saved-model", "", "a folder for TensorFlow", _saved_model, needs_keras=True),
+    Format("safetensors", ".safetensors", "the weights alone", _safetensors, options=("names",)),
+)  # fmt: skip
+"""The first with a suffix is the one that a file of this suffix is written in."""
+
+
+def format_of(path: str | Path, name: str | None = None) -> Format:
+    """The format that is asked for, or that the suffix of a path says; a path that ends in `/` is a folder's.
+
+    Raises UsageError where neither says one, or both say two.
+    """
+    text = str(path)
+    is_folder = text.endswith("/") or Path(text).is_dir()
+    suffix = "" if is_folder else Path(text).suffix.lower()
+    said = [one for one in FORMATS if one.suffix == suffix and (suffix or is_folder)]
+    if name is None:
+        if said:
+            return said[0]
+        raise UsageError(f"the suffix of a file says its format, or --format does: {_listed()}")
+    found = next((one for one in FORMATS if one.name == name), None)
+    if found is None:
+        raise UsageError(f"there is no format '{name}': {_listed()}")
+    if suffix != found.suffix:
+        wanted = f"files that end in {found.suffix}" if found.suffix else "a folder, whose name has no suffix"
+        raise UsageError(f"{found.name} is written to {wanted}, not to {path}")
+    return found
+
+
+def _listed() -> str:
+    return ", ".join(f"{one.name} ({one.suffix or 'a folder/'})" for one in FORMATS)
