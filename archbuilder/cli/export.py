@@ -56,6 +56,7 @@ def command(
       archbuilder export runs/first -o first/ --weights final
       archbuilder export he2015/resnet50 -o resnet50.onnx --weights resnet50.pth --bare
       archbuilder export torchvision/resnet50 -o resnet50.safetensors --names torchvision --no-compare
+      archbuilder export he2015/resnet50 --format keras-code -o resnet50.py
     """
     kind = format_of(output, name)
     from archbuilder.exporting.exporting import export, handover_of

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archbuilder.exporting.comparing import Compute
     from archbuilder.exporting.handover import Handover
 
-FormatName = Literal["onnx", "keras", "saved-model", "safetensors"]
+FormatName = Literal["onnx", "keras", "saved-model", "safetensors", "keras-code", "torch-code"]
 FLOAT32, FLOAT16 = 1e-5, 1e-2
 """How far logits may be from the original's, relative to the largest."""
 
@@ -111,12 +111,27 @@ def _safetensors() -> Writer:
     return safetensors_file
 
 
+def _keras_code() -> Writer:
+    from archbuilder.exporting import keras_code
+
+    return keras_code
+
+
+def _torch_code() -> Writer:
+    from archbuilder.exporting import torch_code
+
+    return torch_code
+
+
 FORMATS = (
     Format("onnx", ".onnx", "for ONNX Runtime and others", _onnx, options=("fold_norms",), packages=("onnx",),
            runtime=("onnxruntime",)),
     Format("keras", ".keras", "a model of stock Keras layers", _keras, needs_keras=True),
     Format("saved-model", "", "a folder for TensorFlow", _saved_model, needs_keras=True),
     Format("safetensors", ".safetensors", "the weights alone", _safetensors, options=("names",)),
+    Format("keras-code", ".py", "Keras code that stands alone, weights beside it (.h5)", _keras_code, beside=(".h5",)),
+    Format("torch-code", ".py", "PyTorch code that stands alone, weights beside it (.safetensors)", _torch_code,
+           runtime=("torch", "safetensors"), beside=(".safetensors",)),
 )  # fmt: skip
 """The first with a suffix is the one that a file of this suffix is written in."""
 
