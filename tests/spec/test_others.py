@@ -90,7 +90,7 @@ def test_edits_and_own_specs_reach_their_units(site: Path, tmp_path: Path) -> No
     install(site)
     spec = tmp_path / "own.yaml"
     spec.write_text(
-        f"{SMALL}stages: [{{units: 1, unit: {{acme/factorised: {{shortcut: acme/pooled}}}}, filters: 8}}]\n"
+        f"{SMALL}shortcut: acme/pooled\nstages: [{{units: 1, unit: acme/factorised, filters: 8}}]\n"
     )
     edited = archbuilder.load("quickstart", ["stages.0.unit=acme/factorised"])
     assert edited.network.templates.units.keys() == {"acme/factorised", "acme/pair"}
