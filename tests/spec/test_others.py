@@ -89,9 +89,7 @@ def test_resolved_is_independent_of_everybody(site: Path, call: Call, monkeypatc
 def test_edits_and_own_specs_reach_their_units(site: Path, tmp_path: Path) -> None:
     install(site)
     spec = tmp_path / "own.yaml"
-    spec.write_text(
-        f"{SMALL}shortcut: acme/pooled\nstages: [{{units: 1, unit: acme/factorised, filters: 8}}]\n"
-    )
+    spec.write_text(f"{SMALL}shortcut: acme/pooled\nstages: [{{units: 1, unit: acme/factorised, filters: 8}}]\n")
     edited = archbuilder.load("quickstart", ["stages.0.unit=acme/factorised"])
     assert edited.network.templates.units.keys() == {"acme/factorised", "acme/pair"}
     assert archbuilder.expand(edited).trainable < archbuilder.expand("quickstart").trainable
