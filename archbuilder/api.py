@@ -443,11 +443,13 @@ def export(
     force: bool = False,
     fold_norms: bool = False,
     names: str = "archbuilder",
+    calibration: str | Path | None = None,
 ) -> Exported:
     """Writes the network of a run or a spec for others: ONNX, Keras, TensorFlow; the suffix says the format.
 
     `weights` are best or final of a run, or a file for a spec. The file takes pixels and gives probabilities; a `bare`
-    one is the network alone. Raises ArchbuilderError where what is written does not answer as the original does.
+    one is the network alone. int8 is calibrated on the images of a folder, or on those that a run learned from. Raises
+    ArchbuilderError where what is written does not answer as the original does.
     """
     from archbuilder.exporting import exporting
     from archbuilder.exporting.formats import Options, format_of
@@ -455,7 +457,9 @@ def export(
     kind = format_of(path, format)
     with _with_all_mistakes():
         handover = exporting.handover_of(subject, weights, choices, edits, bare=bare)
-    return exporting.export(handover, Path(path), kind, Options(fold_norms, names), compared=compare, force=force)
+    return exporting.export(
+        handover, Path(path), kind, Options(fold_norms, names, _path(calibration)), compared=compare, force=force
+    )
 
 
 def runs(folder: str | Path = "runs") -> list[Line]:

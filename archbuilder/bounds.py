@@ -54,3 +54,9 @@ MERMAID_ARROWS = 500
 """Those of a picture for Mermaid, which renders no more unless it is told so by the page around."""
 LISTED_FOLDERS = 100_000
 """Folders in which `runs` looks for runs."""
+SEARCHED_FOLDERS = 1_000
+"""Folders, of those that are searched for specs, that are looked into for their names; also packages with specs."""
+SEARCHED_SPECS = 1_000
+"""The specs of one such folder or package that are listed."""
+SUMMARISED = 2_000_000
+"""The characters of all these specs that `list` reads for their summaries."""

@@ -55,6 +55,10 @@ class _Commands(click.Group):
             f"archbuilder.cli.{cmd_name}_specs" if cmd_name == "list" else f"archbuilder.cli.{cmd_name}"
         )
         command: click.Command = module.command
+        from archbuilder.cli.options import reads_specs, specs_option
+
+        if reads_specs(command) and not any(param.name == "_searched" for param in command.params):
+            specs_option(command)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,16 +25,45 @@ PICTURES = (".png", ".jpg", ".webp")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+_SEARCHED = f"{__name__}.searched"
+"""Where a context has the folders of `--specs`, for completion, which comes after the command line was read."""
+
+
 class SpecType(click.ParamType[str]):
     """A bundled spec by its name, or a YAML file by its path; the shell completes both."""
 
     name = "spec"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from archbuilder.spec import bundled
+        from archbuilder.spec import bundled, others
 
-        names = [CompletionItem(name) for name in bundled() if name.startswith(incomplete)]
+        with others.searching(ctx.meta.get(_SEARCHED, ())):
+            known = (*bundled(), *others.names("specs"))
+        names = [CompletionItem(name) for name in known if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]
+
+
+def _search(ctx: click.Context, param: click.Parameter, folders: tuple[Path, ...]) -> None:
+    """Puts folders before those of the search path, for as long as the command runs."""
+    from archbuilder.spec.others import searching
+
+    for folder in folders:
+        if os.pathsep in str(folder):
+            raise UsageError(f"the name of a folder that is searched has no '{os.pathsep}': {folder}")
+    ctx.meta[_SEARCHED] = folders
+    ctx.find_root().with_resource(searching(folders))
+
+
+specs_option = click.option(
+    "--specs", "_searched", multiple=True, metavar="DIR", callback=_search, expose_value=False, is_eager=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Also know the specs of a folder; may be given several times.",
+)  # fmt: skip
+
+
+def reads_specs(command: click.Command) -> bool:
+    """Whether a command takes the names of specs."""
+    return any(isinstance(param.type, SpecType) for param in command.params)
 
 
 spec_argument = click.argument("spec", type=SpecType())

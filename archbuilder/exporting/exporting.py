@@ -10,11 +10,12 @@ from typing import get_args
 from archbuilder.aliases import Json
 from archbuilder.atomic_files import whole_entries
 from archbuilder.errors import ArchbuilderError, UsageError
+from archbuilder.exporting.calibration import Accuracy, accuracy
 from archbuilder.exporting.comparing import Comparison, compare
 from archbuilder.exporting.folding import folded
-from archbuilder.exporting.formats import DEFAULT, Format, Options
+from archbuilder.exporting.formats import DEFAULT, Format, LayerError, Options
 from archbuilder.exporting.handover import Handover, of_run, of_spec
-from archbuilder.formatting import printable
+from archbuilder.formatting import percent, printable
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, edit, load
 from archbuilder.spec.edits import Edits
@@ -47,6 +48,10 @@ class Exported:
     """How far it is from the original; None where it was not compared."""
     notes: tuple[str, ...]
     """What a person should know."""
+    accuracy: Accuracy | None = None
+    """What integers cost on the test set of a run."""
+    layers: tuple[LayerError, ...] = ()
+    """What they cost each layer, where the format says it."""
 
     def to_json(self) -> Json:
         compared = self.comparison.to_json() if self.comparison else None
@@ -71,17 +76,26 @@ def export(
     with whole_entries(kind.files(path)) as folder:
         written = folder / path.name
         metadata = handover.metadata(kind.name, kind.bound if compared else None)
+        if kind.bound is None and compared:
+            metadata["compared"] = "by accuracy on the test set"
         handed = folded(handover) if options.fold_norms else handover
-        kind.module().write(handed, written, options, metadata)
-        comparison = compare(handover, kind.module().load(written, handed)) if compared else None
-        if comparison is not None:
-            _require_equal(comparison, kind, path)
-    return Exported(path, kind.files(path), kind.name, comparison, (*handover.notes, *_notes(comparison, kind)))
+        layers = kind.module().write(handed, written, options, metadata) or ()
+        file = kind.module().load(written, handed) if compared else None
+        comparison = compare(handover, file) if file else None
+        worth = accuracy(handover, file) if file and kind.bound is None else None
+        if comparison is not None and kind.bound is not None:
+            _require_equal(comparison, kind.name, kind.bound, path)
+        if worth is not None:
+            _require_worth(worth, path)
+    notes = (*handover.notes, *_notes(comparison, worth, kind))
+    return Exported(path, kind.files(path), kind.name, comparison, notes, worth, tuple(layers))
 
 
-def _notes(comparison: Comparison | None, kind: Format) -> Iterator[str]:
-    if comparison is not None and comparison.apart < kind.bound:
+def _notes(comparison: Comparison | None, worth: Accuracy | None, kind: Format) -> Iterator[str]:
+    if comparison is not None and kind.bound is not None and comparison.apart < kind.bound:
         yield f"all images give nearly the same (two differ by {comparison.apart:.1g}): the comparison says little"
+    if kind.bound is None and worth is None:
+        yield "its accuracy was not measured: there is no test set"
 
 
 def require_free(files: tuple[Path, ...], force: bool) -> None:
@@ -95,11 +109,28 @@ def require_free(files: tuple[Path, ...], force: bool) -> None:
             raise UsageError(f"{file} is a folder of something else, which --force does not overwrite")
 
 
-def _require_equal(comparison: Comparison, kind: Format, path: Path) -> None:
-    if not comparison.worst <= kind.bound:
+def _require_worth(worth: Accuracy, path: Path) -> None:
+    if not worth.holds:
         raise ArchbuilderError(
-            f"{printable(str(path))} is not written: what {kind.name} gives differs by {comparison.worst:.2g} from the "
-            f"original, and at most {kind.bound:g} is let through (two images differ by {comparison.apart:.2g})\n"
+            f"{printable(str(path))} is not written: {told_worth(worth)}, which is too far from the original\n"
+            "  hint: float16 is half as large and costs nothing"
+        )
+
+
+def told_worth(worth: Accuracy) -> str:
+    """What a network is worth before and after."""
+    if worth.metric == "mae":
+        shown = f"mean absolute error {worth.exported:.4g} (original {worth.original:.4g})"
+    else:
+        shown = f"accuracy {percent(worth.exported)} (original {percent(worth.original)})"
+    return f"{shown} on {worth.images:,} test images"
+
+
+def _require_equal(comparison: Comparison, name: str, bound: float, path: Path) -> None:
+    if not comparison.worst <= bound:
+        raise ArchbuilderError(
+            f"{printable(str(path))} is not written: what {name} gives differs by {comparison.worst:.2g} from the "
+            f"original, and at most {bound:g} is let through (two images differ by {comparison.apart:.2g})\n"
             f"  hint: {_AMPLIFIED}"
         )
 

@@ -5,8 +5,9 @@ A new format is one entry here, and its module, which has `write` and `load`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -16,8 +17,12 @@ from archbuilder.errors import MissingError, UsageError
 if TYPE_CHECKING:
     from archbuilder.exporting.comparing import Compute
     from archbuilder.exporting.handover import Handover
+    from archbuilder.exporting.litert_process import Precision
 
-FormatName = Literal["onnx", "keras", "saved-model", "safetensors", "keras-code", "torch-code"]
+FormatName = Literal[
+    "onnx", "keras", "saved-model", "safetensors", "litert", "litert-float16", "litert-int8", "onnx-int8", "keras-code",
+    "torch-code",
+]  # fmt: skip
 FLOAT32, FLOAT16 = 1e-5, 1e-2
 """How far logits may be from the original's, relative to the largest."""
 
@@ -30,16 +35,32 @@ class Options:
     """Folds each batch norm into the convolution before it."""
     names: str = "archbuilder"
     """Whose names the tensors of a file of weights have: ours, those of torchvision or timm, or those of a file."""
+    calibration: Path | None = None
+    """A folder of images that int8 is calibrated on; without one, those that a run learned from are."""
 
 
 DEFAULT = Options()
 
 
+_EXTRAS = {"ai_edge_litert": "litert"}
+"""What installs a package, where that is not called the same."""
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """How far what a layer gives is from the original, relative to its size (root mean squares)."""
+
+    layer: str
+    error: float
+
+
 class Writer(Protocol):
     """The module of a format."""
 
-    def write(self, handover: Handover, path: Path, options: Options, metadata: dict[str, str]) -> None:
-        """Writes the file or folder, where there is none yet, and what lies beside it."""
+    def write(
+        self, handover: Handover, path: Path, options: Options, metadata: dict[str, str]
+    ) -> Sequence[LayerError] | None:
+        """Writes the file or folder, where there is none yet, and what lies beside it; says what it cost each layer."""
 
     def load(self, path: Path, handover: Handover) -> Compute:
         """What was written, as it answers where its users run it."""
@@ -55,7 +76,8 @@ class Format:
     what: str
     """What it is, for --help."""
     module: Callable[[], Writer]
-    bound: float = FLOAT32
+    bound: float | None = FLOAT32
+    """How far logits may be from the original's; None where accuracy alone counts."""
     needs_keras: bool = False
     """Whether TensorFlow and Keras write it."""
     options: tuple[str, ...] = ()
@@ -76,7 +98,8 @@ class Format:
         for package in (*self.packages, *(self.runtime if compare else ())):
             if find_spec(package) is None:
                 without = "" if package in self.packages else ", or --no-compare"
-                extra = self.packages[0] if self.packages else self.runtime[0]
+                first = (*self.packages, *self.runtime)[0]
+                extra = _EXTRAS.get(first, first)
                 raise MissingError(f"{self.name} needs {package}: pip install 'archbuilder[{extra}]'{without}")
 
     def require_options(self, options: Options) -> None:
@@ -123,12 +146,38 @@ def _torch_code() -> Writer:
     return torch_code
 
 
+def _litert(precision: Precision) -> Callable[[], Writer]:
+    def writer() -> Writer:
+        from archbuilder.exporting.litert_file import LiteRtWriter
+
+        return LiteRtWriter(precision)
+
+    return writer
+
+
+def _onnx_int8() -> Writer:
+    from archbuilder.exporting import onnx_int8
+
+    return onnx_int8
+
+
+_LITERT = partial(Format, suffix=".tflite", needs_keras=True, runtime=("ai_edge_litert",))
 FORMATS = (
     Format("onnx", ".onnx", "for ONNX Runtime and others", _onnx, options=("fold_norms",), packages=("onnx",),
            runtime=("onnxruntime",)),
     Format("keras", ".keras", "a model of stock Keras layers", _keras, needs_keras=True),
     Format("saved-model", "", "a folder for TensorFlow", _saved_model, needs_keras=True),
     Format("safetensors", ".safetensors", "the weights alone", _safetensors, options=("names",)),
+    _LITERT("litert", what="for phones and small devices", module=_litert("float32")),
+    _LITERT("litert-float16", what="half as large", module=_litert("float16"), bound=FLOAT16),
+    _LITERT(
+        "litert-int8", what="a quarter as large, of integers", module=_litert("int8"), bound=None,
+        options=("calibration",),
+    ),
+    Format(
+        "onnx-int8", ".onnx", "a quarter as large, of integers", _onnx_int8, bound=None, options=("calibration",),
+        packages=("onnx", "onnxruntime"),
+    ),
     Format("keras-code", ".py", "Keras code that stands alone, weights beside it (.h5)", _keras_code, beside=(".h5",)),
     Format("torch-code", ".py", "PyTorch code that stands alone, weights beside it (.safetensors)", _torch_code,
            runtime=("torch", "safetensors"), beside=(".safetensors",)),

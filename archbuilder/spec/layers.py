@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from archbuilder.bounds import NAME
 from archbuilder.errors import suggest
 from archbuilder.graph import ops
+from archbuilder.spec import others
 from archbuilder.spec.base import Model, named, tagged, under_name, unknown_key
 from archbuilder.spec.expressions import Expression
 from archbuilder.spec.op_layers import OP_NAMES, OPS, SHORT, OpLayer
@@ -210,7 +211,7 @@ def _layer(value: object, info: ValidationInfo) -> object:
         raise PydanticCustomError("bad-settings", "{message}", {"message": message, "hint": f"such as {_KEYED[name]}"})
     units = (info.context or {}).get("units", ())
     if name not in units:
-        hint = _layer_hint(name, [*OP_NAMES, *MERGES, *KEYS, *units])
+        hint = _layer_hint(name, [*OP_NAMES, *MERGES, *KEYS, *units, *others.names("units")])
         message = f"there is no layer or unit called '{name}'"
         raise PydanticCustomError("unknown-layer", "{message}", {"message": message, "hint": hint, "at": name})
     return {"kind": "use", "name": name, "arguments": fields}
@@ -280,7 +281,7 @@ def _branch(value: object, info: ValidationInfo) -> object:
     return reference(value, info, "shortcuts")
 
 
-def reference(value: object, info: ValidationInfo, plural: str) -> Use:
+def reference(value: object, info: ValidationInfo, plural: others.TemplateKind) -> Use:
     """A template of the library or of this spec, by its name, with arguments or without."""
     if isinstance(value, Use):
         return value
@@ -297,7 +298,8 @@ def reference(value: object, info: ValidationInfo, plural: str) -> Use:
     if name not in known:
         singular = plural.removesuffix("s")
         raise PydanticCustomError(f"unknown-{singular}", "{message}", {
-            "message": f"there is no {singular} called '{name}'", "hint": suggest(name, known, plural), "at": name,
+            "message": f"there is no {singular} called '{name}'", "at": name,
+            "hint": suggest(name, [*known, *others.names(plural)], plural),
         })  # fmt: skip
     return Use.model_validate({"name": name, "arguments": arguments})
 

@@ -17,13 +17,12 @@ from archbuilder.disk_cache import specs_folder
 from archbuilder.displayed import Displayed
 from archbuilder.errors import Diagnostic, MissingError, Span, SpecError, listed, nearest
 from archbuilder.formatting import printable
-from archbuilder.spec import library
+from archbuilder.spec import library, others
+from archbuilder.spec.borrowing import with_borrowed, words
 from archbuilder.spec.choices import is_choice, is_one_thing
-from archbuilder.spec.document import Document, Place, dump, parse, walk
+from archbuilder.spec.document import Document, Place, dump, parse
 from archbuilder.spec.document import Path as Parts
 from archbuilder.spec.edits import Edits, as_texts
-from archbuilder.spec.expressions import ExpressionError
-from archbuilder.spec.expressions import parse as parse_expression
 from archbuilder.spec.files import DiskFile, OutOfReachError, SpecFile
 from archbuilder.spec.library import Definition, Plural
 from archbuilder.spec.merging import edit_span, edited, merged
@@ -151,7 +150,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def locate(spec: str | Path) -> Path:
-    """The file of a bundled spec, of a path, or of a run: a folder with a spec in it."""
+    """The file of a bundled spec, of a path, of a run (a folder with a spec in it), or of other people's spec."""
     text = str(spec)
     if isinstance(spec, Path) or text.endswith(SUFFIXES):
         path = Path(spec)
@@ -163,6 +162,8 @@ def locate(spec: str | Path) -> Path:
         raise MissingError(f"there is no file {text}" + (f"\n  hint: {meant}" if meant else ""))
     if (found := _bundled_path(text) or _in_folder(Path(text))) is not None:
         return found
+    if (theirs := others.find("specs", text)) is not None:
+        return theirs
     raise MissingError(f"there is no spec called '{text}'\n  hint: {_spec_hint(text)}")
 
 
@@ -185,9 +186,9 @@ def _spec_hint(name: str) -> str:
 
 
 def _meant(name: str) -> list[str]:
-    """The bundled specs that one may have meant: those called so in another folder or version, else the nearest."""
+    """The specs that one may have meant by a name: those called so in another folder or version, else the nearest."""
     wanted, letters = name.lower(), _letters(name)
-    last = {one: one.rpartition("/")[2] for one in bundled()}
+    last = {one: one.rpartition("/")[2] for one in (*bundled(), *others.names("specs"))}
     if same := [one for one in last if _letters(one) == letters]:
         return same
     if alike := [one for one, own in last.items() if letters in (_letters(own), _letters(own.partition("_")[0]))]:
@@ -268,7 +269,11 @@ def _base(name: object, file: SpecFile | None, place: Place) -> SpecFile:
     if not isinstance(name, str):
         raise problem("the name of a spec is expected")
     if not name.endswith(SUFFIXES):
-        if (found := _bundled_path(name)) is None:
+        try:
+            found = _bundled_path(name) or others.find("specs", name)
+        except MissingError as error:
+            raise problem(str(error)) from None
+        if found is None:
             raise problem(f"there is no spec called '{name}'", _spec_hint(name))
         return DiskFile(found)
     if file is None:
@@ -288,6 +293,11 @@ def _edited(document: Document, edits: Edits) -> Document:
 
 def _checked(document: Document) -> Spec:
     """Validates form and references alike, so that all mistakes are shown at once and in order."""
+    document, wrong = with_borrowed(document)
+    if wrong:
+        raise SpecError(sorted_by_place(wrong))
+    if document.before is not None:
+        document = replace(document, before=with_borrowed(document.before)[0])
     network, problems = _validated(document)
     if network is None or problems:
         shown = spec_error(_at_edits(problems, document), document).diagnostics
@@ -363,24 +373,9 @@ def _used_templates(spec: Spec) -> dict[Plural, set[str]]:
     used: dict[Plural, set[str]] = {"units": set(), "shortcuts": set()}
     fresh: list[Any] = [_as_lists(spec.network.model_dump(by_alias=True, exclude={"training", "templates"}))]
     while fresh:
-        words = _words(fresh.pop())
+        found = words(fresh.pop())
         for plural, names in used.items():
-            for name in (words & set(spec.names(plural))) - names:
+            for name in (found & set(spec.names(plural))) - names:
                 names.add(name)
                 fresh.append(_template_data(spec.definition(plural, name).template))
     return used
-
-
-def _words(data: Any) -> set[str]:
-    """The keys and texts in some data, and the texts in its expressions."""
-    values = [value for _, value in walk(data)]
-    texts = {v for v in values if isinstance(v, str)}
-    within = set[str]().union(*(_texts_within(text) for text in texts if text.startswith("$")))
-    return texts | within | {key for v in values if isinstance(v, dict) for key in v}
-
-
-def _texts_within(text: str) -> set[str]:
-    try:
-        return parse_expression(text).texts
-    except ExpressionError:
-        return set()  # a summary, say

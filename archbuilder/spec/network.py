@@ -93,9 +93,9 @@ def _written(parameter: Parameter) -> Any:
     return {**given, **choices, **({"keeps": parameter.keeps} if parameter.keeps else {})}
 
 
-def _checked_name(name: str, thing: str, reserved: frozenset[str]) -> str:
-    """Letters, digits and underscores, and not a word of the language."""
-    if name in reserved or not name.isidentifier() or len(name) > NAME:
+def _checked_name(name: str, thing: str, reserved: frozenset[str], *parts: str) -> str:
+    """Letters, digits and underscores, also in each of several parts, and not a word of the language."""
+    if name in reserved or not all(map(str.isidentifier, parts or (name,))) or len(name) > NAME:
         raise PydanticCustomError("bad-name", "{message}", {"message": f"'{name}' cannot be the name of {thing}"})
     return name
 
@@ -105,7 +105,8 @@ def _parameter_name(name: str) -> str:
 
 
 def _template_name(name: str) -> str:
-    return _checked_name(name, "a template", frozenset({*OP_NAMES, *MERGES, *WORDS}))
+    """Such as `fused`, or `acme/fused` where it is of other people."""
+    return _checked_name(name, "a template", frozenset({*OP_NAMES, *MERGES, *WORDS}), *name.split("/"))
 
 
 ParameterName = Annotated[str, Field(strict=True), AfterValidator(_parameter_name)]

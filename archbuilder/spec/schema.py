@@ -1,8 +1,9 @@
 """The JSON schema of specs as they stand in YAML, for editors that complete keys and show what they mean.
 
 A spec with templates of its own, or that extends a file, may name units, shortcuts and parameters that no schema knows.
-All others may name those of the library only, and what these need has to be given. So there are two schemas in one,
-of which the first key that tells them apart chooses: JSON schema has no other way for a word here to mean more there.
+All others may name those of the library and of other people only, and what these need has to be given. So there are
+two schemas in one, of which the first key that tells them apart chooses: JSON schema has no other way for a word here
+to mean more there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from archbuilder.spec import library
+from archbuilder.spec import library, others
 from archbuilder.spec.layers import MERGES, WORDS
 from archbuilder.spec.library import Plural
 from archbuilder.spec.loading import SUFFIXES, bundled, locate
@@ -83,7 +84,7 @@ def _with_names(schema: Schema, only_library: bool) -> Schema:
     for model in (Stage, UnitChanges):
         stage = schema["$defs"][model.__name__]
         stage["properties"] |= _parameters_of_units(each=model is Stage)
-        stage["additionalProperties"] = not only_library
+        stage["additionalProperties"] = not only_library or bool(others.names("units"))
     made: Schema = _named(schema, only_library)
     return made
 
@@ -101,8 +102,10 @@ def _named(schema: Any, only_library: bool) -> Any:
 
 
 def _uses(plural: Plural, only_library: bool) -> Iterator[Schema]:
-    names = library.names(plural)
-    yield {"enum": list(names)}
+    names, theirs = library.names(plural), others.names(plural)
+    yield {"enum": [*names, *theirs]}
+    yield from ({"type": "object", "properties": {name: {"type": ["object", "null"]}}, "required": [name],
+                 "additionalProperties": False} for name in theirs)  # fmt: skip
     for name in names:
         template = library.definition(plural, name).template
         roles = LIBRARY.of(plural, name)
@@ -148,8 +151,8 @@ def _parameters_of_units(each: bool) -> Schema:
 def _extends() -> Schema:
     endings = "|".join(suffix.removeprefix(".") for suffix in SUFFIXES)
     return {
-        "description": "A bundled spec, or a file beside this one.",
-        "anyOf": [{"enum": list(bundled())}, {"type": "string", "pattern": rf"\.({endings})$"}],
+        "description": "A bundled spec, one of other people's, or a file beside this one.",
+        "anyOf": [{"enum": [*bundled(), *others.names("specs")]}, {"type": "string", "pattern": rf"\.({endings})$"}],
     }
 
 

@@ -1,0 +1,60 @@
+"""The conversion of a Keras model to LiteRT, as a process of its own: `python -m ... FOLDER PRECISION OUTPUT`.
+
+Variables become constants before LiteRT's converter sees them. Keras' own way leaves that to the converter, which does
+not come to an end with networks of some fifty layers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, assert_never, cast
+
+import numpy as np
+
+from archbuilder.aliases import Array
+from archbuilder.machine.loading import load_tensorflow
+
+Precision = Literal["float32", "float16", "int8"]
+NETWORK, CALIBRATION, WRITTEN = "network.keras", "calibration.npy", "network.tflite"
+"""The files of the folder."""
+
+
+def convert(folder: Path, precision: Precision, name: str) -> None:
+    """Writes the network of a folder beside it, for one image at a time; `name` is that of a single output."""
+    load_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    model = keras.models.load_model(folder / NETWORK)
+    values = [[one.numpy() for one in some] for some in (model.trainable_variables, model.non_trainable_variables)]
+
+    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        constants = ([tf.constant(value) for value in some] for some in values)
+        answers, _ = model.stateless_call(*constants, images, training=False)
+        return answers if isinstance(answers, dict) else {name: answers}
+
+    entry = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32, "images")
+    function = tf.function(serve).get_concrete_function(entry)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    match precision:
+        case "float32":
+            pass
+        case "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        case "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: _batches(np.load(folder / CALIBRATION))
+        case _:
+            assert_never(precision)
+    (folder / WRITTEN).write_bytes(converter.convert())
+
+
+def _batches(images: Array) -> Iterator[list[Array]]:
+    return ([image[None]] for image in images)
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]), cast(Precision, sys.argv[2]), sys.argv[3])

@@ -1,0 +1,182 @@
+"""LiteRT, and int8: what is smaller than the original and has to be as good."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import archbuilder
+from archbuilder.aliases import Array
+from archbuilder.errors import ArchbuilderError, MissingError, UsageError
+from archbuilder.exporting import exporting, litert_file
+from archbuilder.exporting.calibration import LOST, Accuracy, calibration_images
+from archbuilder.exporting.comparing import Answers
+from archbuilder.exporting.exporting import export
+from archbuilder.exporting.formats import FORMATS, Format, Options
+from archbuilder.exporting.handover import Handover, of_run, of_spec, with_weights
+from archbuilder.spec import load
+from archbuilder.training.run.folder import Run
+from tests.exporting.lively import lively
+
+QUANTISED = [one for one in FORMATS if one.bound is None]
+LITERT = [one for one in FORMATS if one.name.startswith("litert")]
+SE = ["input=[32, 32, 3]"]
+
+
+def by_name(name: str) -> Format:
+    return next(one for one in FORMATS if one.name == name)
+
+
+def handed(name: str, edits: list[str] | None = None) -> Handover:
+    handover = of_spec(load(name, edits or []))
+    return with_weights(handover, lively(handover.graph))
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on digits that is worth something."""
+    return archbuilder.train("quickstart", out=tmp_path_factory.mktemp("runs") / "digits", epochs=3)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures" / "below"
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for index in range(5):
+        Image.fromarray(random.integers(0, 256, (20, 24, 3), np.uint8)).save(folder / f"{index}.png")
+    return folder.parent
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("kind", [one for one in LITERT if one.bound], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    ("name", "edits"),
+    [("quickstart", []), pytest.param("resnet20_v1", [], marks=pytest.mark.slow),
+     pytest.param("related/se_resnet50", SE, marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_litert_answers_as_the_original(kind: Format, name: str, edits: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    path = tmp_path / "model.tflite"
+    done = export(handed(name, edits), path, kind)
+    assert done.comparison is not None
+    assert kind.bound is not None
+    assert max(done.comparison.difference, done.comparison.answers) <= kind.bound < done.comparison.apart
+    assert json.loads(zipfile.ZipFile(path).read("archbuilder.json"))["network"] == load(name).name
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("kind", QUANTISED, ids=lambda kind: kind.name)
+def test_integers_are_as_accurate(kind: Format, learned: Run, tmp_path: Path) -> None:
+    for package in (*kind.packages, *kind.runtime):
+        pytest.importorskip(package)
+    path = tmp_path / f"model{kind.suffix}"
+    done = export(of_run(learned), path, kind)
+    assert done.accuracy is not None
+    assert done.accuracy.images == 364
+    assert done.accuracy.original > 0.8
+    assert done.accuracy.exported >= done.accuracy.original - LOST
+    assert path.stat().st_size < 0.55 * 4 * learned.graph.parameters
+
+
+@pytest.mark.keras
+def test_shortcuts_are_of_integers_and_layers_tell_their_error(learned: Run, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    done = export(of_run(learned), tmp_path / "x.onnx", by_name("onnx-int8"))
+    nodes = onnx.load(tmp_path / "x.onnx").graph.node
+    made_by = {result: node.op_type for node in nodes for result in node.output}
+    inner = [node for node in nodes if node.op_type in ("Add", "Conv", "Gemm")]
+    assert {node.op_type for node in inner} == {"Add", "Conv", "Gemm"}
+    assert {made_by[one] for node in inner for one in node.input[:2]} == {"DequantizeLinear"}
+    named = {one.layer: one.error for one in done.layers}
+    assert {"stage2/unit1/shortcut/conv1", "stage1/unit1/relu1", "head/dense1"} <= named.keys()
+    assert 0 < max(named.values()) < 0.2
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("kind", QUANTISED, ids=lambda kind: kind.name)
+def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path: Path) -> None:
+    for package in (*kind.packages, *kind.runtime):
+        pytest.importorskip(package)
+    handover = handed("quickstart")
+    with pytest.raises(UsageError, match="--calibration DIR"):
+        export(handover, tmp_path / f"x{kind.suffix}", kind)
+    done = export(handover, tmp_path / f"x{kind.suffix}", kind, Options(calibration=pictures))
+    assert done.accuracy is None
+    assert any("accuracy was not measured" in note for note in done.notes)
+    assert done.comparison is not None
+    assert 0 < done.comparison.difference < 0.5
+
+
+def test_images_of_a_folder_are_framed(pictures: Path, tmp_path: Path) -> None:
+    assert calibration_images(handed("quickstart"), pictures).shape == (5, 16, 16, 1)
+    bare = of_spec(load("quickstart"), bare=True)
+    assert calibration_images(bare, pictures).max() <= 1
+    for folder in (tmp_path / "nowhere", tmp_path / "pictures" / "empty"):
+        with pytest.raises(MissingError):
+            calibration_images(bare, folder)
+
+
+def test_only_int8_is_calibrated(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--calibration is for litert-int8 and onnx-int8, not for keras"):
+        export(handed("quickstart"), tmp_path / "x.keras", by_name("keras"), Options(calibration=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "holds"),
+    [
+        (Accuracy("accuracy", 0.9, 0.8951, 100), True), (Accuracy("accuracy", 0.9, 0.8949, 100), False),
+        (Accuracy("mae", 2.0, 2.09, 100), True), (Accuracy("mae", 2.0, 2.11, 100), False),
+    ],
+)  # fmt: skip
+def test_half_a_point(accuracy: Accuracy, holds: bool) -> None:
+    assert accuracy.holds is holds
+
+
+@pytest.mark.keras
+def test_what_lost_too_much_is_not_written(learned: Run, tmp_path: Path) -> None:
+    class Random:
+        def write(self, handover: Handover, path: Path, options: Options, metadata: dict[str, str]) -> None:
+            path.write_bytes(b"")
+
+        def load(self, path: Path, handover: Handover) -> Callable[[Array], Answers]:
+            def compute(images: Array) -> Answers:
+                values = np.random.default_rng(0).normal(size=(len(images), 10)).astype(np.float32)
+                return Answers((values,), (values,))
+
+            return compute
+
+    kind = replace(by_name("onnx-int8"), module=Random, packages=())
+    with pytest.raises(ArchbuilderError, match=r"is not written: accuracy \d+.\d\d % \(original"):
+        export(of_run(learned), tmp_path / "x.onnx", kind)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.keras
+def test_a_conversion_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ai_edge_litert")
+    monkeypatch.setattr(litert_file, "SECONDS", 0.5)
+    with pytest.raises(ArchbuilderError, match=r"did not come to an end with quickstart within 0\.5 seconds"):
+        export(handed("quickstart"), tmp_path / "x.tflite", by_name("litert"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.keras
+def test_what_litert_has_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ai_edge_litert")
+    said = "error: 'tf.Erf' op is neither a custom op nor a flex op\n"
+    failed: Any = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(ArchbuilderError, match="quickstart cannot be written for LiteRT: LiteRT has no Erf"):
+        export(handed("quickstart"), tmp_path / "x.tflite", by_name("litert"))
+    assert exporting.told_worth(Accuracy("mae", 1, 2, 3)) == "mean absolute error 2 (original 1) on 3 test images"
