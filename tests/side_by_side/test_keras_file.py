@@ -12,7 +12,7 @@ import pytest
 
 import archbuilder
 from archbuilder.errors import MissingError
-from archbuilder.side_by_side.keras_file import graph_of_keras_file
+from archbuilder.importing.keras_file import graph_of_keras_file
 from tests.conftest import Call
 
 
