@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         expand,
         explain,
         family,
+        import_model,
         lint,
         new,
         numbers,
@@ -56,7 +57,7 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "family", "lint", "load",
-    "load_text", "new", "numbers", "predict", "report", "resume", "runs", "summary", "train", "train_folds",
+    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "family", "import_model", "lint",
+    "load", "load_text", "new", "numbers", "predict", "report", "resume", "runs", "summary", "train", "train_folds",
     "train_seeds", "verify",
 ]  # fmt: skip

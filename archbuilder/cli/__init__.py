@@ -29,6 +29,7 @@ COMMANDS = {
     "augment": "Draw what training makes of its images.",
     "evaluate": "Measure a trained network on its test set.",
     "predict": "Classify images with a trained network.",
+    "import": "Write the spec of a Keras or ONNX model.",
     "runs": "List the runs of a folder, and what became of them.",
     "log": "Give the numbers of a run to other tools.",
     "list": "List the bundled specs.",
@@ -40,6 +41,9 @@ COMMANDS = {
     "completion": "Print the script for shell completion.",
 }
 
+_MODULES = {"list": "list_specs", "import": "import_model"}
+"""The modules of commands whose names are words of Python."""
+
 
 class _Commands(click.Group):
     """Commands in the order of a first visit, their modules loaded on demand."""
@@ -50,9 +54,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(
-            f"archbuilder.cli.{cmd_name}_specs" if cmd_name == "list" else f"archbuilder.cli.{cmd_name}"
-        )
+        module = import_module(f"archbuilder.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
 

@@ -185,5 +185,5 @@ def _is_tensor(value: object) -> bool:
 
 def _snake(name: str) -> str:
     """How Keras names the weights of a kind of layer: `conv2d`, `batch_normalization`."""
-    spaced = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()

@@ -10,7 +10,7 @@ from typing import Any
 
 from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, bounded_bytes, open_archive
-from archbuilder.errors import MissingError
+from archbuilder.errors import ArchbuilderError, MissingError
 from archbuilder.formatting import printable
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Pair, ShapeError
@@ -100,4 +100,20 @@ def _read(call: Call, values: Mapping[str, Value], builder: Builder) -> Value:
 
 
 def _arrays(path: Path, graph: Graph, stored: Mapping[str, tuple[str, int]]) -> dict[str, tuple[Array, ...]]:
-    raise NotImplementedError
+    """The weights of each node; raises ArchbuilderError where the file has none, or others."""
+    if path.suffix == ".json":
+        raise ArchbuilderError(f"{path} has no weights: a .keras file has")
+    from archbuilder.weights.hdf5 import arrays_of_archive
+
+    nodes = [node for node in graph.nodes if node.weights]
+    held = arrays_of_archive(path, dict.fromkeys(stored[node.name][0] for node in nodes))
+    found = {}
+    for node in nodes:
+        place, first = stored[node.name]
+        arrays = held[place][first : first + len(node.weights)]
+        if [array.size for array in arrays] != [weight.size for weight in node.weights]:
+            raise ArchbuilderError(f"{path}: the weights of its layer '{printable(node.name)}' have other shapes")
+        found[node.name] = tuple(
+            array.reshape(weight.shape) for array, weight in zip(arrays, node.weights, strict=True)
+        )
+    return found

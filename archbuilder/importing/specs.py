@@ -25,14 +25,16 @@ _CLOSEST, _SECONDS = 8, 12
 """How many kinds of units of its own are tried alone, and how many beside the best of them."""
 
 
-def spec_of(graph: Graph, name: str) -> Spec:
-    """The shortest spec found that expands to the same network."""
+def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
+    """The shortest spec found that expands to the same network; `preprocessing` is what its weights expect."""
     wanted = canonical(graph)
     best: tuple[int, Spec] | None = None
     for data in _candidates(graph, name):
         size = words(data) 
         if best is not None and size >= best[0]:
             continue
+        if preprocessing:
+            data["weights"] = {"preprocessing": preprocessing}
         spec = load_text(text_of(data), name)
         if canonical(expand(spec)) == wanted:
             best = (size, spec)

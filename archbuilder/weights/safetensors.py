@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -9,9 +10,10 @@ from typing import Annotated, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from archbuilder.aliases import Array
+from archbuilder.atomic_files import replace_file
 from archbuilder.bounded_files import BadFileError, path_size, regular_file
 from archbuilder.weights.torch_layout import layers
 from archbuilder.weights.weight_file import Budget, WeightFile, natural_order, unreadable, widened
@@ -44,6 +46,25 @@ def read_safetensors(path: Path) -> WeightFile:
         raise unreadable(path, "safetensors", error) from error
     found, channels_first = layers(arrays)
     return WeightFile(path.name, found, channels_first, ordered=False)
+
+
+def write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Writes arrays in single precision under their names; the file is complete or not there at all."""
+    entries, end = {}, 0
+    for name, array in arrays.items():
+        size = 4 * array.size
+        entries[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": (end, end + size)}
+        end += size
+    header = to_json(entries)
+    header += b" " * (-len(header) % 8)
+
+    def write(target: Path) -> None:
+        with target.open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            for array in arrays.values():
+                file.write(np.ascontiguousarray(array, "<f4").tobytes())
+
+    replace_file(path, write)
 
 
 def _arrays(path: Path) -> dict[str, Array]:
