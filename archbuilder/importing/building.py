@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import isclose, prod
+
+import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.bounds import LAYERS
@@ -62,7 +64,15 @@ class Response:
     beta: float | None = None
 
 
-Trick = Affine | Border | Ramp | Carried | Response
+@dataclass(frozen=True)
+class Erf:
+    """The error function of x over the root of two, as far as it has come to `x * (1 + erf) / 2`, the GELU of x."""
+
+    steps: int = 0
+    """How many of: one is added; x is multiplied by it; and before that, x was halved."""
+
+
+Trick = Affine | Border | Ramp | Carried | Response | Erf
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,7 @@ class Builder:
     nodes: dict[str, Node] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     before: Affine | None = None
+    scaled: dict[tuple[str, float], Node] = field(default_factory=dict)
 
     def add(self, name: str, op: Op, *values: Value) -> Value:
         """The result of an op behind some tensors, under a name that is not taken."""
@@ -115,11 +126,20 @@ class Builder:
         if isinstance(value.trick, Affine) and isinstance(value.node.op, ops.Input):
             self.before = value.trick
             return value.node
+        if (factor := _constant_factor(value)) is not None:
+            return self._scaled(replace(value, trick=None), factor)
         if value.trick is not None:
             raise UnreadError(f"something stands before it that the language has no word for: {_told(value.trick)}")
         if value.shape != value.node.shape and not is_place(value):
             raise UnreadError(f"what arrives was reshaped to {ops.show(value.shape)}")
         return value.node
+
+    def _scaled(self, value: Value, factor: float) -> Node:
+        """The node that multiplies by a constant, which is made where it is first asked for."""
+        key = (value.node.name, factor)
+        if key not in self.scaled:
+            self.scaled[key] = self.add(f"{value.node.name}_scaled", ops.Scale(factor), value).node
+        return self.scaled[key]
 
     def note(self, text: str) -> None:
         self.notes[text] = None
@@ -153,3 +173,21 @@ def _told(trick: Trick) -> str:
             return "one minus a gate"
         case Response():
             return "part of a local response norm"
+        case Erf():
+            return "part of a GELU"
+
+
+def _constant_factor(value: Value) -> float | None:
+    """The number that a tensor is multiplied by, where nothing is added; pixels are not multiplied by the network."""
+    if not isinstance(value.trick, Affine) or isinstance(value.node.op, ops.Input):
+        return None
+    if {*value.trick.offset} != {0.0} or len({*value.trick.factor}) != 1:
+        return None
+    return short(value.trick.factor[0])
+
+
+def short(value: float) -> float:
+    """A number as it was meant, where it went through single precision or a chain of roundings."""
+    if value and isclose(value, (single := float(f"{value:.7g}")), rel_tol=6e-8) and float(np.float32(value)) == value:
+        return single
+    return rounded if isclose(value, (rounded := float(f"{value:.12g}")), rel_tol=1e-12) else value

@@ -11,18 +11,18 @@ from archbuilder.aliases import Json
 from archbuilder.bounds import SIDE
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Shape
+from archbuilder.importing import arithmetic
 from archbuilder.importing import keras_settings as read
 from archbuilder.importing.building import (
     Affine,
     Border,
     Builder,
-    Carried,
-    Ramp,
     Response,
     UnreadError,
     Value,
     is_place,
     seen_as,
+    short,
 )  # fmt: skip
 from archbuilder.importing.keras_calls import Call
 
@@ -157,11 +157,11 @@ def _norm(layer: Layer) -> Value:
     config, shape = layer.config, layer.shape
     if config["axis"] not in (-1, [-1], len(shape), [len(shape)]) or not config["center"] or config.get("rms_scaling"):
         raise UnreadError("it is over another axis, or has no shift")
-    epsilon, scale = read.short(read.number(config["epsilon"])), bool(config["scale"])
+    epsilon, scale = short(read.number(config["epsilon"])), bool(config["scale"])
     starts = read.constant(config.get("gamma_initializer", "ones"), layer.builder.note)
     zero = scale and starts == 0 and "gamma_initializer" in config
     if "momentum" in config:
-        return layer.alike(ops.Norm(read.short(read.number(config["momentum"])), epsilon, zero, scale=scale))
+        return layer.alike(ops.Norm(short(read.number(config["momentum"])), epsilon, zero, scale=scale))
     if (groups := config.get("groups")) is None:
         return layer.alike(ops.Norm(0.0, epsilon, zero, "layer", scale=scale))
     if groups in (-1, shape[-1]):
@@ -206,14 +206,14 @@ def _relu(layer: Layer) -> Value:
     slope, most = read.number(config.get("negative_slope") or config.get("alpha") or 0), config.get("max_value")
     if config.get("threshold") or (most and (most != 6 or slope)):
         raise UnreadError("it has a threshold, or another greatest value than 6")
-    if most and layer.value.trick == Affine((1.0,), (3.0,)):
-        return replace(layer.value, trick=Ramp())
-    return layer.alike(ops.Activation("relu6") if most else ops.LeakyRelu(read.short(slope)) if slope else ops.Activation("relu"))
+    if most:
+        return arithmetic.relu6(layer.builder, layer.name, layer.value)
+    return layer.alike(ops.LeakyRelu(short(slope)) if slope else ops.Activation("relu"))
 
 
 def _leaky(layer: Layer) -> Value:
     config = layer.config
-    return layer.alike(ops.LeakyRelu(read.short(read.number(config["negative_slope"] if "negative_slope" in config else config["alpha"]))))
+    return layer.alike(ops.LeakyRelu(short(read.number(config["negative_slope"] if "negative_slope" in config else config["alpha"]))))
 
 
 def _softmax(layer: Layer) -> Value:
@@ -377,18 +377,7 @@ def _rescaling(layer: Layer) -> Value:
     offsets = tuple(read.number(one) for one in _listed(offset))
     if isinstance(value.trick, Response) and value.trick.size:
         return replace(value, trick=replace(value.trick, alpha=factors[0], bias=offsets[0]))
-    return _affine(layer, value, Affine(factors, offsets))
-
-
-def _affine(layer: Layer, value: Value, affine: Affine) -> Value:
-    """A constant scale, or numbers added, which wait for what makes sense of them."""
-    if isinstance(value.trick, Affine):
-        affine, value = affine.after(value.trick), replace(value, trick=None)
-    if isinstance(value.trick, Ramp) and affine.offset == (0.0,) and abs(affine.factor[0] * 6 - 1) < 1e-6:
-        return layer.builder.alike(layer.name, ops.Activation("hard_sigmoid"), replace(value, trick=None))
-    if set(affine.offset) == {0.0} and len({*affine.factor}) == 1 and not isinstance(value.node.op, ops.Input):
-        return layer.builder.alike(layer.name, ops.Scale(read.short(affine.factor[0])), value)
-    return replace(value, trick=affine)
+    return arithmetic.affine(layer.builder, layer.name, value, Affine(factors, offsets))
 
 
 def _normalization(layer: Layer) -> Value:
@@ -402,7 +391,7 @@ def _normalization(layer: Layer) -> Value:
     deviations = [max(read.number(_flat(one)) ** 0.5, 1e-7) for one in variance]
     factor = tuple(1 / one for one in deviations)
     offset = tuple(-read.number(_flat(m)) / d for m, d in zip(mean, deviations, strict=True))
-    return _affine(layer, value, Affine(factor, offset))
+    return arithmetic.affine(layer.builder, layer.name, value, Affine(factor, offset))
 
 
 def _flat(value: Any) -> Any:
@@ -414,43 +403,32 @@ def _flat(value: Any) -> Any:
 def _add(layer: Layer) -> Value:
     constant = next((one for one in layer.call.arguments if isinstance(one, int | float)), None)
     if constant is not None and len(layer.values) == 1:
-        return _affine(layer, layer.value, Affine((1.0,), (float(constant),)))
-    if len(layer.values) == 2 and (gated := _gated(layer)) is not None:
-        return gated
-    return _merge(ops.Add)(layer)
-
-
-def _gated(layer: Layer) -> Value | None:
-    """`gate * transform + (1 - gate) * carry`."""
-    for transformed, carried in (layer.values, layer.values[::-1]):
-        if not isinstance(carried.trick, Carried) or not isinstance(transformed.node.op, ops.Multiply):
-            continue
-        gate = carried.trick.gate.name
-        others = [name for name in transformed.node.inputs if name != gate]
-        if gate in transformed.node.inputs and len(others) == 1:
-            nodes = [layer.builder.nodes[others[0]], carried.node, carried.trick.gate]
-            values = [Value(one, one.shape) for one in nodes]
-            return layer.add(ops.Gate(("transform", "carry", "gate")), *values)
-    return None
+        return arithmetic.affine(layer.builder, layer.name, layer.value, Affine((1.0,), (float(constant),)))
+    return arithmetic.total(layer.builder, layer.name, layer.values) or _merge(ops.Add)(layer)
 
 
 def _multiply(layer: Layer) -> Value:
     constant = next((one for one in layer.call.arguments if isinstance(one, int | float)), None)
     if constant is not None and len(layer.values) == 1:
-        return _affine(layer, layer.value, Affine((float(constant),), (0.0,)))
-    if len(layer.values) == 2:
-        one, other = layer.values
-        if one == other and one.trick is None and len(one.shape) == 3:
-            return replace(one, trick=Response())
-        for x, power in ((one, other), (other, one)):
-            if isinstance(trick := power.trick, Response) and power.node == x.node and trick.beta is not None:
-                assert trick.alpha is not None
-                op = ops.LocalResponseNorm(trick.size, *map(read.short, (trick.alpha, trick.beta, trick.bias)))
-                return layer.add(op, x)
-            if power.trick == Affine((-1.0,), (1.0,)):
-                return replace(x, trick=Carried(power.node))
+        return arithmetic.affine(layer.builder, layer.name, layer.value, Affine((float(constant),), (0.0,)))
+    if (found := _response(layer) or arithmetic.product(layer.builder, layer.name, layer.values)) is not None:
+        return found
     values = sorted(layer.values, key=lambda value: -prod(value.shape))
     return _merge(ops.Multiply)(replace(layer, values=tuple(values)))
+
+
+def _response(layer: Layer) -> Value | None:
+    """The squares that a local response norm begins with, or what it ends in."""
+    if len(layer.values) != 2:
+        return None
+    one, other = layer.values
+    if one == other and one.trick is None and len(one.shape) == 3:
+        return replace(one, trick=Response())
+    for x, power in ((one, other), (other, one)):
+        trick = power.trick
+        if isinstance(trick, Response) and power.node == x.node and trick.alpha is not None and trick.beta is not None:
+            return layer.add(ops.LocalResponseNorm(trick.size, *map(short, (trick.alpha, trick.beta, trick.bias))), x)
+    return None
 
 
 def _merge(kind: type[ops.Add | ops.Multiply | ops.Concat]) -> Make:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from archbuilder.aliases import Json
 from archbuilder.bounds import SIZE
 from archbuilder.graph import ops
-from archbuilder.importing.building import UnreadError
+from archbuilder.importing.building import UnreadError, short
 
 Note = Callable[[str], None]
 _SCALINGS: dict[tuple[float, str, str], ops.NamedInitializer] = {
@@ -36,24 +36,6 @@ def number(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e31:
         return float(value)
     raise UnreadError("one of its settings is no number")
-
-
-def short(value: float) -> float:
-    """A number as it was meant, where it went through single precision or a chain of roundings."""
-    for digits in (7, 12):
-        meant = float(f"{value:.{digits}g}")
-        if abs(meant - value) <= (6e-8 if digits == 7 and _is_single(value) else 1e-12) * abs(value):
-            return meant
-    return value
-
-
-def _is_single(value: float) -> bool:
-    import struct
-
-    try:
-        return bool(struct.unpack("f", struct.pack("f", value))[0] == value)
-    except (OverflowError, struct.error):
-        return False
 
 
 def rate(value: object) -> float:

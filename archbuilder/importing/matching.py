@@ -13,7 +13,7 @@ from typing import Any
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Shape
 from archbuilder.importing import paddings
-from archbuilder.importing.steps import Leaf, Span, Steps
+from archbuilder.importing.steps import Leaf, Span, Step, Steps
 from archbuilder.importing.writing import Defaults, Writer, Written, Yaml, plain, settings_of
 from archbuilder.spec import layers as spec_layers
 from archbuilder.spec import library, op_layers
@@ -249,14 +249,12 @@ class Matcher:
         self.used.add(name)
         default = self.parameters[name].default
         most = _LONGEST_PASSED if isinstance(default, list | tuple) else 1
-        for count in range(0 if most > 1 else 1, most + 1):
+        for count in range(most + 1) if most > 1 else (1, 0):
             steps = track.steps[at : at + count]
             if len(steps) < count or any(one in track.spans for one in range(at, at + count)):
-                return
-            if most == 1 and not isinstance(steps[0], Leaf):
-                return
-            if most == 1 and steps[0].word not in ("norm", "prelu") and not isinstance(steps[0].op, ops.Plain):
-                return
+                continue
+            if most == count == 1 and not _stands_alone(steps[0]):
+                continue
             if steps and steps[-1].leaving != steps[0].arriving:
                 continue
             written = Written(steps, self.writer)
@@ -396,6 +394,11 @@ class Matcher:
         if isinstance(self.parameters[name].default, Expression):
             return self._default(name, env)
         raise _Unknown
+
+
+def _stands_alone(step: Step) -> bool:
+    """Whether a step is one that stands between layers with kernels."""
+    return isinstance(step, Leaf) and isinstance(step.op, ops.Norm | ops.Prelu | ops.Plain)
 
 
 def _names(shape: Shape) -> dict[str, int]:

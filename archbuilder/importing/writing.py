@@ -146,11 +146,13 @@ class Written:
             return word == alone.word and isinstance(said, dict) and mine == {
                 key: {**usual, **said}.get(key) for key in mine
             }  # fmt: skip
-        return self.yaml == other
+        return self.yaml == other or (not self.steps and other in ([], ()))
 
     @property
     def yaml(self) -> Yaml:
         layers = self.writer.layers(self.steps)
+        if not layers:
+            return "none"
         return layers[0] if len(layers) == 1 else layers
 
 
