@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import permutations, product
 from typing import Any
 
@@ -25,6 +25,9 @@ Env = dict[str, Any]
 _LONGEST_PASSED = 4
 """How many steps one parameter stands for at most."""
 _DIGITS = 3
+"""Those behind the point of a multiple, at most."""
+_LONGEST_ATTACHMENT = 8
+"""How many steps a unit that stands among other layers consists of at most."""
 
 
 class _Unknown(Exception):  # noqa: N818 (a parameter that is not known yet)
@@ -82,14 +85,17 @@ class Matcher:
         return not any(one.required for one in self.parameters.values())
 
     @cached_property
-    def _choices(self) -> list[Env]:
-        """All values of the parameters that have few, the usual ones first."""
-        few = {
+    def _few(self) -> dict[str, list[Any]]:
+        """The values of the parameters that have few, the usual ones first."""
+        return {
             key: [one.default, *(value for value in one.choices or (True, False) if value != one.default)]
             for key, one in self.parameters.items()
             if one.choices or isinstance(one.default, bool)
         }
-        return [dict(zip(few, values, strict=True)) for values in product(*few.values())]
+
+    @cached_property
+    def _choices(self) -> list[Env]:
+        return [dict(zip(self._few, values, strict=True)) for values in product(*self._few.values())]
 
     def found(self, track: Track, start: int) -> Found | None:
         """The unit that begins at a step, if there is one."""
@@ -97,8 +103,16 @@ class Matcher:
         for chosen in self._choices:
             for end, env in self._known(track, start, {**chosen, "@": entry}):
                 if end > start and (settled := self._settled(env)) and self._holds(track, start, end, settled):
-                    return self._found(end, settled)
+                    found = self._found(end, settled)
+                    return replace(found, free=found.free | self._indifferent(track, start, end, settled))
         return None
+
+    def _indifferent(self, track: Track, start: int, end: int, env: Env) -> set[str]:
+        """The parameters of few values all of which come to the same, such as where a stride of 1 stands."""
+        return {
+            key for key, values in self._few.items()
+            if env[key] == values[0] and all(self._holds(track, start, end, {**env, key: one}) for one in values[1:])
+        }  # fmt: skip
 
     def _known(self, track: Track, start: int, env: Env) -> Iterator[tuple[int, Env]]:
         """Where the unit may end, and what is known then; looked for twice, since layers tell of those before them."""
@@ -339,6 +353,7 @@ class Matcher:
     def _solved(self, expression: Expression, target: Any, env: Env, shape: Shape) -> Iterator[Env]:
         """What is known once an expression has come to a value; numbers that are not known are looked for."""
         names = _names(shape)
+        expression = self._decided(expression, env, names)
         unknown = [
             name for name in expression.names if name in self.parameters and name not in env and name not in names
         ]  # fmt: skip
@@ -353,6 +368,16 @@ class Matcher:
                 yield env  # what several unknown numbers come to is found when all but one are known
         except _Unknown:
             return
+
+    def _decided(self, expression: Expression, env: Env, names: Mapping[str, int]) -> Expression:
+        """The part of an `if` that counts, where that is known."""
+        tree = expression.tree
+        try:
+            while isinstance(tree, ast.IfExp):
+                tree = tree.body if self._evaluated(tree.test, env, names) else tree.orelse
+        except _Unknown:
+            pass
+        return expression if tree is expression.tree else _of_tree(tree)
 
     def _root(self, expression: Expression, name: str, target: Any, env: Env, names: Mapping[str, int]) -> Any:
         """The number for which an expression that grows or shrinks with it comes to another."""
@@ -374,10 +399,10 @@ class Matcher:
         return self._evaluated(value.tree, env, names) if isinstance(value, Expression) else value
 
     def _evaluated(self, tree: ast.expr, env: Env, names: Mapping[str, int]) -> Any:
-        expression = Expression("", tree, tuple({one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}), 0)
+        expression = _of_tree(tree)
         known: dict[str, Any] = {**names}
         for name in expression.names:
-            if name in known or name in ("min", "max", "round", "floor", "ceil", "true", "false"):
+            if name in known:
                 continue
             if name not in self.parameters:
                 raise _Unknown
@@ -396,6 +421,14 @@ class Matcher:
         raise _Unknown
 
 
+@lru_cache(1024)
+def _of_tree(tree: ast.expr) -> Expression:
+    """A part of an expression as one of its own."""
+    called = {id(one.func) for one in ast.walk(tree) if isinstance(one, ast.Call)}
+    names = dict.fromkeys(one.id for one in ast.walk(tree) if isinstance(one, ast.Name) and id(one) not in called)
+    return Expression("", tree, tuple(name for name in names if name not in ("true", "false")), 0)
+
+
 def _stands_alone(step: Step) -> bool:
     """Whether a step is one that stands between layers with kernels."""
     return isinstance(step, Leaf) and isinstance(step.op, ops.Norm | ops.Prelu | ops.Plain)
@@ -409,7 +442,15 @@ def _names(shape: Shape) -> dict[str, int]:
 def attachments(matchers: list[Matcher]) -> Any:
     """What finds the unit of the library that some steps begin with."""
 
+    known: dict[Steps, tuple[Yaml, int] | None] = {}
+
     def unit(steps: Steps) -> tuple[Yaml, int] | None:
+        near = steps[:_LONGEST_ATTACHMENT]
+        if near not in known:
+            known[near] = first(near)
+        return known[near]
+
+    def first(steps: Steps) -> tuple[Yaml, int] | None:
         track = Track(steps, {}, steps[0].arriving)
         for matcher in matchers:
             if (found := matcher.found(track, 0)) is not None:

@@ -246,7 +246,8 @@ def _group_norm(node: NodeOf) -> Tensor:
 
 def _layer_norm(node: NodeOf) -> Tensor:
     tensor, scale = node.tensor(), node.needed(1)
-    if tensor.axes not in (LAST, VECTOR) or node.attributes.get("axis", -1) not in (-1, len(tensor.axes)):
+    last = tensor.axes[-1] == "c" and {*tensor.axes[:-1]} in ({"1"}, {"h", "w"}, set())
+    if not last or node.attributes.get("axis", -1) not in (-1, len(tensor.axes)):
         raise UnreadError("it is over other axes than the channels of each place")
     shift = node.constant(2)
     zeros = np.zeros(scale.shape, np.float32) if shift is None else shift

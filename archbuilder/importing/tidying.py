@@ -21,8 +21,13 @@ def tidied(graph: Graph) -> Graph:
             users[name].append(one)
     vectors = _vectors(graph, users)
     made: dict[str, Node] = {}
+    joined: dict[tuple[str, ...], Node] = {}
+    """Concatenations by all that they join."""
     for one in graph.nodes:
         inputs = [made[name] for name in one.inputs]
+        if isinstance(one.op, ops.Concat):
+            made[one.name] = joined[one.inputs] = _concat(one, inputs, joined)
+            continue
         op = _op(one, inputs, vectors)
         if op is None:
             made[one.name] = inputs[0]
@@ -33,6 +38,15 @@ def tidied(graph: Graph) -> Graph:
     ends = tuple(made[name].name for name in graph.outputs)
     nodes = tuple({one.name: one for one in made.values()}.values())
     return Graph(graph.name, leading_to(ends, nodes), ends)
+
+
+def _concat(one: Node, inputs: list[Node], joined: Mapping[tuple[str, ...], Node]) -> Node:
+    """A concatenation that goes on from the longest one of the same beginning, as those of a DenseNet do."""
+    for count in range(len(inputs) - 1, 1, -1):
+        if (before := joined.get(one.inputs[:count])) is not None:
+            inputs = [before, *inputs[count:]]
+            break
+    return node(one.name, ops.Concat(tuple(f"path{at}" for at, _ in enumerate(inputs, 1))), inputs)
 
 
 def _op(one: Node, inputs: list[Node], vectors: Mapping[str, bool]) -> Op | None:

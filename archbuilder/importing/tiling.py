@@ -44,14 +44,19 @@ def library_tiles(row: Row, matchers: Sequence[Matcher]) -> list[Tile]:
             if key not in known:
                 found = matcher.found(track, start)
                 known[key] = found and replace(found, end=found.end - start)
-            if (found := known[key]) is not None and row.is_cut[start + found.end]:
-                constant = {key: repr(value) for key, value in found.arguments.items() if key != "stride"}
-                likeness = (tuple(constant.items()), row.shape(start + found.end)[-1])
+            found = known[key]
+            if found is not None and row.is_cut[start + found.end] and not _is_bare(found):
+                likeness = row.shape(start + found.end)[-1]
                 tiles.append(
                     Tile(found.unit, start, start + found.end, likeness, found.beside, found.arguments, found.free,
                          found.alternative)
                 )
     return tiles
+
+
+def _is_bare(found: Found) -> bool:
+    """Whether nothing but convolutions is left of a unit."""
+    return found.beside == Beside(None) and "none" in found.arguments.values()
 
 
 def tiled(row: Row, tiles: Iterable[Tile], writer: Writer) -> tuple[float, list[Tile]]:
@@ -95,7 +100,7 @@ def literal_cost(row: Row, start: int, end: int, writer: Writer) -> float:
 
 def _cost(tile: Tile, last: Tile | None) -> float:
     if last is not None and last.kind == tile.kind:
-        return SAME_STAGE if last.likeness == tile.likeness else NEW_STAGE
+        return SAME_STAGE if _are_alike(last, tile) else NEW_STAGE
     return NEW_STAGE + OTHER_KIND
 
 
@@ -103,3 +108,12 @@ def in_one_way(tiles: Sequence[Tile]) -> list[Tile]:
     """Tiles with multiples in place of numbers, as far as all of a kind can say theirs so."""
     whole = {tile.kind for tile in tiles} - {tile.kind for tile in tiles if tile.alternative is None}
     return [replace(tile, arguments=tile.alternative) if tile.kind in whole else tile for tile in tiles]
+
+
+def _are_alike(one: Tile, other: Tile) -> bool:
+    """Whether two units are the same but for their strides, as far as both depend on their arguments."""
+    if one.likeness != other.likeness:
+        return False
+    mine, theirs = one.arguments or {}, other.arguments or {}
+    keys = {*mine, *theirs} - (one.free - {*mine}) - (other.free - {*theirs}) - {"stride"}
+    return all(mine.get(key) == theirs.get(key) for key in keys)
