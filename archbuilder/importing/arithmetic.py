@@ -34,10 +34,9 @@ def relu6(builder: Builder, name: str, value: Value) -> Value:
 
 def erf(value: Value) -> Value | None:
     """The error function, where it may be part of a GELU."""
-    if isinstance(value.trick, Affine) and value.trick.offset == (0.0,):
-        if isclose(value.trick.factor[0], 1 / sqrt(2), rel_tol=1e-5):
-            return replace(value, trick=Erf())
-    return None
+    if not isinstance(value.trick, Affine) or value.trick.offset != (0.0,):
+        return None
+    return replace(value, trick=Erf()) if isclose(value.trick.factor[0], 1 / sqrt(2), rel_tol=1e-5) else None
 
 
 def product(builder: Builder, name: str, values: Sequence[Value]) -> Value | None:

@@ -26,7 +26,9 @@ def growing(values: Mapping[int, Yaml], count: int) -> Yaml | None:
         return None
     told = dict(zip(numbers, columns[varying[0]], strict=True))
     for text, share in _RULES:
-        factors = {round(number / share(index, count), _DIGITS) for index, number in told.items() if share(index, count)}
+        factors = {
+            round(number / share(index, count), _DIGITS) for index, number in told.items() if share(index, count)
+        }
         if len(factors) == 1:
             factor = factors.pop()
             if all(float(factor * share(index, count)) == float(number) for index, number in told.items()):

@@ -21,6 +21,7 @@ from archbuilder.importing.text import text_of
 from archbuilder.importing.tidying import tidied
 from archbuilder.outline.canonical import ordered_rows
 from archbuilder.spec.loading import SUFFIXES, Spec
+from archbuilder.spec.normalisation import Channels
 from archbuilder.spec.preprocessing import PREPROCESSING, Name
 
 KINDS = (".keras", ".json", ".onnx")
@@ -114,9 +115,9 @@ def _preprocessing(before: Affine | None) -> tuple[Name | None, list[str]]:
     count = max(len(before.factor), len(before.offset))
     factor, offset = ((one * count)[:count] for one in (before.factor, before.offset))
     for name, known in PREPROCESSING.items():
-        if known.colours != "rgb":
+        if known.colours != "rgb" or not isinstance(known.normalise, Channels):
             continue
-        pairs = list(zip(known.normalise.mean, known.normalise.deviation, strict=True))  # type: ignore[arg-type]
+        pairs = list(zip(known.normalise.mean, known.normalise.deviation, strict=True))
         wanted = [(1 / 255 / deviation, -mean / deviation) for mean, deviation in pairs]
         found = list(zip(factor * (3 // count), offset * (3 // count), strict=False))
         if len(found) == 3 and all(

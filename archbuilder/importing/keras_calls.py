@@ -65,11 +65,10 @@ def _model(kind: str, config: Json, prefix: str, stored: str, depth: int) -> Mod
     """The results of the models within this one, by the path of the model."""
     counts: dict[str, int] = {}
     for layer in layers:
-        call, index = _call(layer, prefix), 0
+        call = _call(layer, prefix)
         key = _snake(call.kind)
-        if call.kind != "InputLayer" or prefix or True:
-            index = counts.get(key, 0)
-            counts[key] = index + 1
+        index = counts.get(key, 0)
+        counts[key] = index + 1
         place = f"{stored}/{key}_{index}" if index else f"{stored}/{key}"
         sources = tuple(renamed.get(source, (source,))[0] for source in call.sources)
         call = replace(call, sources=sources, stored=place)

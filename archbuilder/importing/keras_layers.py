@@ -88,7 +88,11 @@ def _input(layer: Layer) -> Value:
 
 def _conv(layer: Layer) -> Value:
     config, value = layer.config, layer.value
-    filters, kernel, stride = read.integer(config["filters"]), read.pair(config["kernel_size"]), read.pair(config["strides"])
+    filters, kernel, stride = (
+        read.integer(config["filters"]),
+        read.pair(config["kernel_size"]),
+        read.pair(config["strides"]),
+    )
     bias, start = bool(config["use_bias"]), layer.kernel()
     if is_place(value) and kernel == (1, 1) and config.get("groups", 1) == 1:
         made = layer.add(ops.Dense(filters, bias, **start))
@@ -137,7 +141,12 @@ def _conv1d(layer: Layer) -> Value:
     """A convolution along the channels of a vector, which stands there as a sequence."""
     config, value = layer.config, layer.value
     plain = [config["filters"], *_listed(config["strides"]), *_listed(config["dilation_rate"])]
-    if value.shape != (*value.node.shape, 1) or len(value.node.shape) != 1 or plain != [1, 1, 1] or config["padding"] != "same":
+    if (
+        value.shape != (*value.node.shape, 1)
+        or len(value.node.shape) != 1
+        or plain != [1, 1, 1]
+        or config["padding"] != "same"
+    ):
         raise UnreadError("it is no convolution along the channels of a vector")
     op = ops.ChannelConv(read.integer(_listed(config["kernel_size"])[0]), bool(config["use_bias"]), **layer.kernel())
     return seen_as(layer.add(op, Value(value.node, value.node.shape)), value.shape)
@@ -213,7 +222,9 @@ def _relu(layer: Layer) -> Value:
 
 def _leaky(layer: Layer) -> Value:
     config = layer.config
-    return layer.alike(ops.LeakyRelu(short(read.number(config["negative_slope"] if "negative_slope" in config else config["alpha"]))))
+    return layer.alike(
+        ops.LeakyRelu(short(read.number(config["negative_slope"] if "negative_slope" in config else config["alpha"])))
+    )
 
 
 def _softmax(layer: Layer) -> Value:
@@ -273,8 +284,8 @@ def _crop(layer: Layer) -> Value:
         raise UnreadError("it crops an image, which the language has no word for but behind a transposed convolution")
     layer.builder.nodes.pop(value.node.name)
     source = layer.builder.nodes[value.node.inputs[0]]
-    made = layer.builder.add(value.node.name, replace(op, padding=((top, bottom), (left, right))), Value(source, source.shape))
-    return made
+    cut = replace(op, padding=((top, bottom), (left, right)))
+    return layer.builder.add(value.node.name, cut, Value(source, source.shape))
 
 
 def _crop1d(layer: Layer) -> Value:

@@ -19,6 +19,8 @@ _SCALINGS: dict[tuple[float, str, str], ops.NamedInitializer] = {
     (2.0, "fan_out", "truncated_normal"): "he_normal_fan_out",
 }  # fmt: skip
 """What drawing by scale, mode and distribution is called."""
+_FUNCTIONS = {"swish": "silu", "hard_swish": "hard_silu"}
+"""Functions that Keras also knows by another name."""
 
 
 def integer(value: object, most: int = SIZE) -> int:
@@ -66,17 +68,16 @@ def padding(config: Json) -> ops.Padding:
 
 def activation(config: Json) -> ops.Function | None:
     """The function of an `activation=`; None for one that changes nothing."""
-    function = config.get("activation", "linear")
-    if isinstance(function, dict):  # a function by its name, as it is registered
-        function = function.get("config") if function.get("class_name") == "function" else None
-    if function in (None, "linear"):
-        if config.get("activation", "linear") not in (None, "linear") and function is None:
-            raise UnreadError("its activation is no stock one")
+    told = config.get("activation", "linear")
+    if isinstance(told, dict) and told.get("class_name") == "function":  # one by its name, as it is registered
+        told = told.get("config")
+    if told in (None, "linear"):
         return None
-    function = {"swish": "silu", "hard_swish": "hard_silu"}.get(function, function) if isinstance(function, str) else ""
-    if function not in get_args(ops.Function):
-        raise UnreadError(f"its activation is {function or 'no stock one'}")
-    return function  # type: ignore[no-any-return]
+    for function in get_args(ops.Function):
+        if function == _FUNCTIONS.get(told if isinstance(told, str) else "", told):
+            found: ops.Function = function
+            return found
+    raise UnreadError(f"its activation is {told if isinstance(told, str) else 'no stock one'}")
 
 
 def kernel(config: Json, note: Note, prefix: str = "kernel") -> dict[str, Any]:

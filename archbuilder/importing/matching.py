@@ -212,7 +212,7 @@ class Matcher:
                 return
 
     def _op(self, layer: op_layers.Op, step: Leaf, env: Env) -> Iterator[Env]:
-        if layer.op is not type(step.op) or step.word != layer.kind and isinstance(step.op, ops.Activation):
+        if layer.op is not type(step.op) or (step.word != layer.kind and isinstance(step.op, ops.Activation)):
             return
         usual = self.defaults.of_op(step.op)
         said = {key: getattr(layer, key) for key in layer.model_fields_set if key != "kind"}
@@ -220,7 +220,7 @@ class Matcher:
         for key, value in settings_of(step.op).items():
             wanted = said.get(key, usual.get(key))
             if key == "padding":
-                if wanted not in paddings.names(step.op, step.arriving):  # type: ignore[arg-type]
+                if wanted not in paddings.names(step.op, step.arriving):
                     return
             elif isinstance(wanted, Expression):
                 envs = [one for known in envs for one in self._solved(wanted, plain(value), known, step.arriving)]
@@ -459,5 +459,3 @@ def attachments(matchers: list[Matcher]) -> Any:
         return None
 
     return unit
-
-

@@ -195,5 +195,3 @@ def _beside(proto: TensorProto, folder: Path) -> bytes:
             return file.read(length)
     except BadFileError as error:
         raise UnreadError(f"the file of its tensor '{proto.name}', {place}: {error}") from None
-
-

@@ -10,7 +10,7 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.graph import ops
-from archbuilder.graph.ops import Pair, Pads
+from archbuilder.graph.ops import Pads, Pair
 from archbuilder.importing import arithmetic
 from archbuilder.importing.building import Affine, UnreadError, Value, short
 from archbuilder.importing.keras_settings import count, integer, rate
@@ -31,7 +31,7 @@ from archbuilder.importing.onnx_tensors import (
 Make = Callable[[NodeOf], Tensor]
 _MOST_COMPUTED = 10_000
 """How many numbers an array has at most that follows from constants."""
-_START = "glorot_uniform"
+_START: ops.NamedInitializer = "glorot_uniform"
 """How kernels start here, of which no file of ONNX says anything."""
 
 
@@ -195,9 +195,8 @@ def _dense(node: NodeOf, kernel: Array, bias: Array | None) -> Tensor:
     if tensor.axes == FLAT:
         kernel = _as_flattened(node, tensor, kernel)
     op = ops.Dense(kernel.shape[1], bias is not None, _START, 0.0)
-    made = node.add(op, replace(tensor, axes=VECTOR if tensor.axes == FLAT else tensor.axes), kernel,
-                    *([] if bias is None else [bias]))  # fmt: skip
-    return made
+    tensor = replace(tensor, axes=VECTOR if tensor.axes == FLAT else tensor.axes)
+    return node.add(op, tensor, kernel, *([] if bias is None else [bias]))
 
 
 def _as_flattened(node: NodeOf, tensor: Tensor, kernel: Array) -> Array:
@@ -520,9 +519,9 @@ def _resize(node: NodeOf) -> Tensor:
         raise UnreadError("it makes images larger by no whole number")
     match how:
         case ("nearest", "asymmetric" | "half_pixel"):
-            if how[1] == "asymmetric" and node.attributes.get("nearest_mode", "round_prefer_floor") != "floor":
-                if node.kind == "Resize" and factors[2:] != [2.0, 2.0]:
-                    raise UnreadError("it rounds in another way than to the pixel before")
+            rounds = how[1] == "asymmetric" and node.attributes.get("nearest_mode", "") != "floor"
+            if rounds and node.kind == "Resize" and factors[2:] != [2.0, 2.0]:
+                raise UnreadError("it rounds in another way than to the pixel before")
             method: ops.Method = "nearest"
         case ("linear" | "bilinear", "half_pixel" | "pytorch_half_pixel"):
             method = "bilinear"
@@ -616,15 +615,16 @@ def _biased(node: NodeOf, tensor: Tensor, numbers: Array) -> Tensor | None:
     """A layer without bias that gets one, as its numbers are added right behind it."""
     before, builder = tensor.value.node, node.builder
     op = before.op
-    takes = isinstance(op, ops.Dense | ops.Conv | ops.ConvTranspose) or (isinstance(op, ops.Scale) and op.learned != "none")
-    if not takes or op.bias or tensor.value.trick is not None or before.name not in node.maker.arrays:  # type: ignore[union-attr]
+    if not isinstance(op, ops.Dense | ops.Conv | ops.ConvTranspose | ops.Scale) or op.bias:
+        return None
+    if tensor.value.trick is not None or before.name not in node.maker.arrays:
         return None
     if any(before.name in other.inputs for other in builder.nodes.values()):
         return None
     arrays = node.maker.arrays.pop(before.name)
     sources = [builder.nodes[name] for name in before.inputs]
     del builder.nodes[before.name]
-    made = builder.add(before.name, replace(op, bias=True), *(Value(one, one.shape) for one in sources))  # type: ignore[call-arg]
+    made = builder.add(before.name, replace(op, bias=True), *(Value(one, one.shape) for one in sources))
     bias = np.broadcast_to(np.asarray(numbers, np.float32), made.node.weights[1].shape)
     node.maker.arrays[made.node.name] = (*arrays, bias)
     return replace(tensor, value=replace(made, shape=tensor.value.shape))

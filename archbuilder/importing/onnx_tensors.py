@@ -63,7 +63,7 @@ class Maker:
         """An array that the file brings along, or that follows from such ones."""
         if name in self.computed:
             return self.computed[name]
-        return self.constants[name] if name in self.constants else None
+        return self.constants.get(name)
 
     def whole(self, tensor: Tensor) -> Value:
         """The value of a tensor with nothing left to be done to its axes, as an output is given."""

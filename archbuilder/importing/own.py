@@ -76,7 +76,7 @@ def _stretches(row: Row) -> Iterator[tuple[int, int, Span | None]]:
                 if span is not None:
                     break
                 span = begun
-            if row.is_cut[end]:
+            if row.is_cut[end] and row.is_whole(start, end):
                 yield start, end, span
 
 
@@ -106,9 +106,7 @@ def _likeness(steps: Steps) -> Hashable:
     )
 
 
-def with_templates(
-    row: Row, tiles: Sequence[Tile], writer: Writer
-) -> tuple[list[Tile], dict[str, Yaml]]:
+def with_templates(row: Row, tiles: Sequence[Tile], writer: Writer) -> tuple[list[Tile], dict[str, Yaml]]:
     """Tiles with their arguments, and the templates of those that the library does not have."""
     templates: dict[str, Yaml] = {}
     told: dict[Tile, Tile] = {}
@@ -141,7 +139,10 @@ def _template(row: Row, tiles: Sequence[Tile], writer: Writer) -> tuple[Yaml, li
     """The cheapest template for some tiles, the arguments of each, and whether it takes a shortcut."""
     bases = _bases(row, tiles)
     found = [_Template(row, tiles, writer, base).made() for base in bases]
-    return min(found, key=lambda one: words(one[0]) + words([*map(repr, {str(said): said for said in one[1]})]) + words(one[1]) / 4)
+    return min(
+        found,
+        key=lambda one: words(one[0]) + words([*map(repr, {str(said): said for said in one[1]})]) + words(one[1]) / 4,
+    )
 
 
 def _bases(row: Row, tiles: Sequence[Tile]) -> list[tuple[int, ...] | None]:
@@ -207,7 +208,8 @@ class _Template:
         if early != late:
             between = self._layers([self._cut(tile, early, late) for tile in self.tiles])
             self.vectors["shared"] = [
-                span is not None and span.fork - tile.start == late for span, tile in zip(spans, self.tiles, strict=True)
+                span is not None and span.fork - tile.start == late
+                for span, tile in zip(spans, self.tiles, strict=True)
             ]
             shared = [{"if": "$shared", "then": between}]
             inner = [{"if": "${not shared}", "then": between}]
@@ -242,13 +244,13 @@ class _Template:
         if isinstance(first, Fork):
             forks = [step for step in column if isinstance(step, Fork)]
             paths = [self._layers([step.paths[at] for step in forks]) for at in range(len(first.paths))]
-            attached = self.writer.layers(tuple(column[:1]))
-            if all(self.writer.layers((step,)) == attached for step in column) and isinstance(attached[0], str | dict):
-                if first.word not in (attached[0] if isinstance(attached[0], dict) else {}):
-                    return attached[0]
+            [attached] = self.writer.layers(tuple(column[:1]))
+            is_unit = not isinstance(attached, dict) or first.word not in attached
+            if is_unit and all(self.writer.layers((step,)) == [attached] for step in column):
+                return attached
             return {first.word: named_paths(first.word, paths)}
         found = [step for step in column if isinstance(step, Leaf)]
-        settings = {key: None for key in settings_of(first.op)}
+        settings = dict.fromkeys(settings_of(first.op))
         usual = self.writer.defaults.of_op(first.op)
         said = {}
         for key in settings:
@@ -272,18 +274,21 @@ class _Template:
                     continue
                 if [*values] == [*numbers]:
                     return f"${name}"
-                for sign, make in (("*", lambda a, b: a * b), ("//", lambda a, b: a // b)):
-                    top, low = (values[0], numbers[0]) if sign == "*" else (numbers[0], values[0])
-                    factor = top // low if low else 0
-                    if factor > 1 and all(make(b, factor) == a for a, b in zip(values, numbers, strict=True)):
-                        return f"${{{name} {sign} {factor}}}"
+                if (factor := _factor(values, numbers)) > 1:
+                    return f"${{{name} * {factor}}}"
+                if (factor := _factor(numbers, values)) > 1:
+                    return f"${{{name} // {factor}}}"
         for name, vector in self.vectors.items():
             if vector == [*values]:
                 return f"${name}"
-        stem = {"units": "inner"}.get(key, key)
+        stem = "inside" if key in ("filters", "units") else key
         taken = sum(name.rstrip("0123456789") == stem for name in self.vectors)
-        name = "inside" if key in ("filters", "units") and "inside" not in self.vectors else f"{stem}{taken + 1 if taken else ''}"
+        name = f"{stem}{taken + 1}" if taken else stem
         self.vectors[name] = [*values]
         return f"${name}"
 
 
+def _factor(large: Sequence[int], small: Sequence[int]) -> int:
+    """How many times as large numbers are as others; 0 where they are not."""
+    factor = large[0] // small[0]
+    return factor if all(a == b * factor for a, b in zip(large, small, strict=True)) else 0

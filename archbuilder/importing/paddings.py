@@ -33,7 +33,7 @@ def with_named_paddings(row: Row) -> Row:
 
 def _ranked(row: Row, liked: tuple[Padding, ...], *kinds: type[Op]) -> list[Padding]:
     """The names in an order in which each is that of most layers that no name before it fits."""
-    sets = [names(leaf.op, leaf.arriving) for leaf in all_leaves(row) if isinstance(leaf.op, kinds)]  # type: ignore[arg-type]
+    sets = [names(leaf.op, leaf.arriving) for leaf in all_leaves(row) if isinstance(leaf.op, kinds)]
     order: list[Padding] = []
     while sets:
         counts = Counter(name for fitting in sets for name in fitting)
@@ -49,5 +49,3 @@ def names(op: ops.Windowed | ops.ConvTranspose, arriving: Shape) -> frozenset[Pa
     pads = resolved_padding(op, arriving)
     alike = frozenset(name for name in _NAMES if resolved_padding(replace(op, padding=name), arriving) == pads)
     return alike or frozenset([op.padding])
-
-

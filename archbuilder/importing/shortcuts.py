@@ -86,7 +86,7 @@ def named(places: Sequence[Place | None], writer: Writer) -> Named:
         best = max(counts, key=lambda name: (counts[name], name in _ORDER and -_ORDER.index(name)))
         order.append(best)
         left = [names for names in left if best not in names]
-    names = tuple(place and next(name for name in order if name in known[place]) for place in places)
+    names = tuple(None if place is None else next(name for name in order if name in known[place]) for place in places)
     return Named(names, {name: one for name, one in templates.items() if name in names})
 
 
@@ -123,7 +123,8 @@ def _followed(step: Any, place: Place, writer: Writer) -> Yaml:
 def _is(name: str, place: Place, defaults: Defaults) -> bool:
     """Whether a shortcut of the library is the one that stands there."""
     template = library.definition("shortcuts", name).template
-    assert isinstance(template, ShortcutTemplate) and isinstance(template.layers, tuple)
+    assert isinstance(template, ShortcutTemplate)
+    assert isinstance(template.layers, tuple)
     assert place.beside.steps is not None
     if template.when == "never" or (template.when == "shape_changes" and not place.changes):
         return not place.beside.steps
@@ -157,6 +158,8 @@ def _resolved(steps: Steps) -> Block:
     return tuple(
         replace(step.op, padding=min(map(str, paddings.names(step.op, step.arriving))))  # type: ignore[arg-type]
         if isinstance(step, Leaf) and isinstance(step.op, ops.Windowed)
-        else step.op if isinstance(step, Leaf) else step  # type: ignore[misc]
+        else step.op
+        if isinstance(step, Leaf)
+        else step  # type: ignore[misc]
         for step in steps
     )

@@ -1,20 +1,23 @@
-"""The spec of a network that came without one: candidates are written out, and of those that hold, the shortest kept."""
+"""The spec of a network that came without one: of the candidates that hold, the shortest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from archbuilder.errors import SpecError
+from archbuilder.errors import ArchbuilderError, SpecError
 from archbuilder.expansion.expansion import expand
+from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
 from archbuilder.importing.candidates import written
 from archbuilder.importing.matching import Beside, Matcher, attachments
 from archbuilder.importing.own import own_tiles, with_templates
 from archbuilder.importing.paddings import with_named_paddings
-from archbuilder.importing.steps import Row, row_of
+from archbuilder.importing.steps import row_of
 from archbuilder.importing.text import text_of
 from archbuilder.importing.tiling import Tile, library_tiles, tiled
-from archbuilder.importing.writing import Writer, Yaml, defaults_of, words
+from archbuilder.importing.trunks import Trunk, trunks, whole
+from archbuilder.importing.writing import Defaults, Writer, Yaml, defaults_of, words
 from archbuilder.outline.canonical import canonical
 from archbuilder.spec import library
 from archbuilder.spec.loading import Spec, load_text
@@ -26,55 +29,78 @@ _CLOSEST, _SECONDS = 8, 12
 
 
 def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
-    """The shortest spec found that expands to the same network; `preprocessing` is what its weights expect."""
+    """The shortest spec found that expands to the same network; `preprocessing` is what its weights expect.
+
+    Raises ArchbuilderError where none holds, since the network is beyond the bounds of specs.
+    """
     wanted = canonical(graph)
     best: tuple[int, Spec] | None = None
+    why = ""
     for data in _candidates(graph, name):
-        size = words(data) 
+        size = words(data)
         if best is not None and size >= best[0]:
             continue
         if preprocessing:
             data["weights"] = {"preprocessing": preprocessing}
-        spec = load_text(text_of(data), name)
-        if canonical(expand(spec)) == wanted:
+        try:
+            spec = load_text(text_of(data), name)
+            same = canonical(expand(spec)) == wanted
+        except SpecError as error:
+            why = error.diagnostics[0].message
+            continue
+        if same:
             best = (size, spec)
-    assert best is not None
+    if best is None:
+        raise ArchbuilderError(f"no spec was found that is the same network{why and ': ' + why}")
     return best[1]
 
 
 def _candidates(graph: Graph, name: str) -> Iterator[Yaml]:
     row = row_of(graph)
-    if row is None:
-        raise NotImplementedError
-    row = with_named_paddings(row)
-    defaults = defaults_of(row)
+    found = [whole(row, graph)] if row is not None else []
+    if row is None or any(isinstance(one.op, ops.Upsample | ops.ConvTranspose) for one in graph.nodes):
+        found += trunks(graph)
+    for trunk in found:
+        row = with_named_paddings(trunk.row)
+        yield from _of_trunk(_Source(name, graph, replace(trunk, row=row), defaults_of(row)))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What candidates are written of."""
+
+    name: str
+    graph: Graph
+    trunk: Trunk
+    defaults: Defaults
+
+    def written(self, tiles: Sequence[Tile], writer: Writer) -> Iterator[Yaml]:
+        told, templates = with_templates(self.trunk.row, tiles, writer)
+        for grows in (True, False):
+            yield written(self.name, self.graph, self.trunk, told, writer, templates, grows=grows)
+
+
+def _of_trunk(source: _Source) -> Iterator[Yaml]:
+    """Candidates with units of the library alone and, where these are few, with others beside them."""
+    row, defaults = source.trunk.row, source.defaults
     plain = Writer(defaults)
     matchers = [Matcher(unit, defaults, plain) for unit in library.names("units")]
     writer = Writer(defaults, attachments([one for one in matchers if one.is_attachment]))
-    matchers = [Matcher(one.name, defaults, writer) for one in matchers if not one.is_attachment]
-    mine = library_tiles(row, matchers)
-    cost, tiles = tiled(row, mine, writer)
+    mine = library_tiles(row, [Matcher(one.name, defaults, writer) for one in matchers if not one.is_attachment])
+    _, tiles = tiled(row, mine, writer)
+    yield from source.written(tiles, writer)
     covered = {at for tile in tiles if tile.beside != Beside(None) for at in range(tile.start, tile.end)}
-    yield from _written(name, row, tiles, writer)
     if len(covered) > _ENOUGH * len(row.steps) and all(span.fork in covered for span in row.spans):
         return
-    ranked = []
+    ranked: list[tuple[float, list[Tile], list[Tile]]] = []
     for kind, others in own_tiles(row):
         spent, chosen = tiled(row, [*mine, *others], writer)
-        used = [tile for tile in chosen if tile.kind == kind]
-        if len(used) > 1:
-            told, templates = with_templates(row, chosen, writer)
-            ranked.append((spent + words(list(templates.values())), kind, others, chosen))
+        if sum(tile.kind == kind for tile in chosen) > 1:
+            _, templates = with_templates(row, chosen, writer)
+            ranked.append((spent + words([*templates.values()]), others, chosen))
     ranked.sort(key=lambda one: one[0])
-    for _, _, _, chosen in ranked[:_CLOSEST]:
-        yield from _written(name, row, chosen, writer)
-    for _, kind, others, _ in ranked[:1]:
-        for _, other, more, _ in ranked[1:_SECONDS]:
-            _, chosen = tiled(row, [*mine, *others, *more], writer)
-            yield from _written(name, row, chosen, writer)
-
-
-def _written(name: str, row: Row, tiles: Sequence[Tile], writer: Writer) -> Iterator[Yaml]:
-    told, templates = with_templates(row, tiles, writer)
-    for grows in (True, False):
-        yield written(name, row, told, writer, templates, grows=grows)
+    for _, _, chosen in ranked[:_CLOSEST]:
+        yield from source.written(chosen, writer)
+    for _, others, _ in ranked[1:_SECONDS]:
+        _, chosen = tiled(row, [*mine, *ranked[0][1], *others], writer)
+        yield from source.written(chosen, writer)

@@ -105,7 +105,9 @@ def _filled(key: str, units: Sequence[Unit]) -> list[Unit]:
         for at in order:
             near = found[at - 1 if order.step == 1 else at + 1]
             if key in found[at].free and key not in near.free:
-                said = {**found[at].arguments, key: near.arguments[key]} if key in near.arguments else found[at].arguments
+                said = (
+                    {**found[at].arguments, key: near.arguments[key]} if key in near.arguments else found[at].arguments
+                )
                 found[at] = replace(found[at], arguments=said, free=found[at].free - {key})
     return found
 
@@ -162,7 +164,9 @@ def common(lines: Sequence[Yaml], usual: Mapping[str, Mapping[str, Yaml]]) -> Co
             said[key] = value
     for line in mine:
         del line["unit"]
-    plain = tuple({"units": line["units"], **{key: line[key] for key in line if key not in ("units", FREE)}} for line in left)
+    plain = tuple(
+        {"units": line["units"], **{key: line[key] for key in line if key not in ("units", FREE)}} for line in left
+    )
     return Common({name: said} if said else name, shortcut, plain)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from archbuilder.graph import ops
-from archbuilder.graph.analysis import is_closed, series
+from archbuilder.graph.analysis import Series, is_closed, series
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Op, Shape
 from archbuilder.graph.words import op_name
@@ -58,6 +58,8 @@ class Row:
     steps: Steps
     spans: tuple[Span, ...]
     input: Shape
+    points: frozenset[int] = frozenset()
+    """Before which steps there is a point that something else goes on from."""
 
     @cached_property
     def by_fork(self) -> dict[int, Span]:
@@ -78,7 +80,11 @@ class Row:
     def beside(self, index: int) -> tuple[int, Steps] | None:
         """The path that leaves before a step, and the number of steps on the main path until it is added."""
         span = self.by_fork.get(index)
-        return span and (span.merge - span.fork, span.path)
+        return None if span is None else (span.merge - span.fork, span.path)
+
+    def is_whole(self, start: int, end: int) -> bool:
+        """Whether nothing goes on from within some steps."""
+        return not any(start < point < end for point in self.points)
 
     def shape(self, index: int) -> Shape:
         """What arrives at a step, or leaves the last one."""
@@ -90,18 +96,34 @@ class Row:
 def row_of(graph: Graph) -> Row | None:
     """The row of a graph; None where its paths do not come together one by one, or it has several outputs."""
     nodes = [node for node in graph.nodes if node is not graph.input]
-    if graph.outputs != (graph.nodes[-1].name,) or not is_closed(nodes, graph.input.name):
+    if not nodes or graph.outputs != (nodes[-1].name,) or not is_closed(nodes, graph.input.name):
         return None
+    return row_of_elements(graph, series(nodes), set(), {})
+
+
+def row_of_elements(graph: Graph, elements: Series, points: Set[str], places: dict[str, int]) -> Row:
+    """The row of elements that follow each other; `places` gets the number of steps up to each of the points."""
     steps: list[Step] = []
     spans: list[Span] = []
-    for step in walked(block(graph, series(nodes)), graph.input.shape):
-        if isinstance(step, Fork) and step.word == "add" and len(step.paths) == 2 and any(step.paths):
-            other, main = sorted(step.paths, key=lambda path: (_convs(path), len(path)))
-            spans.append(Span(len(steps), len(steps) + len(main), other))
-            steps += main
-        else:
-            steps.append(step)
-    return Row(tuple(steps), tuple(spans), graph.input.shape)
+    begin, shape = 0, graph.input.shape
+    for at, element in enumerate(elements, 1):
+        if at == len(elements) or element.name in points:
+            for step in walked(block(graph, elements[begin:at]), shape):
+                _append(step, steps, spans)
+            shape, begin = graph[element.name].shape, at
+            places[element.name] = len(steps)
+    taken = frozenset(places[name] for name in points if name in places)
+    return Row(tuple(steps), tuple(spans), graph.input.shape, taken)
+
+
+def _append(step: Step, steps: list[Step], spans: list[Span]) -> None:
+    """Adds a step; a sum of two paths as the longer one, with a span over it."""
+    if isinstance(step, Fork) and step.word == "add" and len(step.paths) == 2 and any(step.paths):
+        other, main = sorted(step.paths, key=lambda path: (_convs(path), len(path)))
+        spans.append(Span(len(steps), len(steps) + len(main), other))
+        steps += main
+    else:
+        steps.append(step)
 
 
 def walked(items: Block, shape: Shape) -> Iterator[Step]:
@@ -113,7 +135,7 @@ def walked(items: Block, shape: Shape) -> Iterator[Step]:
             leaving = (*ends[0][:-1], sum(end[-1] for end in ends)) if item.kind == "concat" else ends[0]
             step: Step = Fork(item.kind, paths, shape, leaving)
         else:
-            op = cast(Op, item)
+            op = item
             if isinstance(op, ops.Conv) and op.groups == DEPTHWISE:
                 op = replace(op, groups=shape[-1])
             step = Leaf(op, shape, op.output_shape(shape))

@@ -10,7 +10,7 @@ from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, leading_to, node
 from archbuilder.graph.ops import Op
 
-_PRODUCTS = {"sigmoid": "silu", "hard_sigmoid": "hard_silu"}
+_PRODUCTS: Mapping[ops.Function, ops.Function] = {"sigmoid": "silu", "hard_sigmoid": "hard_silu"}
 
 
 def tidied(graph: Graph) -> Graph:
@@ -76,7 +76,11 @@ def _vectors(graph: Graph, users: Mapping[str, list[Node]]) -> dict[str, bool]:
             continue
         found[one.name] = all(_takes_vector(user, one, found) for user in users[one.name])
     for one in graph.nodes:
-        if found.get(one.name) and not _begins(one) and not all(found.get(name, _is_vector(graph, name)) for name in one.inputs):
+        if (
+            found.get(one.name)
+            and not _begins(one)
+            and not all(found.get(name, _is_vector(graph, name)) for name in one.inputs)
+        ):
             found[one.name] = False
     changed = True
     while changed:  # a vector must not lead to what still wants a place, nor the other way round
@@ -122,7 +126,7 @@ def _product(graph: Graph, one: Node, users: Mapping[str, list[Node]]) -> ops.Fu
         return None
     for x, gate in (one.inputs, one.inputs[::-1]):
         op = graph[gate].op
-        if isinstance(op, ops.Activation) and op.function in _PRODUCTS and graph[gate].inputs == (x,):
-            if len(users[gate]) == 1 and gate not in graph.outputs:
-                return _PRODUCTS[op.function]  # type: ignore[return-value]
+        is_its_own = graph[gate].inputs == (x,) and len(users[gate]) == 1 and gate not in graph.outputs
+        if isinstance(op, ops.Activation) and is_its_own and op.function in _PRODUCTS:
+            return _PRODUCTS[op.function]
     return None

@@ -45,11 +45,24 @@ def library_tiles(row: Row, matchers: Sequence[Matcher]) -> list[Tile]:
                 found = matcher.found(track, start)
                 known[key] = found and replace(found, end=found.end - start)
             found = known[key]
-            if found is not None and row.is_cut[start + found.end] and not _is_bare(found):
+            if (
+                found is not None
+                and row.is_cut[start + found.end]
+                and not _is_bare(found)
+                and (row.is_whole(start, start + found.end))
+            ):
                 likeness = row.shape(start + found.end)[-1]
                 tiles.append(
-                    Tile(found.unit, start, start + found.end, likeness, found.beside, found.arguments, found.free,
-                         found.alternative)
+                    Tile(
+                        found.unit,
+                        start,
+                        start + found.end,
+                        likeness,
+                        found.beside,
+                        found.arguments,
+                        found.free,
+                        found.alternative,
+                    )
                 )
     return tiles
 
@@ -64,7 +77,9 @@ def tiled(row: Row, tiles: Iterable[Tile], writer: Writer) -> tuple[float, list[
     by_start: dict[int, list[Tile]] = {}
     for tile in tiles:
         by_start.setdefault(tile.start, []).append(tile)
-    best: list[dict[Tile | None, tuple[float, tuple[int, Tile | None] | None]]] = [{} for _ in range(len(row.steps) + 1)]
+    best: list[dict[Tile | None, tuple[float, tuple[int, Tile | None] | None]]] = [
+        {} for _ in range(len(row.steps) + 1)
+    ]
     best[0][None] = (0.0, None)
 
     def offer(at: int, last: Tile | None, cost: float, before: tuple[int, Tile | None]) -> None:

@@ -143,10 +143,9 @@ class Written:
             word, said = (other, {}) if isinstance(other, str) else next(iter(other.items()))
             usual = {key: plain(value) for key, value in defaults.of_op(alone.op).items()}
             mine = {key: plain(value) for key, value in settings_of(alone.op).items()}
-            return word == alone.word and isinstance(said, dict) and mine == {
-                key: {**usual, **said}.get(key) for key in mine
-            }  # fmt: skip
-        return self.yaml == other or (not self.steps and other in ([], ()))
+            told = {**usual, **said} if isinstance(said, dict) else {}
+            return bool(word == alone.word and mine == {key: told.get(key) for key in mine})
+        return bool(self.yaml == other or (not self.steps and other in ([], ())))
 
     @property
     def yaml(self) -> Yaml:
