@@ -190,4 +190,5 @@ def short(value: float) -> float:
     """A number as it was meant, where it went through single precision or a chain of roundings."""
     if value and isclose(value, (single := float(f"{value:.7g}")), rel_tol=6e-8) and float(np.float32(value)) == value:
         return single
-    return rounded if isclose(value, (rounded := float(f"{value:.12g}")), rel_tol=1e-12) else value
+    rounded = float(f"{value:.9g}")
+    return rounded if isclose(value, rounded, rel_tol=1e-12) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from math import isclose
 
 from archbuilder.importing.writing import Yaml
 
@@ -31,7 +32,7 @@ def growing(values: Mapping[int, Yaml], count: int) -> Yaml | None:
         }
         if len(factors) == 1:
             factor = factors.pop()
-            if all(float(factor * share(index, count)) == float(number) for index, number in told.items()):
+            if all(isclose(factor * share(index, count), number, rel_tol=1e-9, abs_tol=1e-12) for index, number in told.items()):
                 return _replaced(next(iter(values.values())), [varying[0]], text.format(float(factor)))
     return None
 

@@ -80,8 +80,9 @@ def _sized(call: Call, size: Pair | None) -> Call:
         return call
     key = "batch_shape" if call.config.get("batch_shape") else "batch_input_shape"
     match call.config.get(key):
-        case [batch, _, _, channels]:
-            return replace(call, config={**call.config, key: [batch, *size, channels]})
+        case [batch, height, width, channels]:
+            shape = [batch, height or size[0], width or size[1], channels]
+            return replace(call, config={**call.config, key: shape})
         case _:
             return call
 

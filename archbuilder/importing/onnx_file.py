@@ -77,7 +77,7 @@ def _enter(graph: GraphProto, maker: Maker, size: Pair | None) -> None:
     axes = LAST if _is_turned(graph, entry.name) else FIRST
     found = dict(zip(axes, sizes[1:], strict=True))
     if size is not None:
-        found |= {"h": size[0], "w": size[1]}
+        found |= {"h": found["h"] or size[0], "w": found["w"] or size[1]}
     if not found["h"] or not found["w"]:
         raise UnreadError("its images may be of any size, and a network of one size is read: say which by --size")
     shape = tuple(integer(found[axis], SIDE) for axis in LAST)

@@ -33,7 +33,7 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
 
     Raises ArchbuilderError where none holds, since the network is beyond the bounds of specs.
     """
-    wanted = canonical(graph)
+    wanted = canonical(_with_rounded_rates(graph))
     best: tuple[int, Spec] | None = None
     why = ""
     for data in _candidates(graph, name):
@@ -44,7 +44,7 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
             data["weights"] = {"preprocessing": preprocessing}
         try:
             spec = load_text(text_of(data), name)
-            same = canonical(expand(spec)) == wanted
+            same = canonical(_with_rounded_rates(expand(spec))) == wanted
         except SpecError as error:
             why = error.diagnostics[0].message
             continue
@@ -53,6 +53,15 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
     if best is None:
         raise ArchbuilderError(f"no spec was found that is the same network{why and ': ' + why}")
     return best[1]
+
+
+def _with_rounded_rates(graph: Graph) -> Graph:
+    """A graph in which rates that differ in how they were rounded are the same."""
+    nodes = tuple(
+        replace(one, op=replace(one.op, rate=float(f"{one.op.rate:.12g}"))) if isinstance(one.op, ops.Dropping) else one
+        for one in graph.nodes
+    )
+    return replace(graph, nodes=nodes)
 
 
 def _candidates(graph: Graph, name: str) -> Iterator[Yaml]:

@@ -137,14 +137,14 @@ class Written:
     def is_as(self, other: Any, defaults: Defaults) -> bool:
         """Whether it means the same as other layers, written or not."""
         if isinstance(other, Written):
-            return self.yaml == other.yaml
+            return bool(self.yaml == other.yaml)
         alone = self.steps[0] if len(self.steps) == 1 else None
         if isinstance(alone, Leaf) and isinstance(other, str | dict):
             word, said = (other, {}) if isinstance(other, str) else next(iter(other.items()))
             usual = {key: plain(value) for key, value in defaults.of_op(alone.op).items()}
             mine = {key: plain(value) for key, value in settings_of(alone.op).items()}
-            told = {**usual, **said} if isinstance(said, dict) else {}
-            return bool(word == alone.word and mine == {key: told.get(key) for key in mine})
+            told: dict[str, Any] = {**usual, **said} if isinstance(said, dict) else {}
+            return word == alone.word and mine == {key: told.get(key) for key in mine}
         return bool(self.yaml == other or (not self.steps and other in ([], ())))
 
     @property
