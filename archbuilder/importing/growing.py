@@ -32,7 +32,10 @@ def growing(values: Mapping[int, Yaml], count: int) -> Yaml | None:
         }
         if len(factors) == 1:
             factor = factors.pop()
-            if all(isclose(factor * share(index, count), number, rel_tol=1e-9, abs_tol=1e-12) for index, number in told.items()):
+            if all(
+                isclose(factor * share(index, count), number, rel_tol=1e-9, abs_tol=1e-12)
+                for index, number in told.items()
+            ):
                 return _replaced(next(iter(values.values())), [varying[0]], text.format(float(factor)))
     return None
 

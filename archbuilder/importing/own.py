@@ -14,8 +14,8 @@ from archbuilder.importing.tiling import Tile
 from archbuilder.importing.writing import Writer, Yaml, layer, named_paths, plain, settings_of, words
 
 _LONGEST = 24
-_MOST_KINDS = 24
-"""How many forms are looked at closely."""
+_MOST_KINDS, _MOST_STEPS = 24, 20_000
+"""How many forms are looked at closely, at most, and in how many steps all together."""
 _PARAMETER = 10
 """What a parameter of its own costs, in words, before an expression of others is taken for it."""
 
@@ -35,17 +35,18 @@ def own_tiles(row: Row) -> list[tuple[str, list[Tile]]]:
     for start, end, span in _stretches(row):
         form = Form(tuple(marks[start:end]), span.merge - start if span else None)
         places[form].append((start, end, span))
-    for form in [*places]:  # units without a sum are those of the form that has one
-        if form.merge is None:
-            for other in (one for one in (*places,) if one.skeleton == form.skeleton and one.merge is not None):
-                places[other] += places[form]
+    plain = {form.skeleton: stretches for form, stretches in places.items() if form.merge is None}
+    for form, stretches in places.items():  # units without a sum are those of the form that has one
+        if form.merge is not None:
+            stretches += plain.get(form.skeleton, ())
     found = []
     for form, stretches in places.items():
         forks = {span.fork - start for start, _, span in stretches if span}
         if len(stretches) > 1 and len(forks) <= 2 and _begins_well(row, form, stretches):
             found.append((form, stretches))
     found.sort(key=lambda one: _weight(one[1]), reverse=True)
-    return [_tiles_of(f"own{number}", row, stretches) for number, (_, stretches) in enumerate(found[:_MOST_KINDS])]
+    most = min(_MOST_KINDS, 1 + _MOST_STEPS // (len(row.steps) + 1))
+    return [_tiles_of(f"own{number}", row, stretches) for number, (_, stretches) in enumerate(found[:most])]
 
 
 def _weight(stretches: Sequence[tuple[int, int, Span | None]]) -> int:

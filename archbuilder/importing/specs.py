@@ -15,13 +15,15 @@ from archbuilder.importing.own import own_tiles, with_templates
 from archbuilder.importing.paddings import with_named_paddings
 from archbuilder.importing.steps import row_of
 from archbuilder.importing.text import text_of
-from archbuilder.importing.tiling import Tile, library_tiles, tiled
+from archbuilder.importing.tiling import Tile, library_tiles, literal_costs, tiled
 from archbuilder.importing.trunks import Trunk, trunks, whole
 from archbuilder.importing.writing import Defaults, Writer, Yaml, defaults_of, words
 from archbuilder.outline.canonical import canonical
 from archbuilder.spec import library
 from archbuilder.spec.loading import Spec, load_text
 
+_MOST_WORDS = 20_000
+"""How much is loaded of candidates, all together, once one holds."""
 _ENOUGH = 0.7
 """The share of the layers that units of the library have to stand for, so that no others are looked for."""
 _CLOSEST, _SECONDS = 8, 12
@@ -35,11 +37,14 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
     """
     wanted = canonical(_with_rounded_rates(graph))
     best: tuple[int, Spec] | None = None
-    why = ""
+    why, spent = "", 0
     for data in _candidates(graph, name):
         size = words(data)
         if best is not None and size >= best[0]:
             continue
+        if best is not None and spent > _MOST_WORDS:
+            break
+        spent += size
         if preprocessing:
             data["weights"] = {"preprocessing": preprocessing}
         try:
@@ -96,14 +101,15 @@ def _of_trunk(source: _Source) -> Iterator[Yaml]:
     matchers = [Matcher(unit, defaults, plain) for unit in library.names("units")]
     writer = Writer(defaults, attachments([one for one in matchers if one.is_attachment]))
     mine = library_tiles(row, [Matcher(one.name, defaults, writer) for one in matchers if not one.is_attachment])
-    _, tiles = tiled(row, mine, writer)
+    literal = literal_costs(row, writer)
+    _, tiles = tiled(row, mine, literal)
     yield from source.written(tiles, writer)
     covered = {at for tile in tiles if tile.beside != Beside(None) for at in range(tile.start, tile.end)}
     if len(covered) > _ENOUGH * len(row.steps) and all(span.fork in covered for span in row.spans):
         return
     ranked: list[tuple[float, list[Tile], list[Tile]]] = []
     for kind, others in own_tiles(row):
-        spent, chosen = tiled(row, [*mine, *others], writer)
+        spent, chosen = tiled(row, [*mine, *others], literal)
         if sum(tile.kind == kind for tile in chosen) > 1:
             _, templates = with_templates(row, chosen, writer)
             ranked.append((spent + words([*templates.values()]), others, chosen))
@@ -111,5 +117,5 @@ def _of_trunk(source: _Source) -> Iterator[Yaml]:
     for _, _, chosen in ranked[:_CLOSEST]:
         yield from source.written(chosen, writer)
     for _, others, _ in ranked[1:_SECONDS]:
-        _, chosen = tiled(row, [*mine, *ranked[0][1], *others], writer)
+        _, chosen = tiled(row, [*mine, *ranked[0][1], *others], literal)
         yield from source.written(chosen, writer)

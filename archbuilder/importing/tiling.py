@@ -72,8 +72,11 @@ def _is_bare(found: Found) -> bool:
     return found.beside == Beside(None) and "none" in found.arguments.values()
 
 
-def tiled(row: Row, tiles: Iterable[Tile], writer: Writer) -> tuple[float, list[Tile]]:
-    """The cheapest way to read a row as tiles and steps between them: what it costs, and its tiles."""
+def tiled(row: Row, tiles: Iterable[Tile], literal: Sequence[float]) -> tuple[float, list[Tile]]:
+    """The cheapest way to read a row as tiles and steps between them: what it costs, and its tiles.
+
+    `literal` is what each step costs that stands for itself, or the sum that begins with it.
+    """
     by_start: dict[int, list[Tile]] = {}
     for tile in tiles:
         by_start.setdefault(tile.start, []).append(tile)
@@ -91,7 +94,7 @@ def tiled(row: Row, tiles: Iterable[Tile], writer: Writer) -> tuple[float, list[
             continue
         cheapest = min(best[at], key=lambda last: best[at][last][0])
         end = row.by_fork[at].merge if at in row.by_fork else at + 1
-        offer(end, None, best[at][cheapest][0] + literal_cost(row, at, end, writer), (at, cheapest))
+        offer(end, None, best[at][cheapest][0] + literal[at], (at, cheapest))
         for tile in by_start.get(at, ()):
             for last, (cost, _) in [*best[at].items()]:
                 offer(tile.end, tile, cost + _cost(tile, last), (at, last))
@@ -106,11 +109,16 @@ def tiled(row: Row, tiles: Iterable[Tile], writer: Writer) -> tuple[float, list[
     return total, found[::-1]
 
 
-def literal_cost(row: Row, start: int, end: int, writer: Writer) -> float:
-    """The words of steps that stand for themselves, those beside them included."""
-    layers = writer.layers(row.steps[start:end])
-    beside = [3, *writer.layers(span.path)] if (span := row.by_fork.get(start)) else []
-    return words(layers) + words(beside) + 2.0 * len(layers)
+def literal_costs(row: Row, writer: Writer) -> list[float]:
+    """The words of each step that stands for itself, or of the sum that begins with it."""
+
+    def cost(at: int) -> float:
+        span = row.by_fork.get(at)
+        layers = writer.layers(row.steps[at : span.merge if span else at + 1])
+        beside = [3, *writer.layers(span.path)] if span else []
+        return words(layers) + words(beside) + 2.0 * len(layers)
+
+    return [cost(at) if row.is_cut[at] else 0.0 for at in range(len(row.steps))]
 
 
 def _cost(tile: Tile, last: Tile | None) -> float:

@@ -27,7 +27,9 @@ def disguised(model: dict[str, Any], seed: int) -> dict[str, Any]:
     """The same model with names that mean nothing, its layers in another order that goes as well."""
     draws = random.Random(seed)
     layers = [*model["config"]["layers"]]
-    names = {one["name"]: f"{draws.choice(['7', 'stage1', '$x', 'ä', 'if', 'unit'])} {draws.random()}" for one in layers}
+    names = {
+        one["name"]: f"{draws.choice(['7', 'stage1', '$x', 'ä', 'if', 'unit'])} {draws.random()}" for one in layers
+    }
     left, order, there = layers, list[Any](), set[str]()
     while left:
         ready = [one for one in left if {*sources(one["inbound_nodes"])} <= there]

@@ -91,7 +91,9 @@ def test_a_sequential_model(tmp_path: Path) -> None:
     bare = [{key: one[key] for key in ("class_name", "config")} for one in layers]
     model = {"class_name": "Sequential", "config": {"name": "s", "layers": bare}}
     found = import_file(saved(model, tmp_path / "mine.keras"))
-    assert archbuilder.verify(found.spec, written("[conv: {filters: 8, kernel: 3}, flatten, dense: {units: 4}, softmax]")).same
+    assert archbuilder.verify(
+        found.spec, written("[conv: {filters: 8, kernel: 3}, flatten, dense: {units: 4}, softmax]")
+    ).same
 
 
 def used_twice(name: str, *sources: str) -> dict[str, Any]:
