@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         explain,
         export,
         family,
+        import_model,
         lint,
         new,
         numbers,
@@ -57,7 +58,7 @@ else:
 
 __all__ = [
     "ArchbuilderError", "Choices", "DivergedError", "MissingError", "Spec", "SpecError", "UsageError", "build",
-    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "export", "family", "lint", "load",
-    "load_text", "new", "numbers", "predict", "report", "resume", "runs", "summary", "train", "train_folds",
+    "bundled", "compare", "diff", "draw", "evaluate", "expand", "explain", "export", "family", "import_model", "lint",
+    "load", "load_text", "new", "numbers", "predict", "report", "resume", "runs", "summary", "train", "train_folds",
     "train_seeds", "verify",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archbuilder.exporting.exporting import Exported
     from archbuilder.exporting.formats import FormatName
     from archbuilder.graph.network import Graph
+    from archbuilder.importing.importing import Imported
     from archbuilder.page.page import Page
     from archbuilder.side_by_side.ablation import Family
     from archbuilder.side_by_side.networks import SideBySide
@@ -289,6 +290,24 @@ def new(
     from archbuilder.drafting.drafting import write
 
     return write(Path(path), Path(data_path), name=like, weights=_path(weights), force=force).spec
+
+
+def import_model(
+    path: str | Path,
+    out: str | Path | None = None,
+    *,
+    weights_out: str | Path | None = None,
+    size: tuple[int, int] | None = None,
+    force: bool = False,
+) -> Imported:
+    """The spec of the network in a file of Keras or ONNX, with its `text`, and `notes` of what had to be assumed.
+
+    It is written to `out`, and the weights of the file to `weights_out`, where these are given. `size` is the height
+    and width of images where the file leaves them open. Raises MissingError for what is not read.
+    """
+    from archbuilder.importing.importing import write
+
+    return write(Path(path), _path(out), _path(weights_out), size=size, force=force)
 
 
 def train(

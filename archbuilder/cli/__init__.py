@@ -30,6 +30,7 @@ COMMANDS = {
     "evaluate": "Measure a trained network on its test set.",
     "predict": "Classify images with a trained network.",
     "export": "Hand a network over: ONNX, Keras, TensorFlow and others.",
+    "import": "Write the spec of a Keras or ONNX model.",
     "runs": "List the runs of a folder, and what became of them.",
     "log": "Give the numbers of a run to other tools.",
     "list": "List the bundled specs.",
@@ -41,6 +42,9 @@ COMMANDS = {
     "completion": "Print the script for shell completion.",
 }
 
+_MODULES = {"list": "list_specs", "import": "import_model"}
+"""The modules of commands whose names are words of Python."""
+
 
 class _Commands(click.Group):
     """Commands in the order of a first visit, their modules loaded on demand."""
@@ -51,9 +55,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(
-            f"archbuilder.cli.{cmd_name}_specs" if cmd_name == "list" else f"archbuilder.cli.{cmd_name}"
-        )
+        module = import_module(f"archbuilder.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         from archbuilder.cli.options import reads_specs, specs_option
 

@@ -40,7 +40,7 @@ def outline(graph: Graph) -> Outline:
     """
     sections = analysis.stages(graph)
     stages = tuple(_stage(graph, section) for section in sections if _STAGE.fullmatch(section.name))
-    stem, head = (_block(graph, tuple(elements)) for elements in _ends(sections))
+    stem, head = (block(graph, tuple(elements)) for elements in _ends(sections))
     outputs = _outputs(graph, sections)
     if not stages:
         return Outline(graph.input.shape, stem, (), head, outputs)
@@ -85,22 +85,22 @@ def _stage(graph: Graph, section: Section) -> Stage:
     parts = analysis.units(section)
     units = tuple(_unit(graph, part.series) for part in parts if _UNIT.fullmatch(part.name))
     after = chain.from_iterable(part.series for part in parts if not _UNIT.fullmatch(part.name))
-    return Stage(units, _block(graph, tuple(after)))
+    return Stage(units, block(graph, tuple(after)))
 
 
 def _unit(graph: Graph, elements: Series) -> Unit:
     """A unit with a shortcut where it has one addition that has one, or else its layers as they stand."""
     additions = [one for one in elements if isinstance(one, Parallel) and isinstance(one.merge.op, ops.Add)]
     if len(additions) != 1 or len(additions[0].paths) != 2 or (index := analysis.shortcut(additions[0])) is None:
-        return Unit(_block(graph, elements), None)
+        return Unit(block(graph, elements), None)
     [addition], place = additions, elements.index(additions[0])
-    before, residual = _block(graph, elements[:place]), _block(graph, addition.paths[1 - index])
-    behind = _block(graph, elements[place + 1 :])
-    layers = _without_followed_numbers(_block(graph, addition.paths[index]), residual, addition.merge.shape[-1])
+    before, residual = block(graph, elements[:place]), block(graph, addition.paths[1 - index])
+    behind = block(graph, elements[place + 1 :])
+    layers = _without_followed_numbers(block(graph, addition.paths[index]), residual, addition.merge.shape[-1])
     return Unit((*before, *residual, *behind), Shortcut(len(before), len(before) + len(residual), layers))
 
 
-def _block(graph: Graph, elements: Series) -> Block:
+def block(graph: Graph, elements: Series) -> Block:
     items: list[Item] = []
     for element in elements:
         if isinstance(element, Parallel):
@@ -117,7 +117,7 @@ def _branch(graph: Graph, parallel: Parallel) -> Branch:
     That of a product begins with one of its shape, which the others weigh.
     """
     merge = parallel.merge
-    paths = [_block(graph, path) for path in parallel.paths]
+    paths = [block(graph, path) for path in parallel.paths]
     if isinstance(merge.op, ops.Commutative):
         weighs = [graph[name].shape != merge.shape for name in merge.inputs]
         order = sorted(range(len(paths)), key=lambda index: (weighs[index], len(paths[index]), repr(paths[index])))

@@ -39,7 +39,7 @@ def _is_keras_file(subject: Subject) -> bool:
 
 
 def _of_keras_file(path: Path, edits: Edits) -> Compared:
-    from archbuilder.side_by_side.keras_file import graph_of_keras_file
+    from archbuilder.importing.keras_file import graph_of_keras_file
 
     if edits:
         raise UsageError(f"edits change a spec, and {printable(str(path))} is a Keras file")

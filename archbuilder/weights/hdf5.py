@@ -6,7 +6,7 @@ files of whoever opens it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -69,6 +69,24 @@ def read_archive(path: Path) -> WeightFile:
     except BadFileError as error:
         raise unreadable(path, "a .keras archive", error) from error
     return _read(BytesIO(content), path, len(content))
+
+
+def arrays_of_archive(path: Path, places: Iterable[str]) -> dict[str, list[Array]]:
+    """The weights of the layers of a `.keras` archive that stand in some places, such as `layers/conv2d_1`."""
+    try:
+        with open_archive(path, ratio=RATIO) as archive:
+            content = BytesIO(archive.read(_MEMBER, LIMIT_BYTES))
+        budget = Budget(path.name, len(content.getbuffer()))
+        with h5py.File(content, "r") as root:
+            found = {}
+            for place in places:
+                held = _group(root, f"{place}/vars")
+                found[place] = [_dataset(held, name, budget) for name in natural_order(held)]
+            return found
+    except BadFileError as error:
+        raise unreadable(path, "a .keras archive", error) from error
+    except _HDF5_ERRORS as error:
+        raise unreadable(path, "a .keras archive", "it is damaged, or of another form") from error
 
 
 def _read(file: BinaryIO, path: Path, size: int) -> WeightFile:

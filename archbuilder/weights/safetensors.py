@@ -48,9 +48,9 @@ def read_safetensors(path: Path) -> WeightFile:
     return WeightFile(path.name, found, channels_first, ordered=False)
 
 
-def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
+def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
     """Tensors of float32 or int64, one behind the other in the order of their names."""
-    header: dict[str, object] = {"__metadata__": metadata}
+    header: dict[str, object] = {"__metadata__": dict(metadata or {})}
     begin = 0
     for name in sorted(tensors):
         array = tensors[name]

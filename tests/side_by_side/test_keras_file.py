@@ -12,7 +12,7 @@ import pytest
 
 import archbuilder
 from archbuilder.errors import MissingError
-from archbuilder.side_by_side.keras_file import graph_of_keras_file
+from archbuilder.importing.keras_file import graph_of_keras_file
 from tests.conftest import Call
 
 
@@ -85,7 +85,6 @@ def changed(number: int, **changes: Any) -> list[dict[str, Any]]:
         (changed(1, data_format="channels_first"), "channels come first"),
         (changed(1, activation={"class_name": "mine"}), "no stock one"),
         (changed(2, axis=1), "another axis"),
-        (changed(5, keepdims=True), "keeps height and width"),
         ([*LAYERS[:2], layer("BatchNormalization", "norm", "conv")], "lacks a setting"),
         ([layer("Conv2D", "conv", "nowhere", filters=4, **CONV)], "lacks a setting, or an input"),
         ([{"class_name": "Dense"}], "is not described"),
@@ -101,8 +100,8 @@ def test_what_is_not_read_is_named(layers: list[dict[str, Any]], told: str, tmp_
 
 
 def test_other_files(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="it is a Sequential model"):
-        graph_of_keras_file(saved(tmp_path, LAYERS, "Sequential"), "mine")
+    with pytest.raises(MissingError, match="it is a Subclassed model"):
+        graph_of_keras_file(saved(tmp_path, LAYERS, "Subclassed"), "mine")
     for content in (b"", b"no archive", b"PK\x05\x06" + bytes(18)):
         (tmp_path / "bad.keras").write_bytes(content)
         with pytest.raises(MissingError, match="is not read"):

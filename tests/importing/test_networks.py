@@ -1,0 +1,100 @@
+"""Networks of Keras files become the specs that people wrote of them, whatever their layers are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archbuilder
+from archbuilder.importing.importing import import_file
+from archbuilder.importing.keras_file import read_keras_file
+from archbuilder.importing.tidying import tidied
+from archbuilder.outline.canonical import canonical
+from tests.importing.keras_models import FILES, description, disguised, saved
+
+THEIRS = {
+    "resnet50": (23, [3, 4, 6, 3]),
+    "resnet152": (23, [3, 8, 36, 3]),
+    "resnet50v2": (46, [3, 4, 6, 3]),
+    "vgg16": (24, [2, 2, 3, 3, 3]),
+    "densenet121": (24, [6, 12, 24, 16]),
+    "mobilenet_v2": (28, [1, 2, 3, 4, 3, 3, 1]),
+    "mobilenet_v3_small": (49, [1, 2, 3, 2, 3]),
+    "efficientnet_b0": (33, [1, 2, 2, 3, 3, 4, 1]),
+    "convnext_tiny": (23, [3, 3, 9, 3]),
+}
+"""Networks of keras.applications: the lines of their specs at most, and the units of their stages."""
+OURS = {
+    "resnet20_v1": ("resnet20_v1", 21),
+    "resnet20_v2": ("resnet20_v2", 21),
+    "resnet110_shortcut_gating": ("he2016/resnet110_shortcut_gating", 43),
+    "alexnet": ("related/alexnet", 32),
+    "cbam_resnet50": ("related/cbam_resnet50", 22),
+    "fpn_resnet50": ("related/fpn_resnet50", 52),
+    "unet_resnet34": ("related/unet_resnet34", 60),
+}
+"""Bundled specs as Keras models: their names, and the lines of what is found."""
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_networks_of_other_people(name: str) -> None:
+    lines, units = THEIRS[name]
+    found = import_file(FILES / f"{name}.keras", size=(224, 224))
+    assert found.text.count("\n") <= lines, found.text
+    assert [stage.units for stage in found.spec.network.stages] == units
+    read = tidied(read_keras_file(FILES / f"{name}.keras", name, (224, 224)).graph)
+    assert canonical(archbuilder.expand(found.spec)) == canonical(read)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_bundled_specs_come_back_whatever_their_layers_are_called(name: str, tmp_path: Path) -> None:
+    bundled, lines = OURS[name]
+    spec = archbuilder.load(bundled)
+    path = saved(disguised(description(name), 1), tmp_path / "disguised.keras")
+    found = import_file(path)
+    assert archbuilder.verify(found.spec, spec).same
+    assert [stage.units for stage in found.spec.network.stages] == [stage.units for stage in spec.network.stages]
+    assert found.text.count("\n") <= lines, found.text
+
+
+def test_a_first_unit_of_another_form_stands_by_itself() -> None:
+    found = import_file(FILES / "highway19.keras")
+    assert archbuilder.verify(found.spec, "related/highway19").same
+
+
+def test_a_spec_that_was_found_is_found_again(tmp_path: Path) -> None:
+    first = import_file(FILES / "resnet50v2.keras")
+    second = import_file(saved(disguised(description("resnet50v2"), 2), tmp_path / "resnet50v2.keras"))
+    assert first.text == second.text
+
+
+def test_what_is_written_is_what_a_person_would_write() -> None:
+    assert import_file(FILES / "resnet50.keras").text == RESNET50
+
+
+RESNET50 = """\
+archbuilder: 1
+name: resnet50
+input: [224, 224, 3]
+defaults:
+  conv: {padding: symmetric, bias: true, initializer: glorot_uniform}
+  norm: {momentum: 0.99, epsilon: 1.001e-05}
+  dense: {initializer: glorot_uniform}
+stem:
+  - conv: {filters: 64, kernel: 7, stride: 2}
+  - norm
+  - relu
+  - max_pool: {size: 3, stride: 2, padding: symmetric}
+unit: bottleneck
+shortcut: projection
+stages:
+  - {units: 3, filters: 64}
+  - {units: 4, filters: 128, stride: 2}
+  - {units: 6, filters: 256, stride: 2}
+  - {units: 3, filters: 512, stride: 2}
+head:
+  - global_average_pool
+  - dense: {units: 1000}
+  - softmax
+"""
