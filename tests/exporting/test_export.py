@@ -184,7 +184,7 @@ def test_the_table_of_the_documentation_is_that_of_the_lines() -> None:
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("kind", FORMATS[:3], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", FORMATS[:2], ids=lambda kind: kind.name)
 @pytest.mark.parametrize(
     "given",
     [
