@@ -39,6 +39,8 @@ def read_onnx_file(path: Path, name: str, size: Pair | None = None) -> Read:
     try:
         model = onnx.ModelProto()
         model.ParseFromString(bounded_bytes(path, _LIMIT))
+        if not model.graph.node:
+            raise DecodeError  # any bytes that say nothing are a message of protobuf, and so are none at all
         return _network(model, path, name, size)
     except DecodeError:
         raise MissingError(f"{path} is not read: it is no file of ONNX, or a damaged one") from None

@@ -1,0 +1,251 @@
+"""ONNX files come back as the network that was written, with its weights, whatever their nodes are called."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archbuilder
+from archbuilder.aliases import Array
+from archbuilder.errors import MissingError
+from archbuilder.exporting.handover import Handover, of_spec, with_weights
+from archbuilder.importing.importing import Imported, import_file
+from archbuilder.spec import Spec, load_text
+from tests.exporting.lively import lively
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'archbuilder[onnx]'")
+
+TRAINING = """\
+training:
+  data: {source: npz}
+  stop: {epochs: 1}
+  optimizer: sgd
+  learning_rate: {constant: {rate: 0.1}}
+  normalise: {channels: {mean: [0.4, 0.5, 0.6], deviation: [0.2, 0.25, 0.3]}}
+"""
+NETWORKS = {
+    "residual": """\
+stem: [{conv: {filters: 8, kernel: 3}}, norm, relu]
+unit: basic
+shortcut: projection
+stages: [{units: 2, filters: 8}, {units: 2, filters: 16, stride: 2}]
+head: [global_average_pool, {dense: {units: 5}}, softmax]
+""",
+    "bottlenecks and identities": """\
+stem: [{conv: {filters: 8, kernel: 3}}, norm, relu]
+unit: preactivated_bottleneck
+shortcut: zero_pad
+stages: [{units: 2, filters: 4}, {units: 2, filters: 8, stride: 2}]
+head: [norm, relu, global_average_pool, {dense: {units: 5}}, softmax]
+""",
+    "weights of channels": """\
+stem: [{conv: {filters: 8, kernel: 3, bias: true}}, silu, {squeeze_excitation: {ratio: 4}}]
+head: [{conv: {filters: 8, kernel: 3, groups: 8}}, {norm: {over: layer}}, gelu, flatten, {dense: {units: 5}}, softmax]
+""",
+    "paths": """\
+stem:
+  - concat: {a: [{conv: {filters: 4, kernel: 1}}], b: [{conv: {filters: 4, kernel: 3}}, relu], c: [{max_pool: {size: 3, stride: 1, padding: same}}]}
+  - shuffle_channels: {groups: 11}
+  - gate: {transform: [{conv: {filters: 11, kernel: 3}}, tanh], carry: [], gate: [{conv: {filters: 11, kernel: 1, bias: true}}, sigmoid]}
+head: [global_max_pool, {dense: {units: 5}}, softmax]
+""",
+}
+"""Networks of nothing that ONNX has no place for, such as dropout."""
+
+
+def spec_of(name: str, more: str = "") -> Spec:
+    return load_text(f"archbuilder: 1\nname: small\ninput: [16, 16, 3]\n{NETWORKS[name]}{more}")
+
+
+def handed(spec: Spec, *, bare: bool) -> Handover:
+    handover = of_spec(spec, bare=bare)
+    return with_weights(handover, lively(handover.graph))
+
+
+def model_of(handover: Handover) -> Any:
+    from archbuilder.exporting.onnx_file import model_of
+
+    return model_of(handover, handover.metadata("onnx", None))
+
+
+def saved(model: Any, path: Path) -> Path:
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def disguised(model: Any, seed: int) -> Any:
+    """The same model with names that mean nothing, nothing said of itself, and its nodes in another order that goes as well."""
+    draws, copy = random.Random(seed), onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    del copy.metadata_props[:]
+    del graph.value_info[:]
+    copy.producer_name = copy.producer_version = graph.doc_string = ""
+    graph.name = "$nothing"
+    names = {"": ""}
+
+    def renamed(name: str) -> str:
+        return names.setdefault(name, f"{draws.choice(['7', 'stage1/unit1', '$x', 'ä', 'if'])} {draws.random()}")
+
+    nodes, known = [*graph.node], {one.name for one in (*graph.initializer, *graph.input)} | {""}
+    order: list[Any] = []
+    while nodes:
+        taken = draws.choice([node for node in nodes if {*node.input} <= known])
+        nodes = [node for node in nodes if node is not taken]
+        known |= {*taken.output}
+        order.append(type(taken).FromString(taken.SerializeToString()))
+    del graph.node[:]
+    graph.node.extend(order)
+    for number, node in enumerate(graph.node):
+        node.name = draws.choice(["", f"conv{number}"])
+        node.input[:] = [renamed(one) for one in node.input]
+        node.output[:] = [renamed(one) for one in node.output]
+    constants = [*graph.initializer]
+    draws.shuffle(constants)
+    constants = [type(one).FromString(one.SerializeToString()) for one in constants]
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+    for named in (*graph.initializer, *graph.input, *graph.output):
+        named.name = renamed(named.name)
+    return copy
+
+
+def logarithms(model: Any, images: Array) -> Array:
+    """What ONNX Runtime computes of a model, whose answers are probabilities, as logarithms of them."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'archbuilder[onnx]'")
+    session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    [found] = session.run(None, {session.get_inputs()[0].name: images})
+    return np.log(np.asarray(found))
+
+
+def rebuilt(found: Imported, weights: Mapping[str, Array]) -> Any:
+    """The spec that was found as a model of ONNX, with the weights that were found."""
+    handover = of_spec(found.spec, bare=True)
+    layers: dict[str, dict[str, Any]] = {}
+    for name, array in weights.items():
+        layer, _, weight = name.rpartition("/")
+        layers.setdefault(layer, {})[weight] = array
+    return model_of(with_weights(handover, layers))
+
+
+def images_of(spec: Spec) -> Array:
+    return np.random.default_rng(3).normal(size=(4, *archbuilder.expand(spec).input.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("bare", [True, False], ids=["bare", "complete"])
+def test_what_was_written_comes_back(name: str, bare: bool, tmp_path: Path) -> None:
+    spec = spec_of(name, "" if bare else TRAINING)
+    written = handed(spec, bare=bare)
+    found = import_file(saved(disguised(model_of(written), 1), tmp_path / "mine.onnx"))
+    assert archbuilder.verify(found.spec, spec).same, found.text
+    assert [stage.units for stage in found.spec.network.stages] == [stage.units for stage in spec.network.stages]
+    given, wanted = found.weights(), written.weights
+    assert sorted(array.tobytes() for array in given.values()) == sorted(
+        np.asarray(array).tobytes() for layer in wanted.values() for array in layer.values()
+    )
+    plain, images = handed(spec, bare=True), images_of(spec)
+    before, after = logarithms(model_of(plain), images), logarithms(rebuilt(found, given), images)
+    assert np.ptp(before, axis=0).max() > 1e-3
+    np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-4)
+
+
+def test_kernels_that_are_exchanged_are_seen(tmp_path: Path) -> None:
+    """Two kernels of one shape in each other's place give other answers: the test above would fail."""
+    spec = spec_of("residual")
+    written = model_of(handed(spec, bare=True))
+    found = import_file(saved(written, tmp_path / "mine.onnx"))
+    given, images = dict(found.weights()), images_of(spec)
+    one, other = [name for name, array in given.items() if array.shape == (3, 3, 8, 8)][:2]
+    given[one], given[other] = given[other], given[one]
+    assert np.abs(logarithms(rebuilt(found, given), images) - logarithms(written, images)).max() > 1e-3
+
+
+def small() -> Any:
+    return model_of(handed(spec_of("weights of channels"), bare=True))
+
+
+def lies_at(model: Any, **told: str) -> Any:
+    """The same model, whose first kernel lies in another file."""
+    kernel = model.graph.initializer[0]
+    kernel.ClearField("raw_data")
+    kernel.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in told.items():
+        kernel.external_data.add(key=key, value=value)
+    return model
+
+
+def refusal(path: Path) -> str:
+    """What is said of a file whose network and weights are read."""
+    with pytest.raises(MissingError) as caught:
+        import_file(path).weights()
+    return str(caught.value)
+
+
+def test_weights_beside_the_file_are_read(tmp_path: Path) -> None:
+    model = small()
+    array = onnx.numpy_helper.to_array(model.graph.initializer[0])
+    (tmp_path / "weights.bin").write_bytes(b"\0" * 7 + array.tobytes())
+    path = saved(lies_at(model, location="weights.bin", offset="7"), tmp_path / "mine.onnx")
+    assert any(np.array_equal(one, array.transpose(2, 3, 1, 0)) for one in import_file(path).weights().values())
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"location": "../secret.bin"}, "lies outside the file's folder"),
+        ({"location": "below/../../secret.bin"}, "lies outside the file's folder"),
+        ({"location": "/etc/hostname"}, "lies outside the file's folder"),
+        ({"location": "link.bin"}, "lies outside the file's folder"),
+        ({"location": "link/secret.bin"}, "lies outside the file's folder"),
+        ({"location": "absent.bin"}, "absent.bin: "),
+        ({"location": "."}, "the file of its tensor"),
+        ({}, "the file of its tensor"),
+        ({"location": "here.bin", "offset": "9"}, "lies behind the end of here.bin"),
+        ({"location": "here.bin", "offset": "-1"}, "lies behind the end of here.bin"),
+        ({"location": "here.bin", "offset": "x"}, "lies at no place"),
+        ({"location": "here.bin", "length": "4"}, "is damaged"),
+    ],
+    ids=str,
+)
+def test_weights_outside_the_folder_are_refused(told: dict[str, str], words: str, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(10_000))
+    (folder / "here.bin").write_bytes(bytes(8))
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    (folder / "link").symlink_to(tmp_path)
+    said = refusal(saved(lies_at(small(), **told), folder / "mine.onnx"))
+    assert words in said
+    assert "mine.onnx is not read: " in said
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89HDF\r\n", b"PK\x03\x04", b"[]" * 100, None], ids=repr)
+def test_what_is_no_file_of_onnx_or_a_damaged_one(content: bytes | None, tmp_path: Path) -> None:
+    path = saved(small(), tmp_path / "mine.onnx")
+    path.write_bytes(path.read_bytes()[:-100] if content is None else content)
+    assert "mine.onnx is not read: it is no file of ONNX, or a damaged one" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "domain", "words"),
+    [
+        ("Loop", "", "its node 'block/7' (Loop): this kind of node is not read"),
+        ("If", "", "its node 'block/7' (If): this kind of node is not read"),
+        ("Scan", "", "its node 'block/7' (Scan): this kind of node is not read"),
+        ("Mine", "com.example", "its node 'block/7' (Mine) is no operator of ONNX itself"),
+    ],
+)
+@pytest.mark.parametrize("arrives", [True, False])
+def test_nodes_that_are_not_read_are_named(kind: str, domain: str, words: str, arrives: bool, tmp_path: Path) -> None:
+    """Those that compute something of images, and those that are made of constants."""
+    model = small()
+    [end] = [one for one in model.graph.node if one.op_type == "Softmax"]
+    inputs = [end.input[0] if arrives else model.graph.initializer[0].name]
+    model.graph.node.append(onnx.helper.make_node(kind, inputs, ["more"], name="block/7", domain=domain))
+    assert words in refusal(saved(model, tmp_path / "mine.onnx"))
