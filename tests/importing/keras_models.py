@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import random
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from archbuilder.aliases import Array
 
 FILES = Path(__file__).parent / "files"
 
@@ -91,3 +94,12 @@ def norm(name: str, source: str, **others: Any) -> dict[str, Any]:
 
 def image(side: int = 16) -> dict[str, Any]:
     return layer("InputLayer", "image", batch_shape=[None, side, side, 3])
+
+
+def by_layer(weights: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+    """Weights that were found, as `layer/weight`, by their layers."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, array in weights.items():
+        layer, _, weight = name.rpartition("/")
+        found.setdefault(layer, {})[weight] = array
+    return found

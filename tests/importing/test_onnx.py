@@ -17,6 +17,7 @@ from archbuilder.exporting.handover import Handover, of_spec, with_weights
 from archbuilder.importing.importing import Imported, import_file
 from archbuilder.spec import Spec, load_text
 from tests.exporting.lively import lively
+from tests.importing.keras_models import by_layer
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'archbuilder[onnx]'")
 
@@ -125,12 +126,7 @@ def logarithms(model: Any, images: Array) -> Array:
 
 def rebuilt(found: Imported, weights: Mapping[str, Array]) -> Any:
     """The spec that was found as a model of ONNX, with the weights that were found."""
-    handover = of_spec(found.spec, bare=True)
-    layers: dict[str, dict[str, Any]] = {}
-    for name, array in weights.items():
-        layer, _, weight = name.rpartition("/")
-        layers.setdefault(layer, {})[weight] = array
-    return model_of(with_weights(handover, layers))
+    return model_of(with_weights(of_spec(found.spec, bare=True), by_layer(weights)))
 
 
 def images_of(spec: Spec) -> Array:
