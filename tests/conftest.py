@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 KERAS_ONLY = (
     "augmentation", "cli/test_train.py", "data/test_encoded.py", "data/test_framing.py", "data/test_normalisation.py",
-    "exporting/test_code_runs.py",
+    "exporting/test_code_runs.py", "importing/test_weights.py",
     "faults/test_kills.py", "faults/test_legs.py", "faults/test_processes.py", "faults/test_refusals.py", "faults/test_resources.py",
     "faults/test_resume.py", "faults/test_strange_runs.py", "keras_model/test_any_graph.py",
     "keras_model/test_layers.py", "keras_model/test_receptive_field.py",
