@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -12,6 +13,7 @@ from archbuilder.importing.keras_file import read_keras_file
 from archbuilder.importing.tidying import tidied
 from archbuilder.outline.canonical import canonical
 from tests.importing.keras_models import FILES, description, disguised, saved
+from tests.test_docs import ROOT
 
 THEIRS = {
     "resnet50": (23, [3, 4, 6, 3]),
@@ -98,3 +100,8 @@ head:
   - dense: {units: 1000}
   - softmax
 """
+
+
+def test_the_table_of_the_documentation_is_that_of_the_lines() -> None:
+    made = run_path(str(ROOT / "benchmarks" / "imports.py"))["table"]()
+    assert "\n".join(made) in (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
