@@ -121,7 +121,8 @@ def logarithms(model: Any, images: Array) -> Array:
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'archbuilder[onnx]'")
     session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     [found] = session.run(None, {session.get_inputs()[0].name: images})
-    return np.log(np.asarray(found))
+    logs: Array = np.log(np.asarray(found))
+    return logs
 
 
 def rebuilt(found: Imported, weights: Mapping[str, Array]) -> Any:
