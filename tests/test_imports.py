@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LIGHT = (
     "--help", "build --help", "export --help", "train --help", "list", "build resnet20_v1 --summary", "build resnet20_v1 --json",
     "validate resnet20_v1", "show resnet20_v1 --resolved", "schema", "draw resnet20_v1 -o {folder}/x.svg",
@@ -49,6 +51,13 @@ def test_importing_archbuilder_is_light() -> None:
 def test_neither_importing_archbuilder_nor_help_builds_models() -> None:
     assert heavy_modules(f"import sys, archbuilder\n{TELL}", heavy=MODELS) == {"it": []}
     assert heavy_modules(SPY, "--help", "schema", heavy=MODELS) == {"--help": [], "schema": ["pydantic", "yaml"]}
+
+
+def test_what_is_kept_is_printed_without_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    line = "build resnet20_v1 --summary"
+    assert heavy_modules(SPY, line, heavy=MODELS) == {line: ["pydantic", "yaml"]}
+    assert heavy_modules(SPY, line, heavy=MODELS) == {line: []}
 
 
 def test_this_test_can_fail() -> None:

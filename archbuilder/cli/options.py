@@ -45,7 +45,9 @@ class SpecType(click.ParamType[str]):
 
 def _search(ctx: click.Context, param: click.Parameter, folders: tuple[Path, ...]) -> None:
     """Puts folders before those of the search path, for as long as the command runs."""
-    from archbuilder.spec.others import searching
+    if not folders:
+        return
+    from archbuilder.spec.others import searching  # which loads the models of specs, and what is kept needs none
 
     for folder in folders:
         if os.pathsep in str(folder):

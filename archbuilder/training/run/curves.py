@@ -100,9 +100,11 @@ class Curves:
     def markdown(self) -> str:
         return markdown_text(run_rows(self), NUMBERS)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> Path:
         """Draws the curves as papers do: those of the test set or the validation set solid, of training dashed."""
+        path = Path(path)
         replace_file(path, self._drawn(path).savefig)
+        return path
 
     def svg(self) -> str:
         """The same picture as SVG to stand in a page."""
@@ -124,9 +126,11 @@ class Curves:
             errors = [one.validation for one in curve.points]
             axes.plot(epochs, errors, color=colour, lw=2, marker=marker, label=f"{label}, {solid}")
             errors = [one.training for one in curve.points]
-            axes.plot(epochs, errors, "--", color=colour, lw=1, marker=marker, label=f"{label}, training")
+            label = f"{label}, training"
+            axes.plot(epochs, errors, "--", color=colour, lw=1, marker=marker, fillstyle="none", label=label)
         is_error = self.curves[0].metric == "accuracy"
         axes.set(xlabel="epoch", ylabel="error, %" if is_error else "mean absolute error")
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize="small")
         return figure
