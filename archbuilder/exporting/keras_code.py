@@ -10,6 +10,7 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.exporting.about import About, about
+from archbuilder.exporting.code_file import CodeFile
 from archbuilder.exporting.comparing import Compute
 from archbuilder.exporting.formats import Options
 from archbuilder.exporting.handover import Handover
@@ -23,7 +24,6 @@ from archbuilder.exporting.program import (
     Function,
     Loop,
     Multiple,
-    Program,
     Value,
     rows,
 )  # fmt: skip
@@ -41,8 +41,7 @@ from archbuilder.exporting.python_text import (
     name_in,
     quoted,
 )  # fmt: skip
-from archbuilder.exporting.running import has_image, numbers, running, words_of, write_by_name
-from archbuilder.exporting.settings import usual_settings
+from archbuilder.exporting.running import has_image, numbers, running, write_by_name
 from archbuilder.exporting.structure import program
 from archbuilder.exporting.variables import variables
 from archbuilder.graph.naming import layer_name
@@ -155,30 +154,15 @@ answers.update(enumerate(map(keras.ops.convert_to_numpy, results)))
 
 
 @dataclass(eq=False)
-class _File:
-    program: Program
-    handover: Handover
-    about: About
-    weights: str
-    names: dict[int, str] = field(init=False)
-    """The identifiers of functions."""
-    settings: dict[str, dict[str, Value]] = field(init=False)
-    """What layers have in common, by what is called."""
+class _File(CodeFile):
+    short = _SHORT
+    reserved = _TAKEN
+    reserved_within = ("x",)
     constants: dict[Config, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        taken: list[str] = [*_TAKEN]
-        self.names = {}
-        for function in self.program.functions:
-            wanted = function.name or self.handover.graph.name.rpartition("/")[2]
-            self.names[id(function)] = identifier(wanted, taken)
-            taken.append(self.names[id(function)])
-        self.taken = taken
-        self.settings = usual_settings(self.program, _SHORT)
 
     def text(self) -> str:
         functions = ["\n".join(self._function(function)) for function in self.program.functions]
-        shared = "\n".join(self._partials())
+        shared = "\n".join(self.partials())
         body = "\n".join([shared, *functions])
         helpers = [text.strip("\n") for name, text in _HELPERS.items() if f"{name}(" in body]
         imports = "\n".join(self._imports("\n".join([body, *helpers])))
@@ -186,14 +170,14 @@ class _File:
         return "\n\n\n".join(["\n\n".join(head), *helpers, *functions]) + "\n"
 
     def _data(self) -> Iterator[str]:
-        for some in (self._constants(), self._classes()):
+        for some in (self._constants(), self.classes()):
             if text := "\n".join(some):
                 yield text
 
     def _docstring(self) -> list[str]:
         main = self.names[id(self.program.main)]
         use = f"Its weights: model = {main}(); model.load_weights({quoted(self.weights)}, by_name=True)"
-        return docstring([self.about.title, *self.about.paragraphs, use])
+        return self.docstring(use)
 
     def _imports(self, body: str) -> Iterator[str]:
         if "sys." in body:
@@ -212,16 +196,7 @@ class _File:
             whole = Brackets("{", ((f'"class_name": "{config.kind}"',), ('"config": ', settings)), "}")
             yield from lines((f"{name} = ", whole))
 
-    def _classes(self) -> Iterator[str]:
-        if self.handover.classes:
-            yield from lines(("CLASSES = ", *listed(self.handover.classes)))
-
-    def _partials(self) -> Iterator[str]:
-        for callee, settings in self.settings.items():
-            arguments = [(callee,), *((f"{key}=", *self._literal(value)) for key, value in settings.items())]
-            yield from lines((f"{_SHORT[callee]} = ", *called("partial", arguments)))
-
-    def _literal(self, value: Value) -> Text:
+    def literal(self, value: Value) -> Text:
         """A configuration is a constant with a name."""
         if not isinstance(value, Config):
             return literal(value)
@@ -234,25 +209,15 @@ class _File:
         if function.is_main:
             yield from self._main(function)
             return
-        parameters = self._parameters(function)
+        parameters = self.parameters(function)
         known = variables(function, (*self.taken, *parameters))
         inputs = [known[value] for value in function.inputs]
         signature: list[Text] = [(name,) for name in inputs]
-        for name, parameter in zip(parameters, function.parameters, strict=True):
-            default = parameter.default
-            signature.append((name,) if default is MISSING else (f"{name}=", *self._literal(default)))
-        signature += [("*",), ("name",)]
+        signature += [*self.signature(function, parameters), ("*",), ("name",)]
         head = lines((f"def {self.names[id(function)]}", Brackets("(", tuple(signature), ")"), ":"))
         yield from head
-        words = self.about.summary(function.template) or words_of(function.template)
-        yield from docstring([words], 1)
+        yield from docstring([self.words(function)], 1)
         yield from _Body(self, function, parameters, known.names, "name", known.starts, known.groups).lines()
-
-    def _parameters(self, function: Function) -> list[str]:
-        names: list[str] = []
-        for parameter in function.parameters:
-            names.append(identifier(parameter.name, (*self.taken, *names, "x")))
-        return names
 
     def _main(self, function: Function) -> Iterator[str]:
         graph = self.handover.graph
@@ -379,14 +344,14 @@ class _Body:
             return (value.text(self.parameters[value.parameter]),)
         if isinstance(value, tuple):
             return (Brackets("(", tuple(map(self._value, value)), ",)" if len(value) == 1 else ")"),)
-        return self.file._literal(value)
+        return self.file.literal(value)
 
     def _applied(
         self, function: Function, arguments: Sequence[Argument], inputs: Sequence[str], local: str, label: str = ""
     ) -> Text:
         """A call of a function, its first argument that is not the first parameter by its name."""
         texts: list[Text] = [(one,) for one in inputs]
-        by_name, names = False, self.file._parameters(function)
+        by_name, names = False, self.file.parameters(function)
         for argument, parameter, name in zip(arguments, function.parameters, names, strict=True):
             if argument.value is MISSING:  # it is in a row
                 continue

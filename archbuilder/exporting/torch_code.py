@@ -13,6 +13,7 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.exporting.about import About, about
+from archbuilder.exporting.code_file import CodeFile
 from archbuilder.exporting.comparing import Compute
 from archbuilder.exporting.formats import Options
 from archbuilder.exporting.handover import Handover
@@ -24,7 +25,6 @@ from archbuilder.exporting.program import (
     Function,
     Loop,
     Multiple,
-    Program,
     Value,
     rows,
 )  # fmt: skip
@@ -43,8 +43,7 @@ from archbuilder.exporting.python_text import (
     literal,
     quoted,
 )  # fmt: skip
-from archbuilder.exporting.running import has_image, numbers, running, words_of
-from archbuilder.exporting.settings import usual_settings
+from archbuilder.exporting.running import has_image, numbers, running
 from archbuilder.exporting.structure import program
 from archbuilder.exporting.torch_layers import EXPRESSION, MODULES, SAME_PADDED, TorchLayers, holder, tensors
 from archbuilder.exporting.variables import variables
@@ -164,29 +163,21 @@ answers.update((index, one.movedim(1, -1).numpy()) for index, one in enumerate(e
 
 
 @dataclass(eq=False)
-class _File:
-    program: Program
-    handover: Handover
-    about: About
-    weights: str
-    names: dict[int, str] = field(init=False)
-    settings: dict[str, dict[str, Value]] = field(init=False)
+class _File(CodeFile):
+    short = _SHORT
+    reserved = _TAKEN
     parts: dict[int, list[_Part]] = field(init=False)
 
     def __post_init__(self) -> None:
-        taken: list[str] = [*_TAKEN]
-        self.names = {}
-        for function in self.program.functions:
-            wanted = function.name or self.handover.graph.name.rpartition("/")[2]
-            self.names[id(function)] = identifier(class_name(wanted), taken)
-            taken.append(self.names[id(function)])
-        self.taken = taken
-        self.settings = usual_settings(self.program, _SHORT)
+        super().__post_init__()
         self.parts = {id(function): _parts(function) for function in self.program.functions}
+
+    def styled(self, name: str) -> str:
+        return class_name(name)
 
     def text(self) -> str:
         classes = ["\n".join(self._class(function)) for function in self.program.functions]
-        shared = "\n".join(self._partials())
+        shared = "\n".join(self.partials())
         body = "\n".join([shared, *classes])
         helpers = [text.strip("\n") for name, text in MODULES.items() if f"{name}(" in body or f"{name}," in body]
         if self._normalises:
@@ -194,7 +185,7 @@ class _File:
         if any("same_padded(" in helper for helper in helpers):
             helpers.insert(0, SAME_PADDED.strip("\n"))
         imports = "\n".join(self._imports("\n".join([body, *helpers])))
-        head = ["\n".join(self._docstring()), imports, *self._classes()]
+        head = ["\n".join(self._docstring()), imports, *filter(None, ["\n".join(self.classes())])]
         if shared and not helpers:
             head.append(shared)
         behind = [shared] if shared and helpers else []
@@ -215,7 +206,7 @@ class _File:
             f"Its weights: model = {main}().eval(); "
             f"model.load_state_dict(safetensors.torch.load_file({quoted(self.weights)}))"
         )
-        return docstring([self.about.title, *self.about.paragraphs, use])
+        return self.docstring(use)
 
     def _imports(self, body: str) -> Iterator[str]:
         if self.settings:
@@ -227,26 +218,11 @@ class _File:
             yield "import torch.nn.functional as F"
         yield "from torch import nn"
 
-    def _classes(self) -> Iterator[str]:
-        if self.handover.classes:
-            yield "\n".join(lines(("CLASSES = ", *listed(self.handover.classes))))
-
-    def _partials(self) -> Iterator[str]:
-        for callee, settings in self.settings.items():
-            arguments = [(callee,), *((f"{key}=", *literal(value)) for key, value in settings.items())]
-            yield from lines((f"{_SHORT[callee]} = ", *called("partial", arguments)))
-
-    def parameters(self, function: Function) -> list[str]:
-        names: list[str] = []
-        for parameter in function.parameters:
-            names.append(identifier(parameter.name, (*self.taken, *names)))
-        return names
-
     def _class(self, function: Function) -> Iterator[str]:
         parts, name = self.parts[id(function)], self.names[id(function)]
         parameters = self.parameters(function)
         body = _Class(self, function, parts, parameters)
-        words = self.about.summary(function.template) or words_of(function.template)
+        words = self.words(function)
         if function.is_main:
             what = "as the network takes them" if self.handover.is_bare else "of pixels from 0 to 255"
             words = f"The network, for images (n, channels, height, width) {what}."
@@ -254,11 +230,8 @@ class _File:
         yield f"class {name}({base}):"
         yield from docstring([words], 1)
         yield ""
-        signature: list[Text] = [("self",)]
-        for one, parameter in zip(parameters, function.parameters, strict=True):
-            default = parameter.default
-            signature.append((one,) if default is MISSING else (f"{one}=", *literal(default)))
-        yield from lines(("def __init__", Brackets("(", tuple(signature), ")"), ":"), 1)
+        signature = (("self",), *self.signature(function, parameters))
+        yield from lines(("def __init__", Brackets("(", signature, ")"), ":"), 1)
         if body.is_chain:
             yield from lines(("super().__init__", Brackets("(", tuple(body.texts(parts[0].elements)), ")")), 2)
             return
