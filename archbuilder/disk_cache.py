@@ -113,12 +113,14 @@ def _loaded(form: Form[Thing], content: bytes | None) -> Thing | None:
     return None
 
 
-def kept_text(specs: Sequence[str], of: str, make: Callable[[], str]) -> str:
-    """A text that follows from the package, from these specs and from `of` alone; it is kept where all are bundled.
+def kept_text(specs: Sequence[str], edits: Sequence[str], of: str, make: Callable[[], str]) -> str:
+    """A text that follows from the package, from these specs as edited and from `of` alone.
+
+    It is kept where all are bundled, and nothing is edited.
 
     There are at most 256 files of such texts, since those whose names begin alike take each other's place.
     """
-    if not all(map(is_bundled, specs)):
+    if edits or not all(map(is_bundled, specs)):
         return make()
     whole = f"{' '.join(specs)} {of}"
     return kept(f"{sha256(whole.encode()).hexdigest()[:2]}.txt", make, TEXT, of=whole)

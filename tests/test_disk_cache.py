@@ -103,11 +103,15 @@ def test_the_key_follows_the_files_of_the_package(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("command", [
     ("build", "resnet20_v1"), ("build", "resnet20_v1", "--level", "stage"), ("build", "resnet20_v1", "--json"),
+    ("build", "resnet20_v1", "--memory", "16GiB"), ("build", "resnet20_v1", "quickstart", "--csv"),
     ("draw", "resnet20_v1", "-o", "-"), ("draw", "resnet20_v1", "quickstart", "-o", "-", "--format", "mermaid"),
+    ("diff", "resnet20_v1", "quickstart"), ("diff", "resnet20_v1", "resnet20_v1", "--json"),
+    ("compare", "resnet20_v1", "quickstart"), ("family", "he2015/resnet20", "--units", "3,5"),
+    ("explain", "bottleneck"), ("list", "--units"),
 ])  # fmt: skip
 def test_a_text_is_the_same_made_kept_and_made_anew(folder: Path, call: Call, command: tuple[str, ...]) -> None:
     made = call(*command)
-    assert made[0] == 0
+    assert made.code == (1 if command == ("diff", "resnet20_v1", "quickstart") else 0)
     [kept] = folder.iterdir()
     assert call(*command) == made
     kept.write_bytes(b"damaged")
@@ -117,10 +121,10 @@ def test_a_text_is_the_same_made_kept_and_made_anew(folder: Path, call: Call, co
 
 
 def test_a_kept_text_is_not_made_again() -> None:
-    assert disk_cache.kept_text(["quickstart"], "this", lambda: "text") == "text"
-    assert disk_cache.kept_text(["quickstart"], "this", lambda: pytest.fail("it was kept")) == "text"
-    assert disk_cache.kept_text(["quickstart"], "that", lambda: "other") == "other"
-    assert disk_cache.kept_text(["resnet20_v1"], "this", lambda: "of another") == "of another"
+    assert disk_cache.kept_text(["quickstart"], (), "this", lambda: "text") == "text"
+    assert disk_cache.kept_text(["quickstart"], (), "this", lambda: pytest.fail("it was kept")) == "text"
+    assert disk_cache.kept_text(["quickstart"], (), "that", lambda: "other") == "other"
+    assert disk_cache.kept_text(["resnet20_v1"], (), "this", lambda: "of another") == "of another"
 
 
 @pytest.mark.parametrize("command", ["build", "draw"])
@@ -151,5 +155,7 @@ def test_what_a_user_may_change_is_not_kept(
     folder: Path, call: Call, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     (tmp_path / "mine.yaml").write_text("archbuilder: 1\nname: mine\nextends: resnet20_v1\n")
-    assert call("build", "resnet20_v1" if arguments else tmp_path / "mine.yaml", *arguments)[0] == 0
+    mine = "resnet20_v1" if arguments else tmp_path / "mine.yaml"
+    assert call("build", mine, *arguments).code == call("build", mine, "--csv", *arguments).code == 0
+    assert call("diff", "resnet20_v1", mine, *arguments).code == (1 if arguments else 0)
     assert not folder.exists()

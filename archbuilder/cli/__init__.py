@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -106,6 +108,7 @@ def cli() -> None:
 
 def main() -> None:
     """Runs the command line; what archbuilder reports on purpose is one message and an exit code, never a traceback."""
+    atexit.register(gc.freeze)  # what ends with the process need not be looked through once more, which takes a tenth
     _fill_standard_streams()
     _replace_what_cannot_be_encoded()
     try:

@@ -86,10 +86,14 @@ def command(
     if output and output.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
     makes = bool(output or check or weights)
+    from archbuilder.disk_cache import kept_text
+
     if len(specs) > 1 or columns or sort or form:
         if makes or summary or numbers:
             raise UsageError("a table of specs stands alone, or with --json and --set")
-        say(_table(specs, edits, asked, columns, sort, "json" if as_json else form))
+        form = "json" if as_json else form
+        of = f"table {asked} {columns} {sort} {form}"
+        say(kept_text(specs, edits, of, lambda: _table(specs, edits, asked, columns, sort, form)))
         return
     numbers = numbers or asked is not None
     if numbers and (summary or makes):
@@ -99,15 +103,13 @@ def command(
         return _numbers(spec, graph, asked, as_json) if numbers else _summary(graph, level, as_json)
 
     [name] = specs
-    if not (makes or edits or asked):
-        from archbuilder.disk_cache import kept_text
-
+    if not makes:
         kind = "numbers" if numbers else level
-        say(kept_text([name], f"{kind} {as_json}", lambda: printed(*_expanded(name, ()))))
+        say(kept_text(specs, edits, f"{kind} {asked} {as_json}", lambda: printed(*_expanded(name, edits))))
         return
     spec, graph = _expanded(name, edits)
     found = _read_weights(weights, choices, graph, as_json)
-    if summary or as_json or not (output or check or found):
+    if summary or as_json:
         say(printed(spec, graph))
     if check or output:
         _compile(graph, found, output, check, as_json)

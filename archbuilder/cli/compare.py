@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import SpecType, json_option, print_json, without_collection
+from archbuilder.cli.options import SpecType, json_option, json_text, without_collection
 from archbuilder.cli.printing import say
 from archbuilder.errors import UsageError
 
@@ -49,20 +49,25 @@ def command(
     """
     if as_json + as_csv + as_markdown > 1:
         raise UsageError("--json, --csv and --markdown are three forms of one table: one of them is enough")
-    with without_collection():
-        from archbuilder.side_by_side.sides import compared
 
-        found = compared(subjects, batch_size)
-        if output:
-            _save(subjects, found, output, batch_size)
-    if as_json:
-        print_json(found.to_json())
-    elif as_csv or as_markdown:
-        say(found.csv() if as_csv else found.markdown())
-    else:
-        say(found)
+    def made() -> str:
+        with without_collection():
+            from archbuilder.side_by_side.sides import compared
+
+            found = compared(subjects, batch_size)
+            if output:
+                _save(subjects, found, output, batch_size)
+        if as_json:
+            return json_text(found.to_json())
+        return found.csv() if as_csv else found.markdown() if as_markdown else str(found)
+
     if output:
+        say(made())
         say(output, err=as_json or as_csv or as_markdown)
+        return
+    from archbuilder.disk_cache import kept_text
+
+    say(kept_text(subjects, (), f"compare {batch_size} {as_json} {as_csv} {as_markdown}", made))
 
 
 def _save(subjects: tuple[str, ...], found: SideBySide | Curves, path: Path, batch_size: int | None) -> None:

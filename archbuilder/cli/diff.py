@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from archbuilder.cli.options import SpecType, edits_option, json_option, print_json, print_notes, without_collection
+from archbuilder.cli.options import SpecType, edits_option, json_option, json_text, print_notes, without_collection
 from archbuilder.cli.printing import report, say
 from archbuilder.errors import ArchbuilderError, UsageError
 
@@ -37,6 +37,16 @@ def command(sides: tuple[str, ...], as_json: bool, is_driver: bool, edits: tuple
         sides = (*sides, *sides)
     if len(sides) != 2:
         raise UsageError("two sides are needed, A and B, or A and what --set changes in it")
+    from archbuilder.disk_cache import kept_text
+
+    answer = kept_text(sides, edits, f"diff {as_json}", lambda: _difference(sides, edits, as_json))
+    code, _, text = answer.partition(" ")
+    say(text)
+    sys.exit(int(code))
+
+
+def _difference(sides: tuple[str, ...], edits: tuple[str, ...], as_json: bool) -> str:
+    """The exit code, and behind a blank what changes."""
     with without_collection():
         from archbuilder.comparison.difference import difference
         from archbuilder.graph.words import left_out
@@ -45,11 +55,7 @@ def command(sides: tuple[str, ...], as_json: bool, is_driver: bool, edits: tuple
         before, after = side(sides[0]), side(sides[1], edits)
         print_notes(note for one in (before, after) for note in left_out(one.graph))
         found = difference(before, after)
-    if as_json:
-        print_json(found.to_json())
-    else:
-        say(found)
-    sys.exit(0 if found.same else 1)
+    return f"{0 if found.same else 1} {json_text(found.to_json()) if as_json else found}"
 
 
 def _drive(arguments: tuple[str, ...]) -> None:

@@ -74,10 +74,10 @@ def command(
         return picture(graphs, Options(**asked))
 
     def content() -> bytes:
-        if chosen not in TEXTS or edits:
+        if chosen not in TEXTS:
             return drawn().content(chosen)
         of = f"{chosen} {sorted(asked.items())}"
-        return kept_text(specs, of, lambda: drawn().content(chosen).decode()).encode()
+        return kept_text(specs, edits, of, lambda: drawn().content(chosen).decode()).encode()
 
     chosen = kind or ("svg" if output in (None, STANDARD_OUTPUT) else format_of(output))
     if output == STANDARD_OUTPUT:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from archbuilder.cli.options import json_option, print_json, without_collection
+from archbuilder.cli.options import json_option, json_text, without_collection
 from archbuilder.cli.printing import say
+from archbuilder.errors import UsageError
 
 
 class WordType(click.ParamType[str]):
@@ -39,21 +40,25 @@ def command(name: str | None, output: Path | None, as_json: bool) -> None:
       archbuilder explain cosine
       archbuilder explain training.augment
     """
+    if name is None and (output or as_json):
+        raise UsageError("-o and --json need a NAME, such as bottleneck")
+    if output:
+        say(_explained(name, output, as_json))
+        return
+    from archbuilder.disk_cache import kept_text
+
+    say(kept_text((), (), f"explain {name} {as_json}", lambda: _explained(name, None, as_json)))
+
+
+def _explained(name: str | None, output: Path | None, as_json: bool) -> str:
     with without_collection():
-        from archbuilder.errors import UsageError
         from archbuilder.explaining import picture, words
 
         if name is None:
-            if output or as_json:
-                raise UsageError("-o and --json need a NAME, such as bottleneck")
-            say(words.overview())
-            return
+            return words.overview()
         found = words.explain(name)
     if output:
         picture.save_picture(found[0], output)
     if as_json:
-        print_json([one.to_json() for one in found])
-    else:
-        say("\n\n".join(map(str, found)))
-        if output:
-            say(f"\n{output}")
+        return json_text([one.to_json() for one in found])
+    return "\n\n".join([*map(str, found), *([str(output)] if output else [])])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import edits_option, json_option, print_json, spec_argument, without_collection
+from archbuilder.cli.options import edits_option, json_option, json_text, spec_argument, without_collection
 from archbuilder.cli.printing import say
 from archbuilder.errors import UsageError
 from archbuilder.machine.loading import load_tensorflow
+
+if TYPE_CHECKING:
+    from archbuilder.side_by_side.ablation import Family
 
 
 class UnitsType(click.ParamType[tuple[int | tuple[int, ...], ...]]):
@@ -67,23 +71,33 @@ def command(
         raise UsageError("--seeds, --epochs and --data are for --train")
     if trains and output is None:
         raise UsageError("--train needs a folder for its runs: -o DIR")
-    with without_collection():
-        from archbuilder.side_by_side import ablation
-        from archbuilder.spec import load
+    names = tuple(name.strip() for name in shortcut.split(",")) if shortcut else ()
 
-        names = [name.strip() for name in shortcut.split(",")] if shortcut else []
-        found = ablation.family(load(spec, edits), units or (), names)
+    def made() -> Family:
+        with without_collection():
+            from archbuilder.side_by_side import ablation
+            from archbuilder.spec import load
+
+            return ablation.family(load(spec, edits), units or (), names)
+
+    def text(found: Family) -> str:
+        return json_text(found.to_json()) if as_json else str(found)
+
+    if output is None:
+        from archbuilder.disk_cache import kept_text
+
+        say(kept_text([spec], edits, f"family {units} {names} {as_json}", lambda: text(made())))
+        return
+    found = made()
+    from archbuilder.side_by_side import ablation
+
     training = ablation.Training(seeds or 1, epochs, data) if trains else None
-    if output:
-        ablation.save(found, output, training)
-    if training and output:
+    ablation.save(found, output, training)
+    if training:
         load_tensorflow()
         from archbuilder.training.reporting.progress import reporter_for
 
         found = ablation.train(found, output, training, reporter_for(as_json=False, quiet=as_json))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        say(found)
-        if output:
-            say(f"\n{output}")
+    say(text(found))
+    if not as_json:
+        say(f"\n{output}")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import Never
 
 import click
 
-from archbuilder.cli.options import json_option, print_json, print_notes, specs_option, without_collection
+from archbuilder.cli.options import json_option, json_text, print_json, print_notes, specs_option, without_collection
 from archbuilder.cli.printing import report, say, say_as_it_is, terminal_width
 from archbuilder.errors import UsageError
-
-if TYPE_CHECKING:
-    from archbuilder.explaining.explanation import Explanation
 
 
 @click.command("list")
@@ -39,36 +36,50 @@ def command(pattern: str | None, words: str | None, as_json: bool, markdown: boo
     """
     if markdown and (pattern or words):
         raise UsageError("--markdown stands alone")
+    if words:
+        _list_words(words, pattern, as_json)
+        return
     with without_collection():
         from archbuilder import catalogue, networks_page, shared_specs
 
-        specs = [one for one in catalogue.catalogue() if _fits(pattern, one.name, one.summary)] if not words else []
-        found = _words(words, pattern) if words else []
-        listed = () if words or markdown else shared_specs.shared_specs()
+        specs = [one for one in catalogue.catalogue() if _fits(pattern, one.name, one.summary)]
+        listed = () if markdown else shared_specs.shared_specs()
         theirs = [one for one in listed if _fits(pattern, one.name, one.summary)]
-    if not (words or markdown):
+    if not markdown:
         print_notes(shared_specs.notes())
-    if not (specs or found or theirs):
-        report(f"nothing is called '{pattern}'\n  hint: a part of a name, such as 50, or a pattern, such as 'he2015/*'")
-        sys.exit(1)
+    if not (specs or theirs):
+        _end_with_nothing(pattern)
     if as_json:
-        print_json([one.to_json() for group in (specs, theirs, found) for one in group])
+        print_json([one.to_json() for group in (specs, theirs) for one in group])
     elif markdown:
         say_as_it_is(networks_page.markdown(specs))
-    elif found:
-        from archbuilder.explaining.explanation import render_words
-
-        say(render_words(found, terminal_width()))
     else:
         width = terminal_width()
         bundled = [catalogue.render(specs, width)] if specs else []
         say("\n\n".join([*bundled, *([shared_specs.render(theirs, width)] if theirs else [])]))
 
 
-def _words(group: str, pattern: str | None) -> list[Explanation]:
-    from archbuilder.explaining.words import words_of
+def _list_words(group: str, pattern: str | None, as_json: bool) -> None:
+    from archbuilder.disk_cache import kept_text
 
-    return [one for one in words_of(group) if _fits(pattern, one.name, one.summary)]
+    width = terminal_width()
+
+    def made() -> str:
+        with without_collection():
+            from archbuilder.explaining.explanation import render_words
+            from archbuilder.explaining.words import words_of
+
+            found = [one for one in words_of(group) if _fits(pattern, one.name, one.summary)]
+        if not found:
+            _end_with_nothing(pattern)
+        return json_text([one.to_json() for one in found]) if as_json else render_words(found, width)
+
+    say(kept_text((), (), f"list {group} {pattern} {as_json} {width}", made))
+
+
+def _end_with_nothing(pattern: str | None) -> Never:
+    report(f"nothing is called '{pattern}'\n  hint: a part of a name, such as 50, or a pattern, such as 'he2015/*'")
+    sys.exit(1)
 
 
 def _fits(pattern: str | None, name: str, summary: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from archbuilder.aliases import Precision
-from archbuilder.costs.memory import Memory, memory
-from archbuilder.costs.roofline import Roofline, traffic
-from archbuilder.graph.network import Graph
-from archbuilder.spec.training import Training
+
+if TYPE_CHECKING:
+    from archbuilder.costs.memory import Memory
+    from archbuilder.costs.roofline import Roofline
+    from archbuilder.graph.network import Graph
+    from archbuilder.spec.training import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,9 @@ class Asked:
 
     def answers(self, graph: Graph, training: Training | None) -> tuple[Memory, Roofline]:
         """The memory of training a network, and its roofline."""
+        from archbuilder.costs.memory import memory  # here, since what was kept for the same question needs no models
+        from archbuilder.costs.roofline import Roofline, traffic
+
         found = memory(graph, training, self.batch_size, self.precision, self.memory)
         of = traffic(graph, found.at_once, found.precision)
         return found, Roofline(of, found.precision, self.peak, self.bandwidth)

@@ -41,12 +41,10 @@ from archbuilder.spec.loading import Spec, UnloadedError, sorted_by_place, spec_
 from archbuilder.spec.network import Each, Network, ShortcutTemplate, Stage, UnitChanges
 from archbuilder.spec.op_layers import Op
 from archbuilder.spec.problems import message_of
-from archbuilder.spec.values import NewPointValue, PointValue
+from archbuilder.spec.values import NEW_POINT, POINT
 
 _MERGES: dict[str, Callable[[tuple[str, ...]], ops.Merge]] = {op_name(one(())): one for one in get_args(ops.Merge)}
 
-_POINT: TypeAdapter[str] = TypeAdapter(PointValue)
-_NEW_POINT: TypeAdapter[str] = TypeAdapter(NewPointValue)
 _OF_ONE_UNIT = re.compile(r"\b(unit|index)\b")
 """The numbers that differ from unit to unit of a stage."""
 
@@ -301,14 +299,14 @@ class _Expansion:
 
     def _name(self, layer: Point, current: Node, scope: Scope) -> None:
         """Names a point; a name that is passed belongs to its writer."""
-        name, points = self._name_of(layer.name, _NEW_POINT, scope)
+        name, points = self._name_of(layer.name, NEW_POINT, scope)
         if points is scope.points:
             points.set(name, current)
         else:
             points.move(name, current)
 
     def _point(self, layer: From, scope: Scope) -> Node:
-        name, points = self._name_of(layer.point, _POINT, scope)
+        name, points = self._name_of(layer.point, POINT, scope)
         return self._found(name, points, scope, scope.blame(layer.point))
 
     def _name_of(self, value: Any, adapter: TypeAdapter[Any], scope: Scope) -> tuple[str, Points]:

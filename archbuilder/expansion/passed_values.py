@@ -11,14 +11,9 @@ from pydantic_core import ErrorDetails
 
 from archbuilder.expansion.scope import Scope
 from archbuilder.expansion.work import Problem
-from archbuilder.spec.expressions import Expression
-from archbuilder.spec.layers import Branch, From, Layer, Layers, Use
+from archbuilder.spec.layers import BRANCH, LAYER, LAYERS, From, Layer, Layers, Use
 from archbuilder.spec.loading import Spec
 from archbuilder.spec.problems import locate, message_of
-
-_LAYER: TypeAdapter[Layer] = TypeAdapter(Layer)
-_LAYERS: TypeAdapter[Layers] = TypeAdapter(Layers)
-_BRANCH: TypeAdapter[Layers | From | Use | Expression] = TypeAdapter(Branch)
 
 
 class PassedValues:
@@ -31,15 +26,15 @@ class PassedValues:
         """The values, which are kept so that no other has their identity, each with what it says."""
 
     def layer(self, value: object, scope: Scope) -> Layer:
-        layer: Layer = self._read(_LAYER, value, scope)
+        layer: Layer = self._read(LAYER, value, scope)
         return layer
 
     def layers(self, value: list[object], scope: Scope) -> Layers:
-        layers: Layers = self._read(_LAYERS, value, scope)
+        layers: Layers = self._read(LAYERS, value, scope)
         return layers
 
     def path(self, value: object, scope: Scope) -> Layers | From | Use:
-        path: Layers | From | Use = self._read(_BRANCH, value, scope)
+        path: Layers | From | Use = self._read(BRANCH, value, scope)
         return path
 
     def _read(self, adapter: TypeAdapter[Any], value: object, scope: Scope) -> Any:

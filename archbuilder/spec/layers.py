@@ -12,6 +12,7 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     Tag,
+    TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
     model_serializer,
@@ -330,3 +331,6 @@ Branch = Annotated[
 ]
 for _model in (Merge, Conditional, From):
     _model.model_rebuild()
+LAYER: TypeAdapter[Layer] = TypeAdapter(Layer)
+LAYERS: TypeAdapter[Layers] = TypeAdapter(Layers)
+BRANCH: TypeAdapter[Layers | From | Use | Expression] = TypeAdapter(Branch)

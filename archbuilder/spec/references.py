@@ -7,6 +7,7 @@ those that Pydantic finds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,7 +16,7 @@ from archbuilder.spec import library
 from archbuilder.spec.around import ARRIVING, HERE, NUMBERS, Around, Named
 from archbuilder.spec.document import Data, Place, walk
 from archbuilder.spec.expressions import ExpressionError, parse
-from archbuilder.spec.layers import EACH_ELSEWHERE, MERGES, NONE, Branch, Layer, Layers
+from archbuilder.spec.layers import BRANCH, EACH_ELSEWHERE, LAYER, LAYERS, MERGES, NONE
 from archbuilder.spec.library import Plural
 from archbuilder.spec.network import Stage, UnitChanges, is_each, is_long_form
 from archbuilder.spec.op_layers import OP_NAMES
@@ -23,17 +24,12 @@ from archbuilder.spec.problems import diagnostics, form_hint
 from archbuilder.spec.roles import PLURALS, Role, RoleFinder, arguments_of, default_of, name_of
 from archbuilder.spec.signatures import Signature, bad_choice, cycle, example, raw_signature, signature_of
 from archbuilder.spec.stage_units import StageUnit, stage_units
-from archbuilder.spec.values import NewPointValue, PointValue
+from archbuilder.spec.values import NEW_POINT, POINT
 
 STAGE_KEYS = frozenset(Stage.model_fields)
 CHANGE_KEYS = frozenset(UnitChanges.model_fields)
 SUGGESTED = 200
 """The points among which the nearest to a wrong name is looked for at most."""
-_LAYER: TypeAdapter[object] = TypeAdapter(Layer)
-_LAYERS: TypeAdapter[object] = TypeAdapter(Layers)
-_BRANCH: TypeAdapter[object] = TypeAdapter(Branch)
-_POINT: TypeAdapter[object] = TypeAdapter(PointValue)
-_NEW_POINT: TypeAdapter[object] = TypeAdapter(NewPointValue)
 
 
 class References:
@@ -240,10 +236,10 @@ class References:
             yield Diagnostic("bad-each", EACH_ELSEWHERE, place.span)
         else:
             if "layers" in roles and value not in (None, NONE):
-                yield from _form(_LAYERS if isinstance(value, list) else _LAYER, place, self.context)
+                yield from _form(LAYERS if isinstance(value, list) else LAYER, place, self.context)
                 yield from (self._layers if isinstance(value, list) else self._layer)(place, around.passed())
             if "path" in roles:
-                yield from _form(_BRANCH, place, self.context)
+                yield from _form(BRANCH, place, self.context)
                 yield from self._branch(place, around.passed())
             yield from self._passed_point(place, roles, around)
 
@@ -253,11 +249,11 @@ class References:
         if value == NONE:
             return
         if "point" in roles:
-            wrong = list(_form(_NEW_POINT, place, self.context))
+            wrong = list(_form(NEW_POINT, place, self.context))
             yield from wrong
             around.points.names |= set() if wrong else {value}
         elif "from" in roles:
-            yield from _form(_POINT, place, self.context)
+            yield from _form(POINT, place, self.context)
             yield from _is_point(place, around)
 
     def _layers(self, place: Place, around: Around) -> Iterator[Diagnostic]:
@@ -351,7 +347,7 @@ def _library_template(plural: Plural, name: str) -> Data:
 LIBRARY = RoleFinder(_library_template)
 
 
-def _form(adapter: TypeAdapter[object], place: Place, context: dict[str, tuple[str, ...]]) -> Iterator[Diagnostic]:
+def _form(adapter: TypeAdapter[Any], place: Place, context: dict[str, tuple[str, ...]]) -> Iterator[Diagnostic]:
     """Whether a value is written as what it stands for."""
     try:
         adapter.validate_python(place.document.get(place.path), context=context)

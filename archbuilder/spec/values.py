@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any, get_args
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from archbuilder.bounds import NAME, SIZE
@@ -251,5 +251,7 @@ PadModeValue = _one_of(ops.PadMode)
 PoolMethodValue = _one_of(ops.PoolMethod)
 PointValue = expressible(_point_name, {"type": "string"}, "bad-point")
 NewPointValue = expressible(_new_point_name, {"type": "string"}, "bad-point")
+POINT: TypeAdapter[str] = TypeAdapter(PointValue)
+NEW_POINT: TypeAdapter[str] = TypeAdapter(NewPointValue)
 AnyValue = expressible(lambda value: value, {})
 """An argument of a template: what its parameter may be is known to the template."""

@@ -124,7 +124,7 @@ def test_the_schema_knows_them(site: Path) -> None:
 def test_nothing_of_theirs_is_kept(site: Path) -> None:
     install(site)
     made = iter(["one", "two"])
-    assert [disk_cache.kept_text([NAMES[1]], "this", lambda: next(made)) for _ in range(2)] == ["one", "two"]
+    assert [disk_cache.kept_text([NAMES[1]], (), "this", lambda: next(made)) for _ in range(2)] == ["one", "two"]
 
 
 @pytest.mark.parametrize(
