@@ -11,7 +11,7 @@ from typing import Any, Literal
 from archbuilder.aliases import Precision
 from archbuilder.errors import UsageError
 from archbuilder.machine.backend import backend
-from archbuilder.machine.hardware import processor
+from archbuilder.machine.hardware import instructions, processor
 
 _AMPERE = (8, 0)
 """The first compute capability of NVIDIA GPUs that computes in bfloat16."""
@@ -71,6 +71,11 @@ def resolve_precision(wanted: Literal["auto"] | Precision) -> Precision:
         return wanted
     found = _capabilities_by_jax() if backend() == "jax" else list(map(_capability, _gpus_of_tensorflow()))
     return "mixed_bfloat16" if found and min(found) >= _AMPERE else "float32"
+
+
+def emulates_bfloat16() -> bool:
+    """Whether TensorFlow computes in bfloat16 without instructions for it, which are those of AVX-512."""
+    return backend() == "tensorflow" and not gpus() and "AVX2" in (found := instructions()) and "AVX-512" not in found
 
 
 def _capability(gpu: Any) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from archbuilder.spec import Spec, edit, require_training
 from archbuilder.training import foreign
 from archbuilder.training.distribution import Distribution
 from archbuilder.training.engine import devices, learner_for
-from archbuilder.training.environment import take_memory_as_needed
+from archbuilder.training.environment import emulates_bfloat16, take_memory_as_needed
 from archbuilder.training.memory import Need
 from archbuilder.training.objective import is_imbalanced
 from archbuilder.training.reporting.progress import COMPILING, Opening, Reporter
@@ -150,7 +150,7 @@ def of_epochs(spec: Spec, epochs: int, reporter: Reporter) -> Spec:
 
 
 def _tell_of_setup(setup: Setup, reporter: Reporter) -> None:
-    for note in (*left_out(setup.graph), *setup.data.notes, *_imbalance(setup)):
+    for note in (*left_out(setup.graph), *setup.data.notes, *_imbalance(setup), *_slow_precision(setup)):
         reporter.note(note)
 
 
@@ -165,6 +165,14 @@ def _imbalance(setup: Setup) -> Iterator[str]:
     told = f"{setup.data.classes[most]} has {counts[most]:,} images to learn from, {setup.data.classes[least]}"
     is_met = setup.training.class_weights is not None or setup.training.sampling == "balanced"
     yield f"{told} {counts[least]:,}" + ("" if is_met else ": `class_weights: balanced` makes them count alike")
+
+
+def _slow_precision(setup: Setup) -> Iterator[str]:
+    if setup.precision == "mixed_bfloat16" and emulates_bfloat16():
+        yield (
+            "this processor has no instructions for bfloat16, in which it takes several times as long as in float32: "
+            "--set training.precision=float32"
+        )
 
 
 def _begin_with(weights: Transfer, trainer: Trainer) -> None:
