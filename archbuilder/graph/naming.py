@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 def layer_name(name: str) -> str:
-    """The Keras layer that holds the weights of a node: Keras forbids slashes."""
-    return name.replace("/", ".")
+    """The Keras layer that holds the weights of a node: Keras forbids slashes, and TensorFlow all but ASCII."""
+    return "".join(one if one.isascii() else f"-{ord(one):x}-" for one in name).replace("/", ".")
 
 
 def result_name(name: str) -> str:

@@ -198,3 +198,14 @@ def test_weights_start_as_they_should(layer: str, weight: str, value: float) -> 
     model = archbuilder.build(load_text(spec(layer)), seed=0)
     found = np.asarray(getattr(model.layers[-1] if hasattr(model.layers[-1], weight) else model.layers[-2], weight))
     np.testing.assert_array_equal(found, np.full(found.shape, value, "float32"))
+
+
+def test_names_of_other_alphabets_stand_in_graphs_of_tensorflow() -> None:
+    text = spec("größe").replace(
+        "stem:", "templates: {units: {größe: {layers: [{conv: {filters: 4, kernel: 3}}]}}}\nstem:"
+    )
+    model = archbuilder.build(load_text(text))
+    assert model.layers[1].name == "stem.gr-f6--df-e1.conv1"
+    assert (
+        model.predict(np.zeros((1, *model.input_shape[1:]), "float32"), verbose=0).shape[1:] == model.output_shape[1:]
+    )
