@@ -24,10 +24,12 @@ from archbuilder.spec.loading import Spec, load_text
 
 _MOST_WORDS = 20_000
 """How much is loaded of candidates, all together, once one holds."""
+_LOOSE = 2
+"""What a convolution between stages costs, in words, beside those that it consists of."""
 _ENOUGH = 0.7
 """The share of the layers that units of the library have to stand for, so that no others are looked for."""
-_CLOSEST, _SECONDS = 8, 12
-"""How many kinds of units of its own are tried alone, and how many beside the best of them."""
+_CLOSEST, _FIRSTS, _SECONDS = 8, 4, 6
+"""How many kinds of units of its own are tried alone, beside how many of them others are, and how many others."""
 
 
 def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
@@ -39,7 +41,7 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
     best: tuple[int, Spec] | None = None
     why, spent = "", 0
     for data in _candidates(graph, name):
-        size = words(data)
+        size = words(data) + _LOOSE * _convolutions_between(data)
         if best is not None and size >= best[0]:
             continue
         if best is not None and spent > _MOST_WORDS:
@@ -58,6 +60,12 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
     if best is None:
         raise ArchbuilderError(f"no spec was found that is the same network{why and ': ' + why}")
     return best[1]
+
+
+def _convolutions_between(data: Yaml) -> int:
+    """How many convolutions stand between stages, and belong to none of their units."""
+    layers = [layer for stage in data.get("stages", ()) for layer in stage.get("after", ())]
+    return sum(isinstance(layer, dict) and "conv" in layer for layer in layers)
 
 
 def _with_rounded_rates(graph: Graph) -> Graph:
@@ -116,6 +124,8 @@ def _of_trunk(source: _Source) -> Iterator[Yaml]:
     ranked.sort(key=lambda one: one[0])
     for _, _, chosen in ranked[:_CLOSEST]:
         yield from source.written(chosen, writer)
-    for _, others, _ in ranked[1:_SECONDS]:
-        _, chosen = tiled(row, [*mine, *ranked[0][1], *others], literal)
-        yield from source.written(chosen, writer)
+    for _, first, chosen in ranked[:_FIRSTS]:
+        for _, others in own_tiles(row, chosen)[:_SECONDS]:
+            _, both = tiled(row, [*mine, *first, *others], literal)
+            if len(both) > len(chosen):
+                yield from source.written(both, writer)
