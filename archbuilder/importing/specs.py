@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from archbuilder.errors import ArchbuilderError, SpecError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
+from archbuilder.importing.abbreviating import abbreviated
 from archbuilder.importing.candidates import written
 from archbuilder.importing.matching import Beside, Matcher, attachments
 from archbuilder.importing.own import own_tiles, with_templates
@@ -50,16 +51,22 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
         if preprocessing:
             data["weights"] = {"preprocessing": preprocessing}
         try:
-            spec = load_text(text_of(data), name)
-            same = canonical(_with_rounded_rates(expand(spec))) == wanted
+            spec = _proven(data, name, wanted)
         except SpecError as error:
             why = error.diagnostics[0].message
             continue
-        if same:
+        if spec is not None:
             best = (size, spec)
     if best is None:
         raise ArchbuilderError(f"no spec was found that is the same network{why and ': ' + why}")
-    return best[1]
+    shorter = abbreviated(best[1].document.data)
+    return (shorter and _proven(shorter, name, wanted)) or best[1]
+
+
+def _proven(data: Yaml, name: str, wanted: Hashable) -> Spec | None:
+    """The spec of a candidate; None where it is another network."""
+    spec = load_text(text_of(data), name)
+    return spec if canonical(_with_rounded_rates(expand(spec))) == wanted else None
 
 
 def _convolutions_between(data: Yaml) -> int:

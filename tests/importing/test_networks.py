@@ -11,6 +11,7 @@ import archbuilder
 from archbuilder.importing.importing import import_file
 from archbuilder.importing.keras_file import read_keras_file
 from archbuilder.importing.specs import spec_of
+from archbuilder.importing.text import text_of
 from archbuilder.importing.tidying import tidied
 from archbuilder.outline.canonical import canonical
 from tests.importing.keras_models import FILES, description, disguised, saved
@@ -36,7 +37,7 @@ OURS = {
     "alexnet": ("related/alexnet", 32),
     "cbam_resnet50": ("related/cbam_resnet50", 22),
     "fpn_resnet50": ("related/fpn_resnet50", 52),
-    "unet_resnet34": ("related/unet_resnet34", 60),
+    "unet_resnet34": ("related/unet_resnet34", 46),
 }
 """Bundled specs as Keras models: their names, and the lines of what is found."""
 
@@ -88,6 +89,22 @@ def test_stages_are_those_that_were_written(case: str) -> None:
     found = spec_of(tidied(archbuilder.expand(spec)), "found")
     assert archbuilder.verify(found, spec).same
     assert [stage.units for stage in found.network.stages] == [stage.units for stage in spec.network.stages]
+
+
+def test_layers_that_come_again_and_again_get_a_name() -> None:
+    paths = ", ".join(
+        f"p{filters}: [{{conv: {{filters: {filters}, kernel: {kernel}}}}}, norm, relu]"
+        for filters, kernel in enumerate([1, 3, 1, 5, 1, 3, 1, 1, 7], 4)
+    )
+    begin = "{conv: {filters: 9, kernel: 1, stride: 2}}, norm, relu"
+    spec = archbuilder.load_text(
+        f"archbuilder: 1\nname: small\ninput: [16, 16, 3]\nstem: [{begin}, concat: {{{paths}}}]\n"
+    )
+    found = spec_of(tidied(archbuilder.expand(spec)), "found")
+    assert archbuilder.verify(found, spec).same
+    named = found.document.data["templates"]["units"]["convolution"]
+    assert named["parameters"] == {"filters": "required", "kernel": 1, "stride": 1}
+    assert text_of(found.document.data).count("conv:") == 1
 
 
 def test_a_spec_that_was_found_is_found_again(tmp_path: Path) -> None:
