@@ -15,6 +15,7 @@ from archbuilder.importing import arithmetic
 from archbuilder.importing.building import Affine, UnreadError, Value, short
 from archbuilder.importing.keras_settings import count, integer, rate
 from archbuilder.importing.onnx_tensors import (
+    BATCH,
     FIRST,
     FLAT,
     LAST,
@@ -31,6 +32,8 @@ from archbuilder.importing.onnx_tensors import (
 Make = Callable[[NodeOf], Tensor]
 _MOST_COMPUTED = 10_000
 """How many numbers an array has at most that follows from constants."""
+_IMAGES = 2
+"""How many images stand for any number of them, where numbers are made for each."""
 _START: ops.NamedInitializer = "glorot_uniform"
 """How kernels start here, of which no file of ONNX says anything."""
 
@@ -45,7 +48,8 @@ def read(node: NodeOf) -> None:
         node.maker.computed[node.outputs[0]] = found
         return
     if node.kind == "Shape":
-        node.maker.computed[node.outputs[0]] = np.array([-1, *node.tensor().sizes], np.int64)
+        sizes = [BATCH, *node.tensor().sizes][node.attributes.get("start", 0) : node.attributes.get("end")]
+        node.maker.computed[node.outputs[0]] = np.array(sizes, np.int64)
         return
     if node.kind == "Split":
         _split(node)
@@ -70,9 +74,13 @@ def _constant(node: NodeOf, arrays: list[Array]) -> Array:
 
 
 def _small(array: Array) -> Array:
-    if array.size > _MOST_COMPUTED:
-        raise UnreadError("a large array is computed of constants")
+    _enough(array.size)
     return array
+
+
+def _enough(size: int) -> None:
+    if size > _MOST_COMPUTED:
+        raise UnreadError("a large array is computed of constants")
 
 
 def _gathered(node: NodeOf, arrays: list[Array]) -> Array:
@@ -102,10 +110,36 @@ def _turned(node: NodeOf, arrays: list[Array]) -> Array:
     return arrays[0].transpose(node.attributes.get("perm"))
 
 
+def _computed(operation: Callable[[Array, Array], Array]) -> Callable[[NodeOf, list[Array]], Array]:
+    """Adds, multiplies, and so on, two small arrays."""
+
+    def fold(node: NodeOf, arrays: list[Array]) -> Array:
+        one, other = arrays
+        _enough(prod(np.broadcast_shapes(one.shape, other.shape)))
+        return operation(one, other)
+
+    return fold
+
+
+def _quotient(one: Array, other: Array) -> Array:
+    if not np.all(other):
+        raise UnreadError("it divides by nothing")
+    return one // other if np.issubdtype(one.dtype, np.integer) else one / other
+
+
+def _range(node: NodeOf, arrays: list[Array]) -> Array:
+    """Numbers one after the other; one for each image, where there are as many as those."""
+    begin, end, step = (int(array.item()) for array in arrays)
+    numbers = range(begin, _IMAGES if end == BATCH else end, step)
+    _enough(len(numbers))
+    return np.array(numbers, np.int64)
+
+
 _FOLDED: Mapping[str, Callable[[NodeOf, list[Array]], Array]] = {
     "Constant": _constant, "Identity": lambda node, arrays: arrays[0], "Gather": _gathered, "Slice": _sliced,
     "Unsqueeze": _unsqueezed, "Squeeze": _squeezed, "Transpose": _turned,
-    "Cast": lambda node, arrays: arrays[0],
+    "Cast": lambda node, arrays: arrays[0], "Range": _range,
+    "Add": _computed(np.add), "Sub": _computed(np.subtract), "Mul": _computed(np.multiply), "Div": _computed(_quotient),
     "Concat": lambda node, arrays: _small(np.concatenate(arrays, node.attributes.get("axis", 0))),
 }  # fmt: skip
 """What is computed where all that arrives are constants."""
@@ -405,6 +439,8 @@ def _reshape(node: NodeOf) -> Tensor:
     here = [-1, *tensor.sizes]
     told = [here[at] if size == 0 and at < len(here) else size for at, size in enumerate(sizes)]
     batch, *rest = told
+    if told == [BATCH] and tensor.value.trick is None:
+        return replace(tensor, axes=("n", *tensor.axes))
     if batch not in (-1, 1) or (batch == 1 and prod(rest) != prod(tensor.sizes) and -1 not in rest):
         raise UnreadError("it moves the axis of the batch")
     return reshaped(node, tensor, rest)
@@ -533,8 +569,14 @@ def _resize(node: NodeOf) -> Tensor:
 
 
 def _gather(node: NodeOf) -> Tensor:
-    """The colours of pixels in another order, before the network."""
-    tensor, order = node.tensor(), [int(one) for one in node.needed(1).ravel()]
+    """The colours of pixels in another order, before the network; or all numbers of images in the order they are in."""
+    tensor, indices = node.tensor(), node.needed(1)
+    order = [int(one) for one in indices.ravel()]
+    if tensor.axes[0] == "n":
+        tensor = replace(tensor, axes=tensor.axes[1:])
+        if order != [*range(prod(tensor.sizes) * indices.shape[0])]:
+            raise UnreadError("it takes numbers of images in another order")
+        return reshaped(node, tensor, indices.shape[1:])
     axis = node.attributes.get("axis", 0) % (len(tensor.axes) + 1)
     is_turned = order == [*reversed(range(tensor.value.shape[-1]))]
     if axis == 0 or tensor.axes[axis - 1] != "c" or not isinstance(tensor.value.node.op, ops.Input) or not is_turned:

@@ -16,12 +16,17 @@ FIRST, LAST, VECTOR, PLACE = ("c", "h", "w"), ("h", "w", "c"), ("c",), ("c", "1"
 """The axes of images with their channels first or last, of vectors, and of vectors as images of one place."""
 FLAT = ("chw",)
 """An image as a vector in which columns vary fastest."""
+BATCH = -1
+"""The number of images, which may be any, among numbers that a file computes."""
 Axes = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor: the value that our graph has for it, its axes without that of the batch, and parts of channels."""
+    """A tensor: the value that our graph has for it, its axes without that of the batch, and parts of channels.
+
+    An axis `n` stands before them where all images have been made one vector.
+    """
 
     value: Value
     axes: Axes
@@ -34,7 +39,7 @@ class Tensor:
         *_, channels = shape
         height, width = shape[:2] if len(shape) == 3 else (1, 1)
         known = {"c": channels, "h": height, "w": width, "1": 1, "chw": prod(shape), "g": self.groups,
-                 "k": channels // self.groups}  # fmt: skip
+                 "k": channels // self.groups, "n": 1}  # fmt: skip
         return tuple(known[axis] for axis in self.axes)
 
     @property

@@ -26,7 +26,7 @@ from archbuilder.spec.loading import Spec, load_text
 _MOST_WORDS = 20_000
 """How much is loaded of candidates, all together, once one holds."""
 _LOOSE = 2
-"""What a convolution between stages costs, in words, beside those that it consists of."""
+"""What belongs to no stage costs, in words, beside those that it consists of."""
 _ENOUGH = 0.7
 """The share of the layers that units of the library have to stand for, so that no others are looked for."""
 _CLOSEST, _FIRSTS, _SECONDS = 8, 4, 6
@@ -42,7 +42,7 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
     best: tuple[int, Spec] | None = None
     why, spent = "", 0
     for data in _candidates(graph, name):
-        size = words(data) + _LOOSE * _convolutions_between(data)
+        size = words(data) + _LOOSE * _loose(data)
         if best is not None and size >= best[0]:
             continue
         if best is not None and spent > _MOST_WORDS:
@@ -69,10 +69,12 @@ def _proven(data: Yaml, name: str, wanted: Hashable) -> Spec | None:
     return spec if canonical(_with_rounded_rates(expand(spec))) == wanted else None
 
 
-def _convolutions_between(data: Yaml) -> int:
-    """How many convolutions stand between stages, and belong to none of their units."""
-    layers = [layer for stage in data.get("stages", ()) for layer in stage.get("after", ())]
-    return sum(isinstance(layer, dict) and "conv" in layer for layer in layers)
+def _loose(data: Yaml) -> int:
+    """How much belongs to no stage: convolutions between them, and units of another kind, each a stage of its own."""
+    stages = data.get("stages", ())
+    layers = [layer for stage in stages for layer in stage.get("after", ())]
+    alone = sum(stage["units"] == 1 and "unit" in stage for stage in stages)
+    return alone + sum(isinstance(layer, dict) and "conv" in layer for layer in layers)
 
 
 def _with_rounded_rates(graph: Graph) -> Graph:
