@@ -73,8 +73,8 @@ def _loose(data: Yaml) -> int:
     """How much belongs to no stage: convolutions between them, and units of another kind, each a stage of its own."""
     stages = data.get("stages", ())
     layers = [layer for stage in stages for layer in stage.get("after", ())]
-    alone = sum(stage["units"] == 1 and "unit" in stage for stage in stages)
-    return alone + sum(isinstance(layer, dict) and "conv" in layer for layer in layers)
+    alone = [stage for stage in stages if stage["units"] == 1 and "unit" in stage]
+    return len(alone) + sum(isinstance(layer, dict) and "conv" in layer for layer in layers)
 
 
 def _with_rounded_rates(graph: Graph) -> Graph:
