@@ -488,8 +488,44 @@ def _power(layer: Layer) -> Value:
     return replace(value, trick=replace(value.trick, beta=-float(exponent)))
 
 
+def _function(function: ops.Function) -> Make:
+    """A function of `keras.ops`."""
+    return lambda layer: layer.alike(ops.Activation(function))
+
+
+def _over_places(kind: type[ops.GlobalAveragePool | ops.GlobalMaxPool]) -> Make:
+    """`keras.ops.mean` or `keras.ops.max` over rows and columns."""
+
+    def make(layer: Layer) -> Value:
+        axes = {read.count(axis % (len(layer.shape) + 1)) for axis in _listed(layer.config["axis"])}
+        if len(layer.shape) != 3 or axes != {1, 2}:
+            raise UnreadError("it is over other axes than rows and columns")
+        return layer.add(kind(not layer.config.get("keepdims")))
+
+    return make
+
+
+def _in_training(layer: Layer) -> Value:
+    """What does nothing but in training."""
+    layer.builder.note(f"{layer.call.kind} changes what arrives in training only, and is left out")
+    return layer.value
+
+
 _OF_EITHER_FORMAT = ("ZeroPadding2D", "Cropping2D", "GlobalAveragePooling1D", "GlobalMaxPooling1D")
+_IN_TRAINING = (
+    "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomShear", "RandomPerspective",
+    "RandomContrast", "RandomBrightness", "RandomHue", "RandomSaturation", "RandomColorJitter",
+    "RandomColorDegeneration", "RandomGrayscale", "RandomInvert", "RandomPosterization", "RandomSharpness",
+    "RandomGaussianBlur", "RandomErasing", "RandomElasticTransform", "RandAugment", "AugMix",
+    "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization",
+)  # fmt: skip
+_OPERATIONS: Mapping[str, ops.Function] = {
+    "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "HardSigmoid": "hard_sigmoid", "Silu": "silu",
+    "HardSilu": "hard_silu", "Tanh": "tanh", "Softplus": "softplus",
+}  # fmt: skip
 _LAYERS: Mapping[str, Make] = {
+    **dict.fromkeys(_IN_TRAINING, _in_training), **{kind: _function(one) for kind, one in _OPERATIONS.items()},
+    "Mean": _over_places(ops.GlobalAveragePool), "Max": _over_places(ops.GlobalMaxPool),
     "InputLayer": _input, "Conv2D": _conv, "DepthwiseConv2D": _depthwise, "SeparableConv2D": _separable,
     "Conv2DTranspose": _transposed, "Conv1D": _conv1d, "Dense": _dense, "EinsumDense": _einsum,
     "LayerScale": _layer_scale, "PReLU": _prelu, "BatchNormalization": _norm, "LayerNormalization": _norm,

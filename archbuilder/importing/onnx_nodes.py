@@ -480,7 +480,7 @@ def _transpose(node: NodeOf) -> Tensor:
 
 
 def _pad(node: NodeOf) -> Tensor:
-    tensor, mode = node.tensor(), node.attributes.get("mode", "constant")
+    tensor, mode = node.spread(), node.attributes.get("mode", "constant")
     amounts = node.listed("pads", 1)
     value = node.attributes.get("value", node.constant(2) if len(node.inputs) > 2 else 0.0)
     if amounts is None or len(amounts) != 8 or tensor.axes != FIRST or mode not in ("constant", "reflect", "edge"):

@@ -132,6 +132,16 @@ class NodeOf:
             raise UnreadError("its channels are not where those of images are")
         return tensor
 
+    def spread(self) -> Tensor:
+        """What arrives; the one place that a global pool leaves as an image of one row and one column."""
+        tensor = self.tensor()
+        before = tensor.value.node
+        if tensor.axes != PLACE or not isinstance(before.op, ops.GlobalAveragePool | ops.GlobalMaxPool):
+            return tensor
+        source = self.builder.nodes[before.inputs[0]]
+        made = self.builder.add(before.name, replace(before.op, flat=False), Value(source, source.shape))
+        return Tensor(made, FIRST)
+
     def add(self, op: Op, tensor: Tensor, *arrays: Array) -> Tensor:
         """The result of an op of one input, with its axes in the same order."""
         made = self.builder.add(self.plain_name, op, tensor.value)
