@@ -12,7 +12,7 @@ from archbuilder.aliases import Array
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Pads, Pair
 from archbuilder.importing import arithmetic
-from archbuilder.importing.building import Affine, UnreadError, Value, short
+from archbuilder.importing.building import Affine, Response, UnreadError, Value, short
 from archbuilder.importing.keras_settings import count, integer, rate
 from archbuilder.importing.onnx_tensors import (
     BATCH,
@@ -21,6 +21,7 @@ from archbuilder.importing.onnx_tensors import (
     LAST,
     PLACE,
     VECTOR,
+    VOLUME,
     NodeOf,
     Tensor,
     place,
@@ -226,20 +227,21 @@ def _dense(node: NodeOf, kernel: Array, bias: Array | None) -> Tensor:
     tensor = node.tensor()
     if kernel.ndim != 2 or tensor.axes not in (VECTOR, LAST, FLAT):
         raise UnreadError("it multiplies something else than features by a kernel")
-    if tensor.axes == FLAT:
-        kernel = _as_flattened(node, tensor, kernel)
+    kernel = _as_flattened(node, tensor, kernel)
     op = ops.Dense(kernel.shape[1], bias is not None, _START, 0.0)
     tensor = replace(tensor, axes=VECTOR if tensor.axes == FLAT else tensor.axes)
     return node.add(op, tensor, kernel, *([] if bias is None else [bias]))
 
 
-def _as_flattened(node: NodeOf, tensor: Tensor, kernel: Array) -> Array:
-    """A kernel behind an image that was made a vector with columns varying fastest, for one with channels doing so."""
+def _as_flattened(node: NodeOf, tensor: Tensor, array: Array) -> Array:
+    """Weights behind an image that was made a vector with columns varying fastest, for one with channels doing so."""
+    if tensor.axes != FLAT:
+        return array
     before = tensor.value.node
     while not isinstance(before.op, ops.Flatten):
         before = node.builder.nodes[before.inputs[0]]
     height, width, channels = node.builder.nodes[before.inputs[0]].shape
-    return kernel.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)
+    return array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(array.shape)
 
 
 # Norms.
@@ -251,12 +253,12 @@ def _batch_norm(node: NodeOf) -> Tensor:
     node.maker.has_batch_norms = True
     node.maker.told_momentum |= momentum is not None
     op = ops.Norm(0.9 if momentum is None else short(momentum), _epsilon(node), False)
-    return node.alike(op, tensor, *(node.needed(index) for index in range(1, 5)))
+    return node.alike(op, tensor, *(_as_flattened(node, tensor, node.needed(index)) for index in range(1, 5)))
 
 
 def _by_channel(node: NodeOf) -> Tensor:
     tensor = node.tensor()
-    if tensor.axes not in (FIRST, PLACE, VECTOR):
+    if tensor.axes not in (FIRST, PLACE, VECTOR, FLAT):
         raise UnreadError("its channels are not where those of images are")
     return tensor
 
@@ -279,12 +281,13 @@ def _group_norm(node: NodeOf) -> Tensor:
 
 def _layer_norm(node: NodeOf) -> Tensor:
     tensor, scale = node.tensor(), node.needed(1)
-    last = tensor.axes[-1] == "c" and {*tensor.axes[:-1]} in ({"1"}, {"h", "w"}, set())
+    last = tensor.axes == FLAT or (tensor.axes[-1] == "c" and {*tensor.axes[:-1]} in ({"1"}, {"h", "w"}, set()))
     if not last or node.attributes.get("axis", -1) not in (-1, len(tensor.axes)):
         raise UnreadError("it is over other axes than the channels of each place")
     shift = node.constant(2)
     zeros = np.zeros(scale.shape, np.float32) if shift is None else shift
-    return node.alike(ops.Norm(0.0, _epsilon(node), False, "layer"), tensor, scale, zeros)
+    arrays = (_as_flattened(node, tensor, array) for array in (scale, zeros))
+    return node.alike(ops.Norm(0.0, _epsilon(node), False, "layer"), tensor, *arrays)
 
 
 # Activations.
@@ -356,6 +359,8 @@ def _erf(node: NodeOf) -> Tensor:
 
 def _pool(kind: type[ops.MaxPool | ops.AveragePool]) -> Make:
     def make(node: NodeOf) -> Tensor:
+        if kind is ops.AveragePool and isinstance(trick := node.tensor().value.trick, Response):
+            return _mean_of_squares(node, trick)
         tensor = node.image()
         size, stride, padding = _pair(node, "kernel_shape"), _pair(node, "strides"), _pads(node)
         if _pair(node, "dilations") != (1, 1):
@@ -368,6 +373,27 @@ def _pool(kind: type[ops.MaxPool | ops.AveragePool]) -> Make:
         return node.add(kind(size, stride, padding), tensor)
 
     return make
+
+
+def _mean_of_squares(node: NodeOf, trick: Response) -> Tensor:
+    """The part of a local response norm that looks at several channels, along a third axis."""
+    tensor, size = node.tensor(), [int(one) for one in node.attributes["kernel_shape"]]
+    pads = [int(one) for one in node.attributes.get("pads") or [0] * 6]
+    if any(pads):
+        if not node.attributes.get("count_include_pad") or {pads[1], pads[2], pads[4], pads[5]} != {0}:
+            raise UnreadError("it is no part of a local response norm")
+        trick = arithmetic.about(trick, count(pads[0]), count(pads[3]))
+    plain = {*(node.attributes.get("strides") or [1])} == {1} and not node.attributes.get("ceil_mode")
+    if tensor.axes != VOLUME or size != [trick.size, 1, 1] or not plain:
+        raise UnreadError("it is no part of a local response norm")
+    return replace(tensor, value=replace(tensor.value, trick=trick))
+
+
+def _power(node: NodeOf) -> Tensor:
+    tensor, exponent = node.tensor(), node.needed(1)
+    if exponent.size != 1 or (found := arithmetic.power(tensor.value, short(float(exponent.item())))) is None:
+        raise UnreadError("it is no part of a local response norm")
+    return replace(tensor, value=found)
 
 
 def _rounded_up(kind: type[object], arriving: Pair, size: Pair, stride: Pair, padding: ops.Padding) -> ops.Padding:
@@ -470,6 +496,8 @@ def _unsqueeze(node: NodeOf) -> Tensor:
         return replace(tensor, axes=("1", "c"))
     if tensor.axes == VECTOR and axes == [2, 3]:
         return place(tensor.value)
+    if tensor.axes == FIRST and axes == [1]:
+        return replace(tensor, axes=VOLUME)
     raise UnreadError("it adds axes that images do not have")
 
 
@@ -482,6 +510,12 @@ def _transpose(node: NodeOf) -> Tensor:
 def _pad(node: NodeOf) -> Tensor:
     tensor, mode = node.spread(), node.attributes.get("mode", "constant")
     amounts = node.listed("pads", 1)
+    if isinstance(trick := tensor.value.trick, Response) and amounts is not None and tensor.axes == VOLUME:
+        *_, behind, _, _ = amounts
+        if [one for at, one in enumerate(amounts) if at not in (2, 7)] != [0] * 8:
+            raise UnreadError("it is no part of a local response norm")
+        trick = arithmetic.about(trick, count(amounts[2]), count(behind))
+        return replace(tensor, value=replace(tensor.value, trick=trick))
     value = node.attributes.get("value", node.constant(2) if len(node.inputs) > 2 else 0.0)
     if amounts is None or len(amounts) != 8 or tensor.axes != FIRST or mode not in ("constant", "reflect", "edge"):
         raise UnreadError("it pads something else than images with their channels first")
@@ -679,6 +713,8 @@ def _of_tensors(node: NodeOf) -> Tensor:
     builder, name = node.builder, node.plain_name
     if node.kind in ("Add", "Sum"):
         found = arithmetic.total(builder, name, values) or builder.add(name, ops.Add(_paths(values)), *values)
+    elif (normed := arithmetic.response(builder, name, values, divides=node.kind == "Div")) is not None:
+        found = normed
     elif node.kind == "Mul":
         if any(one.axes not in (largest.axes, PLACE) for one in tensors):
             raise UnreadError("it multiplies tensors whose axes stand in other orders")
@@ -714,7 +750,8 @@ _NODES: Mapping[str, Make] = {
     "LayerNormalization": _layer_norm, "Relu": _function("relu"), "Sigmoid": _function("sigmoid"),
     "Softplus": _function("softplus"), "Tanh": _function("tanh"), "HardSwish": _function("hard_silu"),
     "Softmax": _softmax, "Clip": _clip, "HardSigmoid": _hard_sigmoid, "LeakyRelu": _leaky_relu, "PRelu": _prelu,
-    "Elu": _elu, "Gelu": _gelu, "Erf": _erf, "MaxPool": _pool(ops.MaxPool), "AveragePool": _pool(ops.AveragePool),
+    "Elu": _elu, "Pow": _power, "Gelu": _gelu, "Erf": _erf,
+    "MaxPool": _pool(ops.MaxPool), "AveragePool": _pool(ops.AveragePool),
     "GlobalAveragePool": _global(ops.GlobalAveragePool), "GlobalMaxPool": _global(ops.GlobalMaxPool),
     "ReduceMean": _reduce(ops.GlobalAveragePool, "average"), "ReduceMax": _reduce(ops.GlobalMaxPool, "max"),
     "Flatten": _flatten, "Reshape": _reshape, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose,

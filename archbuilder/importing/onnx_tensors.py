@@ -14,6 +14,8 @@ from archbuilder.importing.building import Builder, UnreadError, Value, is_place
 
 FIRST, LAST, VECTOR, PLACE = ("c", "h", "w"), ("h", "w", "c"), ("c",), ("c", "1", "1")
 """The axes of images with their channels first or last, of vectors, and of vectors as images of one place."""
+VOLUME = ("1", *FIRST)
+"""The axes of an image whose channels are looked at like rows and columns."""
 FLAT = ("chw",)
 """An image as a vector in which columns vary fastest."""
 BATCH = -1
@@ -208,6 +210,9 @@ def reshaped(node: NodeOf, tensor: Tensor, sizes: Sequence[int]) -> Tensor:
     channels = value.node.shape[-1]
     if "g" in axes:
         return _joined(node, tensor, wanted)
+    for one, other in ((FIRST, VOLUME), (VOLUME, FIRST)):
+        if axes == one and wanted == replace(tensor, axes=other).sizes:
+            return replace(tensor, axes=other)
     if len(wanted) == 1 and axes == PLACE:
         return vector(value)
     if len(wanted) == 1 and axes in (FIRST, LAST):
