@@ -12,7 +12,7 @@ from archbuilder.aliases import Array
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Pads, Pair
 from archbuilder.importing import arithmetic
-from archbuilder.importing.building import Affine, Response, UnreadError, Value, short
+from archbuilder.importing.building import Affine, Response, Spread, UnreadError, Value, short
 from archbuilder.importing.keras_settings import count, integer, rate
 from archbuilder.importing.onnx_tensors import (
     BATCH,
@@ -20,6 +20,7 @@ from archbuilder.importing.onnx_tensors import (
     FLAT,
     LAST,
     PLACE,
+    SEQUENCE,
     VECTOR,
     VOLUME,
     NodeOf,
@@ -192,11 +193,11 @@ def _channel_conv(node: NodeOf, kernel: Array, bias: Array | None) -> Tensor:
     """A convolution along the channels of a vector, which stands there as a sequence."""
     tensor, size = node.tensor(), kernel.shape[2]
     pads = [int(one) for one in node.attributes.get("pads") or [0, 0]]
-    if tensor.axes != ("1", "c") or kernel.shape[:2] != (1, 1) or pads != [(size - 1) // 2, size // 2]:
+    if tensor.axes != SEQUENCE or kernel.shape[:2] != (1, 1) or pads != [(size - 1) // 2, size // 2]:
         raise UnreadError("it is no convolution along the channels of a vector")
     op = ops.ChannelConv(size, bias is not None, _START, 0.0)
     made = node.add(op, vector(tensor.value), kernel.transpose(2, 1, 0), *([] if bias is None else [bias]))
-    return replace(made, axes=("1", "c"))
+    return replace(made, axes=SEQUENCE)
 
 
 def _transposed_conv(node: NodeOf) -> Tensor:
@@ -472,6 +473,18 @@ def _reshape(node: NodeOf) -> Tensor:
     return reshaped(node, tensor, rest)
 
 
+def _expand(node: NodeOf) -> Tensor:
+    """One number for each channel, seen at each place of an image."""
+    tensor, sizes = node.tensor(), [int(one) for one in node.needed(1).ravel()]
+    _, *told = [1] * (len(tensor.axes) + 1 - len(sizes)) + sizes
+    wanted = [max(one, other) for one, other in zip(told, tensor.sizes, strict=True)]
+    if wanted == [*tensor.sizes]:
+        return tensor
+    if tensor.axes != PLACE or wanted[0] != tensor.sizes[0] or tensor.value.trick is not None:
+        raise UnreadError("it repeats something else than one number for each channel")
+    return replace(tensor, value=replace(tensor.value, trick=Spread(wanted[1], wanted[2])))
+
+
 def _squeeze(node: NodeOf) -> Tensor:
     tensor = node.tensor()
     rank = len(tensor.axes) + 1
@@ -482,7 +495,7 @@ def _squeeze(node: NodeOf) -> Tensor:
 
 
 def _shaped(node: NodeOf, tensor: Tensor, sizes: list[int], axes: list[int]) -> Tensor:
-    if tensor.axes == ("1", "c") and axes == [1]:
+    if tensor.axes == SEQUENCE and axes == [1]:
         return vector(tensor.value)
     return reshaped(node, tensor, sizes)
 
@@ -493,7 +506,7 @@ def _unsqueeze(node: NodeOf) -> Tensor:
     rank = len(tensor.axes) + 1 + len(axes)
     axes = sorted(axis % rank for axis in axes)
     if tensor.axes == VECTOR and axes == [1]:
-        return replace(tensor, axes=("1", "c"))
+        return replace(tensor, axes=SEQUENCE)
     if tensor.axes == VECTOR and axes == [2, 3]:
         return place(tensor.value)
     if tensor.axes == FIRST and axes == [1]:
@@ -718,6 +731,8 @@ def _of_tensors(node: NodeOf) -> Tensor:
     elif node.kind == "Mul":
         if any(one.axes not in (largest.axes, PLACE) for one in tensors):
             raise UnreadError("it multiplies tensors whose axes stand in other orders")
+        size = Spread(*largest.value.shape[:2]) if largest.axes == FIRST else None
+        values = [replace(one, trick=None) if one.trick == size else one for one in values]
         values.sort(key=lambda value: -prod(value.shape))
         found = arithmetic.product(builder, name, values) or builder.add(name, ops.Multiply(_paths(values)), *values)
     else:
@@ -754,7 +769,8 @@ _NODES: Mapping[str, Make] = {
     "MaxPool": _pool(ops.MaxPool), "AveragePool": _pool(ops.AveragePool),
     "GlobalAveragePool": _global(ops.GlobalAveragePool), "GlobalMaxPool": _global(ops.GlobalMaxPool),
     "ReduceMean": _reduce(ops.GlobalAveragePool, "average"), "ReduceMax": _reduce(ops.GlobalMaxPool, "max"),
-    "Flatten": _flatten, "Reshape": _reshape, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose,
+    "Flatten": _flatten, "Reshape": _reshape, "Expand": _expand,
+    "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose,
     "Pad": _pad, "Slice": _slice, "Resize": _resize, "Upsample": _resize, "Gather": _gather,
     "LRN": _local_response_norm, "Dropout": _dropout, "Add": _arithmetic, "Sub": _arithmetic, "Mul": _arithmetic,
     "Div": _arithmetic, "Sum": _of_tensors, "Concat": _concat,

@@ -14,6 +14,8 @@ from archbuilder.importing.building import Builder, UnreadError, Value, is_place
 
 FIRST, LAST, VECTOR, PLACE = ("c", "h", "w"), ("h", "w", "c"), ("c",), ("c", "1", "1")
 """The axes of images with their channels first or last, of vectors, and of vectors as images of one place."""
+SEQUENCE = ("1", "c")
+"""A vector whose channels are looked at like places."""
 VOLUME = ("1", *FIRST)
 """The axes of an image whose channels are looked at like rows and columns."""
 FLAT = ("chw",)
@@ -210,17 +212,20 @@ def reshaped(node: NodeOf, tensor: Tensor, sizes: Sequence[int]) -> Tensor:
     channels = value.node.shape[-1]
     if "g" in axes:
         return _joined(node, tensor, wanted)
-    for one, other in ((FIRST, VOLUME), (VOLUME, FIRST)):
-        if axes == one and wanted == replace(tensor, axes=other).sizes:
-            return replace(tensor, axes=other)
+    turned: dict[Axes, Axes] = {FIRST: VOLUME, VOLUME: FIRST}
+    if axes in turned and wanted == replace(tensor, axes=turned[axes]).sizes:
+        return replace(tensor, axes=turned[axes])
     if len(wanted) == 1 and axes == PLACE:
         return vector(value)
     if len(wanted) == 1 and axes in (FIRST, LAST):
         is_place = prod(here) == channels
         made = node.add(ops.Flatten(), tensor)
         return replace(made, axes=VECTOR if axes == LAST or is_place else FLAT)
-    if axes == VECTOR and wanted == (channels, 1, 1):
-        return place(value)
+    if axes in (VECTOR, SEQUENCE):
+        others: tuple[Axes, ...] = (PLACE, VECTOR, SEQUENCE)
+        for other in others:
+            if wanted == replace(tensor, axes=other).sizes:
+                return place(value) if other == PLACE else replace(vector(value), axes=other)
     if axes[0] == "c" and len(wanted) == len(here) + 1 and wanted[2:] == here[1:] and wanted[0] * wanted[1] == channels:
         return replace(tensor, axes=("g", "k", *axes[1:]), groups=wanted[0])
     raise UnreadError(f"{ops.show(here)} is reshaped to {ops.show(wanted)}")

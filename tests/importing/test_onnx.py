@@ -228,6 +228,22 @@ OTHERS = {
         h = Conv(i, last)
         y = Flatten(h)
     """,
+    "weights of channels that are repeated at each place": """
+        c = Conv(x, kernel, bias)
+        axes = Constant <value_ints = [2, 3]> ()
+        m = ReduceMean <keepdims = 0> (c, axes)
+        row = Constant <value_ints = [0, 1, -1]> ()
+        r = Reshape(m, row)
+        k = Conv <pads = [1, 1]> (r, along)
+        s = Sigmoid(k)
+        place = Constant <value_ints = [0, -1, 1, 1]> ()
+        p = Reshape(s, place)
+        size = Shape(c)
+        e = Expand(p, size)
+        w = Mul(c, e)
+        f = Flatten(w)
+        y = Gemm(f, dense)
+    """,
     "paths that part within a path": """
         a = Conv <pads = [1, 1, 1, 1]> (x, kernel, bias)
         e = Relu(a)
@@ -243,7 +259,7 @@ OTHERS = {
 """Nodes as other programs write them."""
 ARRAYS = {
     "kernel": (8, 3, 3, 3), "kernel2": (8, 3, 3, 3), "inner": (8, 8, 3, 3), "inner2": (8, 8, 3, 3), "bias": (8,),
-    "scale": (288,), "shift": (288,), "variance": (288,), "dense": (288, 5), "dense2": (24, 5), "last": (5, 8, 1, 1),
+    "scale": (288,), "shift": (288,), "variance": (288,), "dense": (288, 5), "dense2": (24, 5), "last": (5, 8, 1, 1), "along": (1, 1, 3),
 }  # fmt: skip
 
 
@@ -277,6 +293,12 @@ def test_what_others_write_computes_the_same(case: str, tmp_path: Path) -> None:
 def test_a_view_of_numbers_in_another_order_is_refused(tmp_path: Path) -> None:
     model = written_by_others(OTHERS["a view of all numbers by their places"].replace("Add(spread", "Sub(spread"))
     assert "it takes numbers of images in another order" in refusal(saved(model, tmp_path / "mine.onnx"))
+
+
+def test_numbers_at_each_place_that_multiply_nothing_are_refused(tmp_path: Path) -> None:
+    nodes = OTHERS["weights of channels that are repeated at each place"].replace("Mul(c, e)", "Relu(e)")
+    said = refusal(saved(written_by_others(nodes), tmp_path / "mine.onnx"))
+    assert "one number for each channel stands at each place" in said
 
 
 def small() -> Any:
