@@ -23,6 +23,8 @@ class Compared:
     recipe: Training | None
     has_recipe: bool = True
     """Whether it can say how it is trained; a Keras file cannot."""
+    notes: tuple[str, ...] = ()
+    """What it has beside its network, and is not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Difference(Displayed):
     """How weights start, are regularised and are trained."""
     compares_recipes: bool
     """Whether both sides can say how they are trained."""
+    notes: tuple[str, ...] = ()
+    """What stands in a file and is not compared."""
 
     @property
     def same(self) -> bool:
@@ -51,6 +55,7 @@ class Difference(Displayed):
             "recipe": [{"code": change.code, "message": change.message, "where": list(change.where)}
                        for change in self.recipe],
             "difference": (self.after.costs - self.before.costs).to_json(),
+            "notes": list(self.notes),
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -62,7 +67,7 @@ def difference(before: Compared, after: Compared) -> Difference:
     found = compare(after.graph, before.graph)
     both = before.has_recipe and after.has_recipe
     recipe = (*found.notes, *recipe_changes(before.recipe, after.recipe, before.graph.name)) if both else ()
-    return Difference(found.theirs, found.mine, found.deviations, recipe, both)
+    return Difference(found.theirs, found.mine, found.deviations, recipe, both, (*before.notes, *after.notes))
 
 
 def render(found: Difference) -> str:
@@ -70,13 +75,17 @@ def render(found: Difference) -> str:
     before, after = found.before, found.after
     if found.same:
         what = "network and recipe" if found.compares_recipes else "network"
-        return f"{before.name} and {after.name} are the same {what}: {total_words(after)}"
+        return "\n".join([f"{before.name} and {after.name} are the same {what}: {total_words(after)}", *_notes(found)])
     parts = [*_part("network", found.network), *(_part("recipe", found.recipe) if found.compares_recipes else [])]
     width = max(len(before.name), len(after.name))
     totals = [f"{one.name.ljust(width)}  {total_words(one)}" for one in (before, after)]
     effect = effect_words(after.costs - before.costs)
     whole = [f"{'difference'.ljust(width)}  {effect}"] if effect else []
-    return "\n".join([f"from {before.name} to {after.name}", "", *parts, *totals, *whole])
+    return "\n".join([f"from {before.name} to {after.name}", "", *parts, *totals, *whole, *_notes(found)])
+
+
+def _notes(found: Difference) -> list[str]:
+    return ["", "not compared:", *(f"- {note}" for note in found.notes)] if found.notes else []
 
 
 def _part(title: str, changes: Sequence[Deviation]) -> list[str]:

@@ -124,8 +124,9 @@ def is_closed(nodes: Sequence[Node], entry: str) -> bool:
 def _is_closed(inputs: tuple[tuple[int, ...], ...]) -> bool:
     """Whether nodes, each known by the places of its inputs, come down to one edge from the entry to the last of them.
 
-    A node between two others is left out, and edges side by side are one. Merges deeper within each other than specs
-    may nest them do not count: whatever walks through a series walks into each of its paths.
+    A node between two others is left out, and edges side by side are one, which are all that lead to a merge: paths
+    come together in one of their own. Merges deeper within each other than specs may nest them do not count: whatever
+    walks through a series walks into each of its paths.
     """
     before = {place: set(sources) for place, sources in enumerate(inputs)}
     after: dict[int, set[int]] = {place: set() for place in (ENTRY, *before)}
@@ -139,7 +140,10 @@ def _is_closed(inputs: tuple[tuple[int, ...], ...]) -> bool:
         place = waiting.pop()
         if len(before.get(place, ())) != 1 or len(after[place]) != 1:
             continue
-        [source], [target] = before.pop(place), after[place]
+        [target] = after[place]
+        if depths.get((place, target), (0, False))[1] and len(before[target]) > 1:
+            return False
+        [source] = before.pop(place)
         inner = max(depths.get((source, place), (0, False))[0], depths.get((place, target), (0, False))[0])
         if target in after[source]:
             deepest, merged = depths.get((source, target), (0, False))

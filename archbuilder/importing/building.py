@@ -72,7 +72,15 @@ class Erf:
     """How many of: one is added; x is multiplied by it; and before that, x was halved."""
 
 
-Trick = Affine | Border | Ramp | Carried | Response | Erf
+@dataclass(frozen=True)
+class Spread:
+    """One number for each channel at each place of an image, which waits for an image that it multiplies."""
+
+    height: int
+    width: int
+
+
+Trick = Affine | Border | Ramp | Carried | Response | Erf | Spread
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,8 @@ def _told(trick: Trick) -> str:
             return "part of a local response norm"
         case Erf():
             return "part of a GELU"
+        case Spread():
+            return "one number for each channel stands at each place"
 
 
 def _constant_factor(value: Value) -> float | None:

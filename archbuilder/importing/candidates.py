@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from archbuilder.graph.network import Graph
 from archbuilder.importing.shortcuts import Named, Place, named
-from archbuilder.importing.stages import Unit, common, grown, stages
-from archbuilder.importing.steps import Fork, Leaf, Row, Steps
+from archbuilder.importing.stages import Unit, common, grown, is_begun_otherwise, stages
+from archbuilder.importing.steps import Fork, Leaf, Row, Steps, gate
 from archbuilder.importing.tiling import Tile, in_one_way
 from archbuilder.importing.trunks import Trunk, layers_of
 from archbuilder.importing.writing import Writer, Yaml, named_paths
@@ -62,6 +63,8 @@ def _place(row: Row, tile: Tile) -> Place | None:
         return None
     spans = [span for span in row.spans if tile.start <= span.fork and span.merge <= tile.end]
     start, end = (spans[0].fork, spans[0].merge) if spans else (tile.start, tile.end)
+    if not spans and (gated := gate(row.steps[start:end])) is not None:
+        return Place(gated.paths[0], gated.arriving, tile.beside)
     return Place(row.steps[start:end], row.shape(start), tile.beside)
 
 
@@ -74,17 +77,24 @@ def _parts(row: Row, tiles: Sequence[Tile], shortcuts: Named, own: Mapping[str, 
     growing = dict(grown(units)) if grows else {}
     units = [replace(one, arguments={key: one.arguments[key] for key in one.arguments if key not in growing})
              for one in units]  # fmt: skip
-    lines: list[Yaml] = []
-    begin = 0
-    for at in range(1, len(tiles) + 1):
-        if at == len(tiles) or tiles[at].start != tiles[at - 1].end or tiles[at].start in row.points:
-            lines += stages(units[begin:at])
-            begin = at
+    lines = _lines(row, tiles, units, mixed=True)
+    if len({line["first"]["unit"] if is_begun_otherwise(line) else None for line in lines}) > 1:
+        lines = _lines(row, tiles, units, mixed=False)
     shared = common(lines, usual)
     unit = shared.unit
     if growing:
         unit = {unit: growing} if isinstance(unit, str) else {key: {**said, **growing} for key, said in unit.items()}
     return {"unit": unit, "shortcut": shared.shortcut, "stages": [dict(line) for line in shared.lines]}
+
+
+def _lines(row: Row, tiles: Sequence[Tile], units: Sequence[Unit], *, mixed: bool) -> list[Yaml]:
+    """The stages of all units, which end where something else stands between them."""
+    ends = [
+        at for at, tile in enumerate(tiles)
+        if at and (tile.start != tiles[at - 1].end or tile.start in row.points)
+    ] + [len(tiles)]  # fmt: skip
+    runs = [units[begin:end] for begin, end in pairwise([0, *ends])]
+    return [line for run in runs for line in stages(run, mixed=mixed, marked=len(runs) > 1)]
 
 
 def _usual(kind: str, own: Mapping[str, Yaml]) -> dict[str, Yaml]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isclose
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,13 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import counted, printable
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Pair
-from archbuilder.importing.building import Affine, Read
+from archbuilder.importing.building import Read
+from archbuilder.importing.pixels import preprocessing_of
 from archbuilder.importing.specs import spec_of
 from archbuilder.importing.text import text_of
 from archbuilder.importing.tidying import tidied
 from archbuilder.outline.canonical import ordered_rows
 from archbuilder.spec.loading import SUFFIXES, Spec
-from archbuilder.spec.normalisation import Channels
-from archbuilder.spec.preprocessing import PREPROCESSING, Name
 
 KINDS = (".keras", ".json", ".onnx")
 WEIGHTS = ".safetensors"
@@ -59,7 +57,7 @@ def import_file(path: Path, *, name: str | None = None, size: Pair | None = None
     """
     found = _read(path, size)
     graph = tidied(found.graph)
-    preprocessing, notes = _preprocessing(found.before)
+    preprocessing, notes = preprocessing_of(found.before)
     spec = spec_of(graph, name or _name(path), preprocessing)
     return Imported(
         spec, text_of(spec.document.data), (*found.notes, *notes), lambda: _renamed(graph, found, expand(spec))
@@ -109,27 +107,6 @@ def _name(path: Path) -> str:
     """A name for a spec, made of that of a file."""
     plain = re.sub(r"[^A-Za-z0-9_.+-]+", "_", path.stem, flags=re.ASCII).strip("_.+-")
     return plain[:100] or "imported"
-
-
-def _preprocessing(before: Affine | None) -> tuple[Name | None, list[str]]:
-    """What the file does to pixels from 0 to 255, by its name if it has one, and what to say of it."""
-    if before is None:
-        return None, []
-    count = max(len(before.factor), len(before.offset))
-    factor, offset = ((one * count)[:count] for one in (before.factor, before.offset))
-    for name, known in PREPROCESSING.items():
-        if known.colours != "rgb" or not isinstance(known.normalise, Channels):
-            continue
-        pairs = list(zip(known.normalise.mean, known.normalise.deviation, strict=True))
-        wanted = [(1 / 255 / deviation, -mean / deviation) for mean, deviation in pairs]
-        found = list(zip(factor * (3 // count), offset * (3 // count), strict=False))
-        if len(found) == 3 and all(
-            isclose(a, c, rel_tol=1e-4) and isclose(b, d, rel_tol=1e-4, abs_tol=1e-6)
-            for (a, b), (c, d) in zip(found, wanted, strict=True)
-        ):
-            return name, [f"images are to arrive as {name} has them: the file itself did that to pixels"]
-    told = ", ".join(f"{a:.6g} * pixel + {b:.6g}" for a, b in dict.fromkeys(zip(factor, offset, strict=True)))
-    return None, [f"images are to arrive normalised: the file itself did that to pixels, by {told}"]
 
 
 def _renamed(graph: Graph, found: Read, ours: Graph) -> dict[str, Array]:

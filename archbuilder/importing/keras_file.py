@@ -17,19 +17,21 @@ from archbuilder.graph.ops import Pair, ShapeError
 from archbuilder.importing.building import Builder, Read, UnreadError, Value
 from archbuilder.importing.keras_calls import Call, model_of
 from archbuilder.importing.keras_layers import Layer, result
+from archbuilder.importing.pixels import preprocessing_of
 
 MEMBER, MOST_BYTES = "config.json", 2**24
 
 
-def graph_of_keras_file(path: Path, name: str) -> Graph:
-    """The network of a file, each layer under its own name; raises MissingError where it cannot be read.
+def graph_of_keras_file(path: Path, name: str) -> tuple[Graph, tuple[str, ...]]:
+    """The network of a file, each layer under its own name, and what the file does to pixels before it, in words.
 
-    How its weights start and are regularised is left out.
+    How its weights start and are regularised is left out. Raises MissingError where the file cannot be read.
     """
-    graph = read_keras_file(path, name).graph
+    read = read_keras_file(path, name)
+    graph, (_, notes) = read.graph, preprocessing_of(read.before)
     untrained = (replace(one, op=one.op.untrained()) for one in graph.nodes)
     nodes = tuple(replace(one, weights=tuple(replace(weight, l2=0.0) for weight in one.weights)) for one in untrained)
-    return replace(graph, nodes=nodes)
+    return replace(graph, nodes=nodes), tuple(notes)
 
 
 def read_keras_file(path: Path, name: str, size: Pair | None = None) -> Read:

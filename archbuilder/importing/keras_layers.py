@@ -386,8 +386,6 @@ def _rescaling(layer: Layer) -> Value:
     scale, offset = layer.config["scale"], layer.config.get("offset", 0)
     factors = tuple(read.number(one) for one in _listed(scale))
     offsets = tuple(read.number(one) for one in _listed(offset))
-    if isinstance(value.trick, Response) and value.trick.size:
-        return replace(value, trick=replace(value.trick, alpha=factors[0], bias=offsets[0]))
     return arithmetic.affine(layer.builder, layer.name, value, Affine(factors, offsets))
 
 
@@ -422,24 +420,11 @@ def _multiply(layer: Layer) -> Value:
     constant = next((one for one in layer.call.arguments if isinstance(one, int | float)), None)
     if constant is not None and len(layer.values) == 1:
         return arithmetic.affine(layer.builder, layer.name, layer.value, Affine((float(constant),), (0.0,)))
-    if (found := _response(layer) or arithmetic.product(layer.builder, layer.name, layer.values)) is not None:
-        return found
+    for made in (arithmetic.response, arithmetic.product):
+        if (found := made(layer.builder, layer.name, layer.values)) is not None:
+            return found
     values = sorted(layer.values, key=lambda value: -prod(value.shape))
     return _merge(ops.Multiply)(replace(layer, values=tuple(values)))
-
-
-def _response(layer: Layer) -> Value | None:
-    """The squares that a local response norm begins with, or what it ends in."""
-    if len(layer.values) != 2:
-        return None
-    one, other = layer.values
-    if one == other and one.trick is None and len(one.shape) == 3:
-        return replace(one, trick=Response())
-    for x, power in ((one, other), (other, one)):
-        trick = power.trick
-        if isinstance(trick, Response) and power.node == x.node and trick.alpha is not None and trick.beta is not None:
-            return layer.add(ops.LocalResponseNorm(trick.size, *map(short, (trick.alpha, trick.beta, trick.bias))), x)
-    return None
 
 
 def _merge(kind: type[ops.Add | ops.Multiply | ops.Concat]) -> Make:
@@ -463,11 +448,8 @@ def _pad3d(layer: Layer) -> Value:
     rows, columns, (before, behind) = (_listed(one) for one in layer.config["padding"])
     if value.trick != Response() or value.shape != (*value.node.shape, 1) or [*rows, *columns] != [0, 0, 0, 0]:
         raise UnreadError("it pads something else than the channels of a local response norm")
-    size = read.count(before) + read.count(behind) + 1
-    if before != (size - 1) // 2:
-        raise UnreadError("its window is not about the channel")
-    shape = (*value.node.shape[:2], value.node.shape[2] + size - 1, 1)
-    return Value(value.node, shape, Response(size))
+    trick = arithmetic.about(value.trick, read.count(before), read.count(behind))
+    return Value(value.node, (*value.node.shape[:2], value.node.shape[2] + trick.size - 1, 1), trick)
 
 
 def _pool3d(layer: Layer) -> Value:
@@ -481,15 +463,50 @@ def _pool3d(layer: Layer) -> Value:
 
 
 def _power(layer: Layer) -> Value:
-    value = layer.value
     exponent = next((one for one in layer.call.arguments if isinstance(one, int | float)), None)
-    if not isinstance(value.trick, Response) or value.trick.alpha is None or exponent is None:
+    if exponent is None or (found := arithmetic.power(layer.value, float(exponent))) is None:
         raise UnreadError("it is no part of a local response norm")
-    return replace(value, trick=replace(value.trick, beta=-float(exponent)))
+    return found
+
+
+def _function(function: ops.Function) -> Make:
+    """A function of `keras.ops`."""
+    return lambda layer: layer.alike(ops.Activation(function))
+
+
+def _over_places(kind: type[ops.GlobalAveragePool | ops.GlobalMaxPool]) -> Make:
+    """`keras.ops.mean` or `keras.ops.max` over rows and columns."""
+
+    def make(layer: Layer) -> Value:
+        axes = {read.count(axis % (len(layer.shape) + 1)) for axis in _listed(layer.config["axis"])}
+        if len(layer.shape) != 3 or axes != {1, 2}:
+            raise UnreadError("it is over other axes than rows and columns")
+        return layer.add(kind(not layer.config.get("keepdims")))
+
+    return make
+
+
+def _in_training(layer: Layer) -> Value:
+    """What does nothing but in training."""
+    layer.builder.note(f"{layer.call.kind} changes what arrives in training only, and is left out")
+    return layer.value
 
 
 _OF_EITHER_FORMAT = ("ZeroPadding2D", "Cropping2D", "GlobalAveragePooling1D", "GlobalMaxPooling1D")
+_IN_TRAINING = (
+    "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomShear", "RandomPerspective",
+    "RandomContrast", "RandomBrightness", "RandomHue", "RandomSaturation", "RandomColorJitter",
+    "RandomColorDegeneration", "RandomGrayscale", "RandomInvert", "RandomPosterization", "RandomSharpness",
+    "RandomGaussianBlur", "RandomErasing", "RandomElasticTransform", "RandAugment", "AugMix",
+    "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization",
+)  # fmt: skip
+_OPERATIONS: Mapping[str, ops.Function] = {
+    "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "HardSigmoid": "hard_sigmoid", "Silu": "silu",
+    "HardSilu": "hard_silu", "Tanh": "tanh", "Softplus": "softplus",
+}  # fmt: skip
 _LAYERS: Mapping[str, Make] = {
+    **dict.fromkeys(_IN_TRAINING, _in_training), **{kind: _function(one) for kind, one in _OPERATIONS.items()},
+    "Mean": _over_places(ops.GlobalAveragePool), "Max": _over_places(ops.GlobalMaxPool),
     "InputLayer": _input, "Conv2D": _conv, "DepthwiseConv2D": _depthwise, "SeparableConv2D": _separable,
     "Conv2DTranspose": _transposed, "Conv1D": _conv1d, "Dense": _dense, "EinsumDense": _einsum,
     "LayerScale": _layer_scale, "PReLU": _prelu, "BatchNormalization": _norm, "LayerNormalization": _norm,

@@ -267,7 +267,7 @@ class Matcher:
             steps = track.steps[at : at + count]
             if len(steps) < count or any(one in track.spans for one in range(at, at + count)):
                 continue
-            if most == count == 1 and not _stands_alone(steps[0]):
+            if most == count == 1 and not _stands_for(steps[0], default):
                 continue
             if steps and steps[-1].leaving != steps[0].arriving:
                 continue
@@ -429,9 +429,12 @@ def _of_tree(tree: ast.expr) -> Expression:
     return Expression("", tree, tuple(name for name in names if name not in ("true", "false")), 0)
 
 
-def _stands_alone(step: Step) -> bool:
-    """Whether a step is one that stands between layers with kernels."""
-    return isinstance(step, Leaf) and isinstance(step.op, ops.Norm | ops.Prelu | ops.Plain)
+def _stands_for(step: Step, default: object) -> bool:
+    """Whether a step may be what a parameter stands for: a norm in place of one, or else an activation."""
+    is_norm = default == "norm" or (isinstance(default, dict) and "norm" in default)
+    return isinstance(step, Leaf) and isinstance(
+        step.op, ops.Norm if is_norm else ops.Prelu | ops.LeakyRelu | ops.Activation
+    )
 
 
 def _names(shape: Shape) -> dict[str, int]:

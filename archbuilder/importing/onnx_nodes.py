@@ -12,14 +12,17 @@ from archbuilder.aliases import Array
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Pads, Pair
 from archbuilder.importing import arithmetic
-from archbuilder.importing.building import Affine, UnreadError, Value, short
+from archbuilder.importing.building import Affine, Response, Spread, UnreadError, Value, short
 from archbuilder.importing.keras_settings import count, integer, rate
 from archbuilder.importing.onnx_tensors import (
+    BATCH,
     FIRST,
     FLAT,
     LAST,
     PLACE,
+    SEQUENCE,
     VECTOR,
+    VOLUME,
     NodeOf,
     Tensor,
     place,
@@ -31,6 +34,8 @@ from archbuilder.importing.onnx_tensors import (
 Make = Callable[[NodeOf], Tensor]
 _MOST_COMPUTED = 10_000
 """How many numbers an array has at most that follows from constants."""
+_IMAGES = 2
+"""How many images stand for any number of them, where numbers are made for each."""
 _START: ops.NamedInitializer = "glorot_uniform"
 """How kernels start here, of which no file of ONNX says anything."""
 
@@ -45,7 +50,8 @@ def read(node: NodeOf) -> None:
         node.maker.computed[node.outputs[0]] = found
         return
     if node.kind == "Shape":
-        node.maker.computed[node.outputs[0]] = np.array([-1, *node.tensor().sizes], np.int64)
+        sizes = [BATCH, *node.tensor().sizes][node.attributes.get("start", 0) : node.attributes.get("end")]
+        node.maker.computed[node.outputs[0]] = np.array(sizes, np.int64)
         return
     if node.kind == "Split":
         _split(node)
@@ -70,9 +76,13 @@ def _constant(node: NodeOf, arrays: list[Array]) -> Array:
 
 
 def _small(array: Array) -> Array:
-    if array.size > _MOST_COMPUTED:
-        raise UnreadError("a large array is computed of constants")
+    _enough(array.size)
     return array
+
+
+def _enough(size: int) -> None:
+    if size > _MOST_COMPUTED:
+        raise UnreadError("a large array is computed of constants")
 
 
 def _gathered(node: NodeOf, arrays: list[Array]) -> Array:
@@ -102,10 +112,36 @@ def _turned(node: NodeOf, arrays: list[Array]) -> Array:
     return arrays[0].transpose(node.attributes.get("perm"))
 
 
+def _computed(operation: Callable[[Array, Array], Array]) -> Callable[[NodeOf, list[Array]], Array]:
+    """Adds, multiplies, and so on, two small arrays."""
+
+    def fold(node: NodeOf, arrays: list[Array]) -> Array:
+        one, other = arrays
+        _enough(prod(np.broadcast_shapes(one.shape, other.shape)))
+        return operation(one, other)
+
+    return fold
+
+
+def _quotient(one: Array, other: Array) -> Array:
+    if not np.all(other):
+        raise UnreadError("it divides by nothing")
+    return one // other if np.issubdtype(one.dtype, np.integer) else one / other
+
+
+def _range(node: NodeOf, arrays: list[Array]) -> Array:
+    """Numbers one after the other; one for each image, where there are as many as those."""
+    begin, end, step = (int(array.item()) for array in arrays)
+    numbers = range(begin, _IMAGES if end == BATCH else end, step)
+    _enough(len(numbers))
+    return np.array(numbers, np.int64)
+
+
 _FOLDED: Mapping[str, Callable[[NodeOf, list[Array]], Array]] = {
     "Constant": _constant, "Identity": lambda node, arrays: arrays[0], "Gather": _gathered, "Slice": _sliced,
     "Unsqueeze": _unsqueezed, "Squeeze": _squeezed, "Transpose": _turned,
-    "Cast": lambda node, arrays: arrays[0],
+    "Cast": lambda node, arrays: arrays[0], "Range": _range,
+    "Add": _computed(np.add), "Sub": _computed(np.subtract), "Mul": _computed(np.multiply), "Div": _computed(_quotient),
     "Concat": lambda node, arrays: _small(np.concatenate(arrays, node.attributes.get("axis", 0))),
 }  # fmt: skip
 """What is computed where all that arrives are constants."""
@@ -157,11 +193,11 @@ def _channel_conv(node: NodeOf, kernel: Array, bias: Array | None) -> Tensor:
     """A convolution along the channels of a vector, which stands there as a sequence."""
     tensor, size = node.tensor(), kernel.shape[2]
     pads = [int(one) for one in node.attributes.get("pads") or [0, 0]]
-    if tensor.axes != ("1", "c") or kernel.shape[:2] != (1, 1) or pads != [(size - 1) // 2, size // 2]:
+    if tensor.axes != SEQUENCE or kernel.shape[:2] != (1, 1) or pads != [(size - 1) // 2, size // 2]:
         raise UnreadError("it is no convolution along the channels of a vector")
     op = ops.ChannelConv(size, bias is not None, _START, 0.0)
     made = node.add(op, vector(tensor.value), kernel.transpose(2, 1, 0), *([] if bias is None else [bias]))
-    return replace(made, axes=("1", "c"))
+    return replace(made, axes=SEQUENCE)
 
 
 def _transposed_conv(node: NodeOf) -> Tensor:
@@ -192,20 +228,21 @@ def _dense(node: NodeOf, kernel: Array, bias: Array | None) -> Tensor:
     tensor = node.tensor()
     if kernel.ndim != 2 or tensor.axes not in (VECTOR, LAST, FLAT):
         raise UnreadError("it multiplies something else than features by a kernel")
-    if tensor.axes == FLAT:
-        kernel = _as_flattened(node, tensor, kernel)
+    kernel = _as_flattened(node, tensor, kernel)
     op = ops.Dense(kernel.shape[1], bias is not None, _START, 0.0)
     tensor = replace(tensor, axes=VECTOR if tensor.axes == FLAT else tensor.axes)
     return node.add(op, tensor, kernel, *([] if bias is None else [bias]))
 
 
-def _as_flattened(node: NodeOf, tensor: Tensor, kernel: Array) -> Array:
-    """A kernel behind an image that was made a vector with columns varying fastest, for one with channels doing so."""
+def _as_flattened(node: NodeOf, tensor: Tensor, array: Array) -> Array:
+    """Weights behind an image that was made a vector with columns varying fastest, for one with channels doing so."""
+    if tensor.axes != FLAT:
+        return array
     before = tensor.value.node
     while not isinstance(before.op, ops.Flatten):
         before = node.builder.nodes[before.inputs[0]]
     height, width, channels = node.builder.nodes[before.inputs[0]].shape
-    return kernel.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)
+    return array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(array.shape)
 
 
 # Norms.
@@ -217,12 +254,12 @@ def _batch_norm(node: NodeOf) -> Tensor:
     node.maker.has_batch_norms = True
     node.maker.told_momentum |= momentum is not None
     op = ops.Norm(0.9 if momentum is None else short(momentum), _epsilon(node), False)
-    return node.alike(op, tensor, *(node.needed(index) for index in range(1, 5)))
+    return node.alike(op, tensor, *(_as_flattened(node, tensor, node.needed(index)) for index in range(1, 5)))
 
 
 def _by_channel(node: NodeOf) -> Tensor:
     tensor = node.tensor()
-    if tensor.axes not in (FIRST, PLACE, VECTOR):
+    if tensor.axes not in (FIRST, PLACE, VECTOR, FLAT):
         raise UnreadError("its channels are not where those of images are")
     return tensor
 
@@ -245,12 +282,13 @@ def _group_norm(node: NodeOf) -> Tensor:
 
 def _layer_norm(node: NodeOf) -> Tensor:
     tensor, scale = node.tensor(), node.needed(1)
-    last = tensor.axes[-1] == "c" and {*tensor.axes[:-1]} in ({"1"}, {"h", "w"}, set())
+    last = tensor.axes == FLAT or (tensor.axes[-1] == "c" and {*tensor.axes[:-1]} in ({"1"}, {"h", "w"}, set()))
     if not last or node.attributes.get("axis", -1) not in (-1, len(tensor.axes)):
         raise UnreadError("it is over other axes than the channels of each place")
     shift = node.constant(2)
     zeros = np.zeros(scale.shape, np.float32) if shift is None else shift
-    return node.alike(ops.Norm(0.0, _epsilon(node), False, "layer"), tensor, scale, zeros)
+    arrays = (_as_flattened(node, tensor, array) for array in (scale, zeros))
+    return node.alike(ops.Norm(0.0, _epsilon(node), False, "layer"), tensor, *arrays)
 
 
 # Activations.
@@ -322,6 +360,8 @@ def _erf(node: NodeOf) -> Tensor:
 
 def _pool(kind: type[ops.MaxPool | ops.AveragePool]) -> Make:
     def make(node: NodeOf) -> Tensor:
+        if kind is ops.AveragePool and isinstance(trick := node.tensor().value.trick, Response):
+            return _mean_of_squares(node, trick)
         tensor = node.image()
         size, stride, padding = _pair(node, "kernel_shape"), _pair(node, "strides"), _pads(node)
         if _pair(node, "dilations") != (1, 1):
@@ -334,6 +374,27 @@ def _pool(kind: type[ops.MaxPool | ops.AveragePool]) -> Make:
         return node.add(kind(size, stride, padding), tensor)
 
     return make
+
+
+def _mean_of_squares(node: NodeOf, trick: Response) -> Tensor:
+    """The part of a local response norm that looks at several channels, along a third axis."""
+    tensor, size = node.tensor(), [int(one) for one in node.attributes["kernel_shape"]]
+    pads = [int(one) for one in node.attributes.get("pads") or [0] * 6]
+    if any(pads):
+        if not node.attributes.get("count_include_pad") or {pads[1], pads[2], pads[4], pads[5]} != {0}:
+            raise UnreadError("it is no part of a local response norm")
+        trick = arithmetic.about(trick, count(pads[0]), count(pads[3]))
+    plain = {*(node.attributes.get("strides") or [1])} == {1} and not node.attributes.get("ceil_mode")
+    if tensor.axes != VOLUME or size != [trick.size, 1, 1] or not plain:
+        raise UnreadError("it is no part of a local response norm")
+    return replace(tensor, value=replace(tensor.value, trick=trick))
+
+
+def _power(node: NodeOf) -> Tensor:
+    tensor, exponent = node.tensor(), node.needed(1)
+    if exponent.size != 1 or (found := arithmetic.power(tensor.value, short(float(exponent.item())))) is None:
+        raise UnreadError("it is no part of a local response norm")
+    return replace(tensor, value=found)
 
 
 def _rounded_up(kind: type[object], arriving: Pair, size: Pair, stride: Pair, padding: ops.Padding) -> ops.Padding:
@@ -405,9 +466,23 @@ def _reshape(node: NodeOf) -> Tensor:
     here = [-1, *tensor.sizes]
     told = [here[at] if size == 0 and at < len(here) else size for at, size in enumerate(sizes)]
     batch, *rest = told
+    if told == [BATCH] and tensor.value.trick is None:
+        return replace(tensor, axes=("n", *tensor.axes))
     if batch not in (-1, 1) or (batch == 1 and prod(rest) != prod(tensor.sizes) and -1 not in rest):
         raise UnreadError("it moves the axis of the batch")
     return reshaped(node, tensor, rest)
+
+
+def _expand(node: NodeOf) -> Tensor:
+    """One number for each channel, seen at each place of an image."""
+    tensor, sizes = node.tensor(), [int(one) for one in node.needed(1).ravel()]
+    _, *told = [1] * (len(tensor.axes) + 1 - len(sizes)) + sizes
+    wanted = [max(one, other) for one, other in zip(told, tensor.sizes, strict=True)]
+    if wanted == [*tensor.sizes]:
+        return tensor
+    if tensor.axes != PLACE or wanted[0] != tensor.sizes[0] or tensor.value.trick is not None:
+        raise UnreadError("it repeats something else than one number for each channel")
+    return replace(tensor, value=replace(tensor.value, trick=Spread(wanted[1], wanted[2])))
 
 
 def _squeeze(node: NodeOf) -> Tensor:
@@ -420,7 +495,7 @@ def _squeeze(node: NodeOf) -> Tensor:
 
 
 def _shaped(node: NodeOf, tensor: Tensor, sizes: list[int], axes: list[int]) -> Tensor:
-    if tensor.axes == ("1", "c") and axes == [1]:
+    if tensor.axes == SEQUENCE and axes == [1]:
         return vector(tensor.value)
     return reshaped(node, tensor, sizes)
 
@@ -431,9 +506,11 @@ def _unsqueeze(node: NodeOf) -> Tensor:
     rank = len(tensor.axes) + 1 + len(axes)
     axes = sorted(axis % rank for axis in axes)
     if tensor.axes == VECTOR and axes == [1]:
-        return replace(tensor, axes=("1", "c"))
+        return replace(tensor, axes=SEQUENCE)
     if tensor.axes == VECTOR and axes == [2, 3]:
         return place(tensor.value)
+    if tensor.axes == FIRST and axes == [1]:
+        return replace(tensor, axes=VOLUME)
     raise UnreadError("it adds axes that images do not have")
 
 
@@ -444,8 +521,14 @@ def _transpose(node: NodeOf) -> Tensor:
 
 
 def _pad(node: NodeOf) -> Tensor:
-    tensor, mode = node.tensor(), node.attributes.get("mode", "constant")
+    tensor, mode = node.spread(), node.attributes.get("mode", "constant")
     amounts = node.listed("pads", 1)
+    if isinstance(trick := tensor.value.trick, Response) and amounts is not None and tensor.axes == VOLUME:
+        *_, behind, _, _ = amounts
+        if [one for at, one in enumerate(amounts) if at not in (2, 7)] != [0] * 8:
+            raise UnreadError("it is no part of a local response norm")
+        trick = arithmetic.about(trick, count(amounts[2]), count(behind))
+        return replace(tensor, value=replace(tensor.value, trick=trick))
     value = node.attributes.get("value", node.constant(2) if len(node.inputs) > 2 else 0.0)
     if amounts is None or len(amounts) != 8 or tensor.axes != FIRST or mode not in ("constant", "reflect", "edge"):
         raise UnreadError("it pads something else than images with their channels first")
@@ -533,8 +616,14 @@ def _resize(node: NodeOf) -> Tensor:
 
 
 def _gather(node: NodeOf) -> Tensor:
-    """The colours of pixels in another order, before the network."""
-    tensor, order = node.tensor(), [int(one) for one in node.needed(1).ravel()]
+    """The colours of pixels in another order, before the network; or all numbers of images in the order they are in."""
+    tensor, indices = node.tensor(), node.needed(1)
+    order = [int(one) for one in indices.ravel()]
+    if tensor.axes[0] == "n":
+        tensor = replace(tensor, axes=tensor.axes[1:])
+        if order != [*range(prod(tensor.sizes) * indices.shape[0])]:
+            raise UnreadError("it takes numbers of images in another order")
+        return reshaped(node, tensor, indices.shape[1:])
     axis = node.attributes.get("axis", 0) % (len(tensor.axes) + 1)
     is_turned = order == [*reversed(range(tensor.value.shape[-1]))]
     if axis == 0 or tensor.axes[axis - 1] != "c" or not isinstance(tensor.value.node.op, ops.Input) or not is_turned:
@@ -637,9 +726,13 @@ def _of_tensors(node: NodeOf) -> Tensor:
     builder, name = node.builder, node.plain_name
     if node.kind in ("Add", "Sum"):
         found = arithmetic.total(builder, name, values) or builder.add(name, ops.Add(_paths(values)), *values)
+    elif (normed := arithmetic.response(builder, name, values, divides=node.kind == "Div")) is not None:
+        found = normed
     elif node.kind == "Mul":
         if any(one.axes not in (largest.axes, PLACE) for one in tensors):
             raise UnreadError("it multiplies tensors whose axes stand in other orders")
+        size = Spread(*largest.value.shape[:2]) if largest.axes == FIRST else None
+        values = [replace(one, trick=None) if one.trick == size else one for one in values]
         values.sort(key=lambda value: -prod(value.shape))
         found = arithmetic.product(builder, name, values) or builder.add(name, ops.Multiply(_paths(values)), *values)
     else:
@@ -672,10 +765,12 @@ _NODES: Mapping[str, Make] = {
     "LayerNormalization": _layer_norm, "Relu": _function("relu"), "Sigmoid": _function("sigmoid"),
     "Softplus": _function("softplus"), "Tanh": _function("tanh"), "HardSwish": _function("hard_silu"),
     "Softmax": _softmax, "Clip": _clip, "HardSigmoid": _hard_sigmoid, "LeakyRelu": _leaky_relu, "PRelu": _prelu,
-    "Elu": _elu, "Gelu": _gelu, "Erf": _erf, "MaxPool": _pool(ops.MaxPool), "AveragePool": _pool(ops.AveragePool),
+    "Elu": _elu, "Pow": _power, "Gelu": _gelu, "Erf": _erf,
+    "MaxPool": _pool(ops.MaxPool), "AveragePool": _pool(ops.AveragePool),
     "GlobalAveragePool": _global(ops.GlobalAveragePool), "GlobalMaxPool": _global(ops.GlobalMaxPool),
     "ReduceMean": _reduce(ops.GlobalAveragePool, "average"), "ReduceMax": _reduce(ops.GlobalMaxPool, "max"),
-    "Flatten": _flatten, "Reshape": _reshape, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose,
+    "Flatten": _flatten, "Reshape": _reshape, "Expand": _expand,
+    "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose,
     "Pad": _pad, "Slice": _slice, "Resize": _resize, "Upsample": _resize, "Gather": _gather,
     "LRN": _local_response_norm, "Dropout": _dropout, "Add": _arithmetic, "Sub": _arithmetic, "Mul": _arithmetic,
     "Div": _arithmetic, "Sum": _of_tensors, "Concat": _concat,

@@ -14,14 +14,23 @@ from archbuilder.importing.building import Builder, UnreadError, Value, is_place
 
 FIRST, LAST, VECTOR, PLACE = ("c", "h", "w"), ("h", "w", "c"), ("c",), ("c", "1", "1")
 """The axes of images with their channels first or last, of vectors, and of vectors as images of one place."""
+SEQUENCE = ("1", "c")
+"""A vector whose channels are looked at like places."""
+VOLUME = ("1", *FIRST)
+"""The axes of an image whose channels are looked at like rows and columns."""
 FLAT = ("chw",)
 """An image as a vector in which columns vary fastest."""
+BATCH = -1
+"""The number of images, which may be any, among numbers that a file computes."""
 Axes = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor: the value that our graph has for it, its axes without that of the batch, and parts of channels."""
+    """A tensor: the value that our graph has for it, its axes without that of the batch, and parts of channels.
+
+    An axis `n` stands before them where all images have been made one vector.
+    """
 
     value: Value
     axes: Axes
@@ -34,7 +43,7 @@ class Tensor:
         *_, channels = shape
         height, width = shape[:2] if len(shape) == 3 else (1, 1)
         known = {"c": channels, "h": height, "w": width, "1": 1, "chw": prod(shape), "g": self.groups,
-                 "k": channels // self.groups}  # fmt: skip
+                 "k": channels // self.groups, "n": 1}  # fmt: skip
         return tuple(known[axis] for axis in self.axes)
 
     @property
@@ -127,6 +136,16 @@ class NodeOf:
             raise UnreadError("its channels are not where those of images are")
         return tensor
 
+    def spread(self) -> Tensor:
+        """What arrives; the one place that a global pool leaves as an image of one row and one column."""
+        tensor = self.tensor()
+        before = tensor.value.node
+        if tensor.axes != PLACE or not isinstance(before.op, ops.GlobalAveragePool | ops.GlobalMaxPool):
+            return tensor
+        source = self.builder.nodes[before.inputs[0]]
+        made = self.builder.add(before.name, replace(before.op, flat=False), Value(source, source.shape))
+        return Tensor(made, FIRST)
+
     def add(self, op: Op, tensor: Tensor, *arrays: Array) -> Tensor:
         """The result of an op of one input, with its axes in the same order."""
         made = self.builder.add(self.plain_name, op, tensor.value)
@@ -193,14 +212,20 @@ def reshaped(node: NodeOf, tensor: Tensor, sizes: Sequence[int]) -> Tensor:
     channels = value.node.shape[-1]
     if "g" in axes:
         return _joined(node, tensor, wanted)
+    turned: dict[Axes, Axes] = {FIRST: VOLUME, VOLUME: FIRST}
+    if axes in turned and wanted == replace(tensor, axes=turned[axes]).sizes:
+        return replace(tensor, axes=turned[axes])
     if len(wanted) == 1 and axes == PLACE:
         return vector(value)
     if len(wanted) == 1 and axes in (FIRST, LAST):
         is_place = prod(here) == channels
         made = node.add(ops.Flatten(), tensor)
         return replace(made, axes=VECTOR if axes == LAST or is_place else FLAT)
-    if axes == VECTOR and wanted == (channels, 1, 1):
-        return place(value)
+    if axes in (VECTOR, SEQUENCE):
+        others: tuple[Axes, ...] = (PLACE, VECTOR, SEQUENCE)
+        for other in others:
+            if wanted == replace(tensor, axes=other).sizes:
+                return place(value) if other == PLACE else replace(vector(value), axes=other)
     if axes[0] == "c" and len(wanted) == len(here) + 1 and wanted[2:] == here[1:] and wanted[0] * wanted[1] == channels:
         return replace(tensor, axes=("g", "k", *axes[1:]), groups=wanted[0])
     raise UnreadError(f"{ops.show(here)} is reshaped to {ops.show(wanted)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from archbuilder.graph import ops
 from archbuilder.importing.matching import Beside
-from archbuilder.importing.steps import Fork, Leaf, Row, Span, Step, Steps, leaves
+from archbuilder.importing.steps import CARRY, Fork, Leaf, Row, Span, Step, Steps, gate, leaves, without_carry
 from archbuilder.importing.tiling import Tile
 from archbuilder.importing.writing import Writer, Yaml, layer, named_paths, plain, settings_of, words
 
@@ -28,12 +28,17 @@ class Form:
     merge: int | None
 
 
-def own_tiles(row: Row) -> list[tuple[str, list[Tile]]]:
-    """Forms that come at least twice, those first that say most, each with its tiles."""
+def own_tiles(row: Row, taken: Sequence[Tile] = ()) -> list[tuple[str, list[Tile]]]:
+    """Forms that come at least twice beside tiles that are there, those first that say most, each with its tiles."""
     places: dict[Form, list[tuple[int, int, Span | None]]] = defaultdict(list)
     marks: list[Hashable] = [_mark(step) for step in row.steps]
-    for start, end, span in _stretches(row):
-        form = Form(tuple(marks[start:end]), span.merge - start if span else None)
+    carried: list[Hashable] = [_mark(step) for step in without_carry(row.steps)]
+    covered = [False] * len(row.steps)
+    for tile in taken:
+        covered[tile.start : tile.end] = [True] * (tile.end - tile.start)
+    for start, end, span in _stretches(row, covered):
+        has_carry = span is None and gate(row.steps[start:end]) is not None
+        form = Form(tuple((carried if has_carry else marks)[start:end]), span.merge - start if span else None)
         places[form].append((start, end, span))
     plain = {form.skeleton: stretches for form, stretches in places.items() if form.merge is None}
     for form, stretches in places.items():  # units without a sum are those of the form that has one
@@ -46,7 +51,7 @@ def own_tiles(row: Row) -> list[tuple[str, list[Tile]]]:
             found.append((form, stretches))
     found.sort(key=lambda one: _weight(one[1]), reverse=True)
     most = min(_MOST_KINDS, 1 + _MOST_STEPS // (len(row.steps) + 1))
-    return [_tiles_of(f"own{number}", row, stretches) for number, (_, stretches) in enumerate(found[:most])]
+    return [_tiles_of(row, stretches) for _, stretches in found[:most]]
 
 
 def _weight(stretches: Sequence[tuple[int, int, Span | None]]) -> int:
@@ -66,13 +71,15 @@ def _begins_well(row: Row, form: Form, stretches: Sequence[tuple[int, int, Span 
     return isinstance(first, Fork) or isinstance(first.op, ops.Conv | ops.Dense | ops.Norm)
 
 
-def _stretches(row: Row) -> Iterator[tuple[int, int, Span | None]]:
+def _stretches(row: Row, covered: Sequence[bool]) -> Iterator[tuple[int, int, Span | None]]:
     """All stretches between cuts that are not long and hold one sum at most."""
     for start in range(len(row.steps)):
         if not row.is_cut[start]:
             continue
         span = None
         for end in range(start + 1, min(start + _LONGEST, len(row.steps)) + 1):
+            if covered[end - 1]:
+                break
             if (begun := row.by_fork.get(end - 1)) is not None:
                 if span is not None:
                     break
@@ -91,10 +98,12 @@ def _mark(step: Step) -> Hashable:
     return step.word
 
 
-def _tiles_of(kind: str, row: Row, stretches: Sequence[tuple[int, int, Span | None]]) -> tuple[str, list[Tile]]:
+def _tiles_of(row: Row, stretches: Sequence[tuple[int, int, Span | None]]) -> tuple[str, list[Tile]]:
+    kind = "own {}:{}".format(*stretches[0])
     tiles = []
     for start, end, span in stretches:
-        beside = Beside(span.path) if span else Beside(None)
+        gated = gate(row.steps[start:end])
+        beside = Beside(span.path if span else gated.paths[CARRY] if gated else None)
         tiles.append(Tile(kind, start, end, _likeness(row.steps[start:end]), beside))
     return kind, tiles
 
@@ -103,7 +112,7 @@ def _likeness(steps: Steps) -> Hashable:
     """What units of one stage share: all settings but the stride of the first of them."""
     return tuple(
         tuple(value for key, value in settings_of(leaf.op).items() if key not in ("stride", "padding", "groups"))
-        for leaf in leaves(steps)
+        for leaf in leaves(without_carry(steps))
     )
 
 
@@ -127,7 +136,9 @@ def _name(row: Row, tiles: Sequence[Tile], taken: Mapping[str, Yaml]) -> str:
     steps = [step for tile in tiles for step in row.steps[tile.start : tile.end]]
     is_depthwise = any(isinstance(mark := _mark(step), tuple) and mark[:2] == ("conv", "depthwise") for step in steps)
     is_residual = any(tile.beside is not None and tile.beside.steps is not None for tile in tiles)
-    if is_residual:
+    if any(isinstance(step, Fork) and step.word == "gate" for step in steps):
+        name = "gated_unit"
+    elif is_residual:
         name = "inverted_residual_unit" if is_depthwise else "residual_unit"
     elif any(isinstance(step, Fork) and step.word == "concat" for step in steps):
         name = "branching_unit"
@@ -149,7 +160,8 @@ def _template(row: Row, tiles: Sequence[Tile], writer: Writer) -> tuple[Yaml, li
 def _bases(row: Row, tiles: Sequence[Tile]) -> list[tuple[int, ...] | None]:
     """The numbers of channels that may be called filters: those of each convolution that varies."""
     vectors: dict[tuple[int, ...], None] = {}
-    for column in zip(*(tuple(leaves(row.steps[tile.start : tile.end])) for tile in tiles), strict=True):
+    stretches = (without_carry(row.steps[tile.start : tile.end]) for tile in tiles)
+    for column in zip(*(tuple(leaves(steps)) for steps in stretches), strict=True):
         op = column[0].op
         if isinstance(op, ops.Conv | ops.Dense):
             key = "filters" if isinstance(op, ops.Conv) else "units"
@@ -166,6 +178,8 @@ class _Template:
         self.row, self.tiles, self.writer, self.base = row, tiles, writer, base
         self.vectors: dict[str, list[Any]] = {}
         """The value of each parameter in each tile."""
+        self.carries = False
+        """Whether a gate carries what the shortcut is."""
         if base is not None:
             self.vectors["filters"] = [*base]
 
@@ -180,7 +194,7 @@ class _Template:
         parameters: dict[str, Yaml] = {}
         for key, vector in self.vectors.items():
             parameters[key] = "required" if key == "filters" else self._usual(key, vector)
-        takes = shortcut == "$shortcut"
+        takes = shortcut == "$shortcut" or self.carries
         if takes:
             parameters["shortcut"] = "identity"
         arguments = [
@@ -240,11 +254,18 @@ class _Template:
     def _layers(self, columns: Sequence[Steps]) -> list[Yaml]:
         return [self._layer(column) for column in zip(*columns, strict=True)]
 
+    def _path(self, columns: Sequence[Steps]) -> Yaml:
+        """The layers of a path of a merge; the shortcut, where it is not the same path in all tiles."""
+        if len({tuple(map(_mark, steps)) for steps in columns}) > 1:
+            self.carries = True
+            return "$shortcut"
+        return self._layers(columns)
+
     def _layer(self, column: Sequence[Step]) -> Yaml:
         first = column[0]
         if isinstance(first, Fork):
             forks = [step for step in column if isinstance(step, Fork)]
-            paths = [self._layers([step.paths[at] for step in forks]) for at in range(len(first.paths))]
+            paths = [self._path([step.paths[at] for step in forks]) for at in range(len(first.paths))]
             [attached] = self.writer.layers(tuple(column[:1]))
             is_unit = not isinstance(attached, dict) or first.word not in attached
             if is_unit and all(self.writer.layers((step,)) == [attached] for step in column):

@@ -12,8 +12,8 @@ from archbuilder.graph import ops
 from archbuilder.graph.ops import Op, Shape
 from archbuilder.importing import paddings
 from archbuilder.importing.matching import Beside
-from archbuilder.importing.steps import Leaf, Steps, walked
-from archbuilder.importing.writing import Defaults, Writer, Yaml, layer, plain, settings_of
+from archbuilder.importing.steps import Leaf, Step, Steps, walked
+from archbuilder.importing.writing import Defaults, Writer, Yaml, layer, named_paths, plain, settings_of
 from archbuilder.outline.parts import Block
 from archbuilder.outline.reduction import reduced
 from archbuilder.spec import library, op_layers
@@ -108,10 +108,14 @@ def _name(steps: Steps, count: int) -> str:
     return f"{name}{count + 1}" if count else name
 
 
-def _followed(step: Any, place: Place, writer: Writer) -> Yaml:
+def _followed(step: Step, place: Place, writer: Writer) -> Yaml:
     """A layer of a shortcut by the numbers that follow from the path beside it."""
     if not isinstance(step, Leaf):
-        return writer.layers((step,))[0]
+        [attached] = writer.layers((step,))
+        if not isinstance(attached, dict) or step.word not in attached:
+            return attached
+        paths = [[_followed(one, place, writer) for one in path] for path in step.paths]
+        return {step.word: named_paths(step.word, paths)}
     settings, usual = settings_of(step.op), writer.defaults.of_op(step.op)
     for key, name, value in (("filters", "channels", place.channels), ("channels", "channels", place.channels),
                              ("stride", "stride", place.stride)):  # fmt: skip

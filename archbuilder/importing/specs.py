@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from archbuilder.errors import ArchbuilderError, SpecError
 from archbuilder.expansion.expansion import expand
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
+from archbuilder.importing.abbreviating import abbreviated
 from archbuilder.importing.candidates import written
 from archbuilder.importing.matching import Beside, Matcher, attachments
 from archbuilder.importing.own import own_tiles, with_templates
@@ -24,10 +25,12 @@ from archbuilder.spec.loading import Spec, load_text
 
 _MOST_WORDS = 20_000
 """How much is loaded of candidates, all together, once one holds."""
+_LOOSE = 2
+"""What belongs to no stage costs, in words, beside those that it consists of."""
 _ENOUGH = 0.7
 """The share of the layers that units of the library have to stand for, so that no others are looked for."""
-_CLOSEST, _SECONDS = 8, 12
-"""How many kinds of units of its own are tried alone, and how many beside the best of them."""
+_CLOSEST, _FIRSTS, _SECONDS = 8, 4, 6
+"""How many kinds of units of its own are tried alone, beside how many of them others are, and how many others."""
 
 
 def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
@@ -39,7 +42,7 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
     best: tuple[int, Spec] | None = None
     why, spent = "", 0
     for data in _candidates(graph, name):
-        size = words(data)
+        size = words(data) + _LOOSE * _loose(data)
         if best is not None and size >= best[0]:
             continue
         if best is not None and spent > _MOST_WORDS:
@@ -48,16 +51,30 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
         if preprocessing:
             data["weights"] = {"preprocessing": preprocessing}
         try:
-            spec = load_text(text_of(data), name)
-            same = canonical(_with_rounded_rates(expand(spec))) == wanted
+            spec = _proven(data, name, wanted)
         except SpecError as error:
             why = error.diagnostics[0].message
             continue
-        if same:
+        if spec is not None:
             best = (size, spec)
     if best is None:
         raise ArchbuilderError(f"no spec was found that is the same network{why and ': ' + why}")
-    return best[1]
+    shorter = abbreviated(best[1].document.data)
+    return (shorter and _proven(shorter, name, wanted)) or best[1]
+
+
+def _proven(data: Yaml, name: str, wanted: Hashable) -> Spec | None:
+    """The spec of a candidate; None where it is another network."""
+    spec = load_text(text_of(data), name)
+    return spec if canonical(_with_rounded_rates(expand(spec))) == wanted else None
+
+
+def _loose(data: Yaml) -> int:
+    """How much belongs to no stage: convolutions between them, and units of another kind, each a stage of its own."""
+    stages = data.get("stages", ())
+    layers = [layer for stage in stages for layer in stage.get("after", ())]
+    alone = [stage for stage in stages if stage["units"] == 1 and "unit" in stage]
+    return len(alone) + sum(isinstance(layer, dict) and "conv" in layer for layer in layers)
 
 
 def _with_rounded_rates(graph: Graph) -> Graph:
@@ -116,6 +133,8 @@ def _of_trunk(source: _Source) -> Iterator[Yaml]:
     ranked.sort(key=lambda one: one[0])
     for _, _, chosen in ranked[:_CLOSEST]:
         yield from source.written(chosen, writer)
-    for _, others, _ in ranked[1:_SECONDS]:
-        _, chosen = tiled(row, [*mine, *ranked[0][1], *others], literal)
-        yield from source.written(chosen, writer)
+    for _, first, chosen in ranked[:_FIRSTS]:
+        for _, others in own_tiles(row, chosen)[:_SECONDS]:
+            _, both = tiled(row, [*mine, *first, *others], literal)
+            if len(both) > len(chosen):
+                yield from source.written(both, writer)

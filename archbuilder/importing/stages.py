@@ -14,6 +14,8 @@ NEW_LINE = 6
 """What a stage costs, in words, before it says anything."""
 _MOST_RUNS = 300
 """Of so many different units in a row, each that has other sizes begins a stage."""
+_MANY = 3
+"""How many units in a row with different sizes are one stage, where nothing else says so."""
 
 
 class _Absent:
@@ -45,8 +47,13 @@ class Unit:
         return self.arguments.get(key, self.usual.get(key, ABSENT))
 
 
-def stages(units: Sequence[Unit]) -> list[Yaml]:
-    """The cheapest lines for units that follow each other; each of them names its unit."""
+def stages(units: Sequence[Unit], *, mixed: bool, marked: bool) -> list[Yaml]:
+    """The cheapest lines for units that follow each other; each of them names its unit.
+
+    Where `mixed`, the first unit of a stage may be of another kind. Where `marked`, something stands before or behind
+    all the units, so that as few as two of different sizes are a stage.
+    """
+    many = 2 if marked else _MANY
     runs = [(unit, len(list(alike))) for unit, alike in groupby(units)]
     ends = [0]
     for _, count in runs:
@@ -55,7 +62,8 @@ def stages(units: Sequence[Unit]) -> list[Yaml]:
     for end in range(1, len(runs) + 1):
         choices = []
         for begin in range(end - 1, -1, -1) if len(runs) <= _MOST_RUNS else (end - 1,):
-            line = _line(units[ends[begin] : ends[end]])
+            some = units[ends[begin] : ends[end]]
+            line = _line(some, mixed, _MANY if len(some) < len(units) else many)
             if line is None:
                 if any(one.name != runs[end - 1][0].name for one, _ in runs[begin:end]):
                     break
@@ -70,10 +78,38 @@ def stages(units: Sequence[Unit]) -> list[Yaml]:
     return lines[::-1]
 
 
-def _line(units: Sequence[Unit]) -> Yaml | None:
-    """One stage of some units; None where it cannot be one."""
-    if len({unit.name for unit in units}) > 1:
+def is_begun_otherwise(line: Yaml) -> bool:
+    """Whether the first unit of a stage is of another kind than those behind it."""
+    return "unit" in line.get("first", {})
+
+
+def _line(units: Sequence[Unit], mixed: bool, many: int) -> Yaml | None:
+    """One stage of some units; None where it cannot be one. `many` of them may each have another size."""
+    first, *others = units
+    odd = first if mixed and others and first.name != others[0].name else None
+    alike = others if odd else units
+    if len({unit.name for unit in alike}) > 1:
         return None
+    line = _alike(alike, many)
+    return line if odd is None or line is None else _begun_otherwise(odd, line)
+
+
+def _begun_otherwise(odd: Unit, line: Yaml) -> Yaml | None:
+    """The stage that a unit of another kind begins, which returns as many channels as those behind it."""
+    if "first" in line or "stride" in line or any(map(_is_each, line.values())):
+        return None
+    if "filters" not in odd.arguments or odd.get("filters") != line.get("filters"):
+        return None
+    if (stride := odd.told("stride")) not in (1, ABSENT):
+        line["stride"] = stride
+    keys = [key for key in dict.fromkeys([*odd.arguments, *odd.usual]) if key != "stride"]
+    said = {key: odd.told(key) for key in keys if odd.told(key) != line.get(key, odd.usual.get(key, ABSENT))}
+    free = line.pop(FREE)
+    return {**line, "units": line["units"] + 1, "first": {"unit": odd.name, **said}, FREE: free}
+
+
+def _alike(units: Sequence[Unit], many: int) -> Yaml | None:
+    """One stage of units of one kind; None where it cannot be one."""
     line: dict[str, Yaml] = {"units": len(units)}
     first: dict[str, Yaml] = {}
     last: dict[str, Yaml] = {}
@@ -86,7 +122,7 @@ def _line(units: Sequence[Unit]) -> Yaml | None:
         elif all(value == values[0] for value in values):
             line[key] = values[0]
         elif key == "filters":
-            if len(units) < 3 or any(one == other for one, other in pairwise(values)):
+            if len(units) < many or any(one == other for one, other in pairwise(values)):
                 return None
             line[key] = {"each": values}
         elif not _differing(key, _filled(key, units), line, first, last):

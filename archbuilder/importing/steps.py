@@ -17,6 +17,8 @@ from archbuilder.outline.parts import DEPTHWISE, Block, Branch, MergeKind
 
 Step: TypeAlias = "Leaf | Fork"
 Steps: TypeAlias = "tuple[Step, ...]"
+CARRY = 1
+"""Which path of a gate is the one beside the unit's own, as a shortcut is beside a sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,22 @@ def all_leaves(row: Row) -> Iterator[Leaf]:
     yield from leaves(row.steps)
     for span in row.spans:
         yield from leaves(span.path)
+
+
+def gate(steps: Steps) -> Fork | None:
+    """The gate among some steps, if there is one and no other."""
+    gates = [step for step in steps if isinstance(step, Fork) and step.word == "gate"]
+    return gates[0] if len(gates) == 1 else None
+
+
+def without_carry(steps: Steps) -> Steps:
+    """Steps without what gates among them carry."""
+    return tuple(
+        replace(step, paths=(*step.paths[:CARRY], (), *step.paths[CARRY + 1 :]))
+        if isinstance(step, Fork) and step.word == "gate"
+        else step
+        for step in steps
+    )
 
 
 def mapped(steps: Steps, change: Callable[[Leaf], Op]) -> Steps:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from archbuilder.graph import ops
 from archbuilder.graph.network import Graph, Node, leading_to, node
@@ -15,10 +16,8 @@ _PRODUCTS: Mapping[ops.Function, ops.Function] = {"sigmoid": "silu", "hard_sigmo
 
 def tidied(graph: Graph) -> Graph:
     """The same network: weights of channels as vectors, x times its own sigmoid as one function."""
-    users: dict[str, list[Node]] = defaultdict(list)
-    for one in graph.nodes:
-        for name in dict.fromkeys(one.inputs):
-            users[name].append(one)
+    graph = _with_nested_concats(graph)
+    users = _users(graph)
     vectors = _vectors(graph, users)
     made: dict[str, Node] = {}
     joined: dict[tuple[str, ...], Node] = {}
@@ -40,13 +39,54 @@ def tidied(graph: Graph) -> Graph:
     return Graph(graph.name, leading_to(ends, nodes), ends)
 
 
+def _users(graph: Graph) -> dict[str, list[Node]]:
+    users: dict[str, list[Node]] = defaultdict(list)
+    for one in graph.nodes:
+        for name in dict.fromkeys(one.inputs):
+            users[name].append(one)
+    return users
+
+
+def _with_nested_concats(graph: Graph) -> Graph:
+    """A graph in which paths that part within a path of a concatenation come together before the others do."""
+    users = _users(graph)
+
+    def fork(name: str) -> str:
+        one = graph[name]
+        while len(users[one.name]) == len(one.inputs) == 1 and one.name not in graph.outputs:
+            one = graph[one.inputs[0]]
+        return one.name
+
+    nodes: list[Node] = []
+    made: dict[str, Node] = {}
+    for one in graph.nodes:
+        inputs = [made[name] for name in one.inputs]
+        if isinstance(one.op, ops.Concat) and len({*one.inputs}) == len(inputs):
+            ends: list[Node] = []
+            for name, group in groupby(one.inputs, fork):
+                paths = [made[path] for path in group]
+                if 1 < len(paths) == len(users[name]) < len(inputs):
+                    nodes.append(_joined(f"{one.name} from {name}", paths))
+                    paths = nodes[-1:]
+                ends += paths
+            made[one.name] = _joined(one.name, ends)
+        else:
+            made[one.name] = node(one.name, one.op, inputs)
+        nodes.append(made[one.name])
+    return Graph(graph.name, tuple(nodes), graph.outputs)
+
+
+def _joined(name: str, inputs: Sequence[Node]) -> Node:
+    return node(name, ops.Concat(tuple(f"path{at}" for at, _ in enumerate(inputs, 1))), inputs)
+
+
 def _concat(one: Node, inputs: list[Node], joined: Mapping[tuple[str, ...], Node]) -> Node:
     """A concatenation that goes on from the longest one of the same beginning, as those of a DenseNet do."""
     for count in range(len(inputs) - 1, 1, -1):
         if (before := joined.get(one.inputs[:count])) is not None:
             inputs = [before, *inputs[count:]]
             break
-    return node(one.name, ops.Concat(tuple(f"path{at}" for at, _ in enumerate(inputs, 1))), inputs)
+    return _joined(one.name, inputs)
 
 
 def _op(one: Node, inputs: list[Node], vectors: Mapping[str, bool]) -> Op | None:

@@ -70,7 +70,7 @@ def _trunk(graph: Graph, end: str) -> Trunk | None:
         if one.name in inside:
             inside.update(one.inputs)
     nodes = [one for one in graph.nodes if one.name in inside and one is not graph.input]
-    rest = tuple(one for one in graph.nodes if one.name not in inside)
+    rest = _path_by_path([one for one in graph.nodes if one.name not in inside], end)
     if nodes and not is_closed(nodes, graph.input.name):
         return None
     wanted = {name for one in rest for name in one.inputs if name in inside} | (inside & {*graph.outputs})
@@ -80,6 +80,26 @@ def _trunk(graph: Graph, end: str) -> Trunk | None:
     if not wanted <= places.keys():
         return None
     return Trunk(row, {name: places[name] for name in wanted}, end, rest, graph.outputs)
+
+
+def _path_by_path(nodes: Sequence[Node], before: str) -> tuple[Node, ...]:
+    """Nodes in an order in which each follows the one that it goes on from, as far as there is such an order."""
+    inside = {one.name for one in nodes}
+    waiting = {one.name: len(inside.intersection(one.inputs)) for one in nodes}
+    users: dict[str, list[Node]] = defaultdict(list)
+    for one in nodes:
+        for name in {*one.inputs}:
+            users[name].append(one)
+    ready = [one for one in reversed(nodes) if not waiting[one.name]]
+    ready.sort(key=lambda one: before in one.inputs)
+    order = []
+    while ready:
+        order.append(ready.pop())
+        for user in reversed(users[order[-1].name]):
+            waiting[user.name] -= 1
+            if not waiting[user.name]:
+                ready.append(user)
+    return tuple(order)
 
 
 def named_ops(nodes: Sequence[Node], graph: Graph, writer: Writer) -> dict[str, Op]:

@@ -47,7 +47,7 @@ def reduced(before: list[Item], op: Op, arriving: Shape) -> list[Item]:
 
 def _takes_pad(before: list[Item], op: ops.Windowed) -> bool:
     """Whether zeros before a layer are its own padding; those of a max pool do not win where nothing is negative."""
-    if not before or not _is_zeros(before[-1]) or op.padding != "valid":
+    if not before or not _is_zeros(before[-1]) or named_padding(op).padding != "valid":
         return False
     if isinstance(op, ops.MaxPool):
         source = before[-2] if len(before) > 1 else None

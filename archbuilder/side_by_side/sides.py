@@ -43,7 +43,8 @@ def _of_keras_file(path: Path, edits: Edits) -> Compared:
 
     if edits:
         raise UsageError(f"edits change a spec, and {printable(str(path))} is a Keras file")
-    return Compared(graph_of_keras_file(path, str(path)), None, has_recipe=False)
+    graph, notes = graph_of_keras_file(path, str(path))
+    return Compared(graph, None, has_recipe=False, notes=tuple(f"{path}: {note}" for note in notes))
 
 
 def _name(subject: Subject) -> str:

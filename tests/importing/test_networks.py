@@ -10,6 +10,8 @@ import pytest
 import archbuilder
 from archbuilder.importing.importing import import_file
 from archbuilder.importing.keras_file import read_keras_file
+from archbuilder.importing.specs import spec_of
+from archbuilder.importing.text import text_of
 from archbuilder.importing.tidying import tidied
 from archbuilder.outline.canonical import canonical
 from tests.importing.keras_models import FILES, description, disguised, saved
@@ -30,11 +32,12 @@ THEIRS = {
 OURS = {
     "resnet20_v1": ("resnet20_v1", 21),
     "resnet20_v2": ("resnet20_v2", 21),
-    "resnet110_shortcut_gating": ("he2016/resnet110_shortcut_gating", 43),
+    "resnet110_shortcut_gating": ("he2016/resnet110_shortcut_gating", 33),
+    "highway19": ("related/highway19", 36),
     "alexnet": ("related/alexnet", 32),
     "cbam_resnet50": ("related/cbam_resnet50", 22),
     "fpn_resnet50": ("related/fpn_resnet50", 52),
-    "unet_resnet34": ("related/unet_resnet34", 60),
+    "unet_resnet34": ("related/unet_resnet34", 46),
 }
 """Bundled specs as Keras models: their names, and the lines of what is found."""
 
@@ -60,9 +63,48 @@ def test_bundled_specs_come_back_whatever_their_layers_are_called(name: str, tmp
     assert found.text.count("\n") <= lines, found.text
 
 
-def test_a_first_unit_of_another_form_stands_by_itself() -> None:
-    found = import_file(FILES / "highway19.keras")
-    assert archbuilder.verify(found.spec, "related/highway19").same
+SMALL = {
+    "a gate carries a shortcut": """
+extends: he2016/resnet110_exclusive_gating
+stages: [{units: 3, filters: 16}, {units: 3, filters: 32, stride: 2}]
+""",
+    "a unit of another kind begins each stage": """
+extends: torchvision/shufflenet_v2_x1_0
+input: [64, 64, 3]
+stages: [{units: 3, filters: 116, first: {unit: down}}, {units: 4, filters: 232, first: {unit: down}}]
+""",
+    "two units of different sizes": """
+input: [32, 32, 3]
+unit: {inverted_residual: {kernel: 3}}
+stages:
+  - {units: 2, filters: {each: [8, 16]}, after: [max_pool: {size: 2, stride: 2}]}
+  - {units: 2, filters: {each: [24, 40]}}
+""",
+}
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_stages_are_those_that_were_written(case: str) -> None:
+    spec = archbuilder.load_text(f"archbuilder: 1\nname: small\n{SMALL[case]}")
+    found = spec_of(tidied(archbuilder.expand(spec)), "found")
+    assert archbuilder.verify(found, spec).same
+    assert [stage.units for stage in found.network.stages] == [stage.units for stage in spec.network.stages]
+
+
+def test_layers_that_come_again_and_again_get_a_name() -> None:
+    paths = ", ".join(
+        f"p{filters}: [{{conv: {{filters: {filters}, kernel: {kernel}}}}}, norm, relu]"
+        for filters, kernel in enumerate([1, 3, 1, 5, 1, 3, 1, 1, 7], 4)
+    )
+    begin = "{conv: {filters: 9, kernel: 1, stride: 2}}, norm, relu"
+    spec = archbuilder.load_text(
+        f"archbuilder: 1\nname: small\ninput: [16, 16, 3]\nstem: [{begin}, concat: {{{paths}}}]\n"
+    )
+    found = spec_of(tidied(archbuilder.expand(spec)), "found")
+    assert archbuilder.verify(found, spec).same
+    named = found.document.data["templates"]["units"]["convolution"]
+    assert named["parameters"] == {"filters": "required", "kernel": 1, "stride": 1}
+    assert text_of(found.document.data).count("conv:") == 1
 
 
 def test_a_spec_that_was_found_is_found_again(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ head: [{conv: {filters: 8, kernel: 3, groups: 8}}, {norm: {over: layer}}, gelu, 
 stem:
   - concat: {a: [{conv: {filters: 4, kernel: 1}}], b: [{conv: {filters: 4, kernel: 3}}, relu], c: [{max_pool: {size: 3, stride: 1, padding: same}}]}
   - shuffle_channels: {groups: 11}
+  - local_response_norm: {size: 4}
   - gate: {transform: [{conv: {filters: 11, kernel: 3}}, tanh], carry: [], gate: [{conv: {filters: 11, kernel: 1, bias: true}}, sigmoid]}
 head: [global_max_pool, {dense: {units: 5}}, softmax]
 """,
@@ -161,6 +162,143 @@ def test_kernels_that_are_exchanged_are_seen(tmp_path: Path) -> None:
     one, other = [name for name, array in given.items() if array.shape == (3, 3, 8, 8)][:2]
     given[one], given[other] = given[other], given[one]
     assert np.abs(logarithms(rebuilt(found, given), images) - logarithms(written, images)).max() > 1e-3
+
+
+OTHERS = {
+    "norms of an image that was made a vector": """
+        c = Conv(x, kernel, bias)
+        f = Flatten(c)
+        b = BatchNormalization(f, scale, shift, shift, variance)
+        n = LayerNormalization <axis=-1> (b, scale, shift)
+        y = Gemm(n, dense)
+    """,
+    "a local response norm in parts": """
+        c = Conv(x, kernel, bias)
+        s = Mul(c, c)
+        one = Constant <value_ints = [1]> ()
+        v = Unsqueeze(s, one)
+        amounts = Constant <value_ints = [0, 0, 1, 0, 0, 0, 0, 1, 0, 0]> ()
+        p = Pad(v, amounts)
+        m = AveragePool <kernel_shape = [3, 1, 1]> (p)
+        q = Squeeze(m, one)
+        alpha = Constant <value_float = 0.5> ()
+        t = Mul(q, alpha)
+        k = Constant <value_float = 2.0> ()
+        d = Add(t, k)
+        beta = Constant <value_float = 0.75> ()
+        w = Pow(d, beta)
+        r = Div(c, w)
+        f = Flatten(r)
+        y = Gemm(f, dense)
+    """,
+    "halves of channels by numbers that are computed": """
+        c = Conv(x, kernel, bias)
+        size = Shape <start = 1, end = 2> (c)
+        two = Constant <value_ints = [2]> ()
+        half = Div(size, two)
+        zero = Constant <value_ints = [0]> ()
+        one = Constant <value_ints = [1]> ()
+        all = Mul(half, two)
+        a = Slice(c, zero, half, one)
+        b = Slice(c, half, all, one)
+        r = Relu(b)
+        j = Concat <axis = 1> (r, a)
+        f = Flatten(j)
+        y = Gemm(f, dense)
+    """,
+    "a view of all numbers by their places": """
+        c = Conv(x, kernel, bias)
+        g = GlobalAveragePool(c)
+        flat = Constant <value_ints = [-1]> ()
+        v = Reshape(g, flat)
+        batch = Shape <start = 0, end = 1> (g)
+        count = Squeeze(batch)
+        zero = Constant <value_int = 0> ()
+        one = Constant <value_int = 1> ()
+        images = Range(zero, count, one)
+        eight = Constant <value_int = 8> ()
+        begins = Mul(images, eight)
+        axes = Constant <value_ints = [1, 2, 3]> ()
+        spread = Unsqueeze(begins, axes)
+        channels = Range(zero, eight, one)
+        places = Constant <value_ints = [0, 2, 3]> ()
+        within = Unsqueeze(channels, places)
+        indices = Add(spread, within)
+        i = Gather(v, indices)
+        h = Conv(i, last)
+        y = Flatten(h)
+    """,
+    "weights of channels that are repeated at each place": """
+        c = Conv(x, kernel, bias)
+        axes = Constant <value_ints = [2, 3]> ()
+        m = ReduceMean <keepdims = 0> (c, axes)
+        row = Constant <value_ints = [0, 1, -1]> ()
+        r = Reshape(m, row)
+        k = Conv <pads = [1, 1]> (r, along)
+        s = Sigmoid(k)
+        place = Constant <value_ints = [0, -1, 1, 1]> ()
+        p = Reshape(s, place)
+        size = Shape(c)
+        e = Expand(p, size)
+        w = Mul(c, e)
+        f = Flatten(w)
+        y = Gemm(f, dense)
+    """,
+    "paths that part within a path": """
+        a = Conv <pads = [1, 1, 1, 1]> (x, kernel, bias)
+        e = Relu(a)
+        b = Conv <pads = [1, 1, 1, 1]> (e, inner)
+        c = Conv <pads = [1, 1, 1, 1]> (e, inner2)
+        d = Conv <pads = [1, 1, 1, 1]> (x, kernel2, bias)
+        j = Concat <axis = 1> (d, b, c)
+        g = GlobalAveragePool(j)
+        f = Flatten(g)
+        y = Gemm(f, dense2)
+    """,
+}
+"""Nodes as other programs write them."""
+ARRAYS = {
+    "kernel": (8, 3, 3, 3), "kernel2": (8, 3, 3, 3), "inner": (8, 8, 3, 3), "inner2": (8, 8, 3, 3), "bias": (8,),
+    "scale": (288,), "shift": (288,), "variance": (288,), "dense": (288, 5), "dense2": (24, 5), "last": (5, 8, 1, 1), "along": (1, 1, 3),
+}  # fmt: skip
+
+
+def written_by_others(nodes: str) -> Any:
+    model = onnx.parser.parse_model(
+        f'<ir_version: 9, opset_import: ["" : 18]> g (float[N, 3, 8, 8] x) => (float[N, 5] y) {{{nodes}}}'
+    )
+    draws = np.random.default_rng(7)
+    used = {name for node in model.graph.node for name in node.input}
+    for name, shape in ARRAYS.items():
+        if name in used:
+            array = draws.uniform(0.5, 1.5, shape) if name == "variance" else draws.normal(0, 0.3, shape)
+            model.graph.initializer.append(onnx.numpy_helper.from_array(array.astype(np.float32), name))
+    return model
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_what_others_write_computes_the_same(case: str, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'archbuilder[onnx]'")
+    model = written_by_others(OTHERS[case])
+    found = import_file(saved(disguised(model, 1), tmp_path / "mine.onnx"))
+    images = np.random.default_rng(3).normal(size=(3, 3, 8, 8)).astype(np.float32)
+    answers = []
+    for one, given in ((model, images), (rebuilt(found, found.weights()), images.transpose(0, 2, 3, 1))):
+        session = runtime.InferenceSession(one.SerializeToString(), providers=["CPUExecutionProvider"])
+        answers.append(session.run(None, {session.get_inputs()[0].name: given})[0])
+    assert np.ptp(answers[0], axis=0).max() > 0.1
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_view_of_numbers_in_another_order_is_refused(tmp_path: Path) -> None:
+    model = written_by_others(OTHERS["a view of all numbers by their places"].replace("Add(spread", "Sub(spread"))
+    assert "it takes numbers of images in another order" in refusal(saved(model, tmp_path / "mine.onnx"))
+
+
+def test_numbers_at_each_place_that_multiply_nothing_are_refused(tmp_path: Path) -> None:
+    nodes = OTHERS["weights of channels that are repeated at each place"].replace("Mul(c, e)", "Relu(e)")
+    said = refusal(saved(written_by_others(nodes), tmp_path / "mine.onnx"))
+    assert "one number for each channel stands at each place" in said
 
 
 def small() -> Any:

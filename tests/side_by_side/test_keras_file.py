@@ -65,6 +65,19 @@ def test_a_file_of_somebody_else(tmp_path: Path, call: Call) -> None:
     assert call("diff", "resnet20_v1", path, "--set", "name=x").code == 2
 
 
+def test_what_is_done_to_pixels_is_told_and_not_compared(tmp_path: Path, call: Call) -> None:
+    scaled = [LAYERS[0], layer("Rescaling", "scaled", "image", scale=1 / 127.5, offset=-1.0),
+              {**LAYERS[1], "inbound_nodes": layer("Conv2D", "conv", "scaled")["inbound_nodes"]}, *LAYERS[2:]]  # fmt: skip
+    path = saved(tmp_path, scaled)
+    (tmp_path / "same.yaml").write_text(SAME)
+    for done in (call("diff", path, tmp_path / "same.yaml"), call("diff", tmp_path / "same.yaml", path)):
+        assert "are the same network" in done.out
+        assert "not compared:\n- " in done.out
+        assert "images are to arrive as tf has them: the file itself did that to pixels" in done.out
+    told = json.loads(call("diff", path, tmp_path / "same.yaml", "--json").out)
+    assert [note.partition(": ")[0] for note in told["notes"]] == [str(path)]
+
+
 def changed(number: int, **changes: Any) -> list[dict[str, Any]]:
     layers = copy.deepcopy(LAYERS)
     layers[number]["config"].update(changes)
