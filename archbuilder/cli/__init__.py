@@ -156,7 +156,7 @@ def _show(error: click.ClickException) -> None:
 
     words = StringIO()
     error.show(words)
-    report(words.getvalue().rstrip("\n"))
+    report(words.getvalue().rstrip("\n").expandtabs(2))  # tabs stand before choices
 
 
 def _message(error: ArchbuilderError) -> str:

@@ -91,6 +91,8 @@ def command(
     if len(specs) > 1 or columns or sort or form:
         if makes or summary or numbers:
             raise UsageError("a table of specs stands alone, or with --json and --set")
+        if form and as_json:
+            raise UsageError("--json, --csv and --markdown are three forms of one table: one of them is enough")
         form = "json" if as_json else form
         of = f"table {asked} {columns} {sort} {form}"
         say(kept_text(specs, edits, of, lambda: _table(specs, edits, asked, columns, sort, form)))

@@ -121,11 +121,11 @@ class Bytes(click.ParamType[int]):
     name = "amount"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([KMGT]?)(i?)B?", str(value), re.IGNORECASE | re.ASCII)
+        found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([KMGT])(i?)B?", str(value), re.IGNORECASE | re.ASCII)
         if found is None:
             self.fail(f"'{value}' is not an amount of memory, such as 16GiB")
         number, unit, binary = found.groups()
-        power = " KMGT".index(unit.upper() or " ")
+        power = " KMGT".index(unit.upper())
         return int(float(number) * (1024 if binary or not str(value).upper().endswith("B") else 1000) ** power)
 
 

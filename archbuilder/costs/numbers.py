@@ -11,7 +11,8 @@ from archbuilder.costs.conventions import Count, conventions
 from archbuilder.costs.memory import Memory
 from archbuilder.costs.roofline import Roofline
 from archbuilder.displayed import Displayed
-from archbuilder.formatting import aligned
+from archbuilder.errors import MissingError, suggest
+from archbuilder.formatting import aligned, printable
 from archbuilder.graph import analysis
 from archbuilder.graph.network import Graph
 from archbuilder.graph.paths import Paths, paths
@@ -56,8 +57,12 @@ class Numbers(Displayed):
         return self.fields[self.last_map]
 
     def field_of(self, part: str) -> ReceptiveField:
-        """That of a stage, a unit or a layer; raises KeyError where there is none of that name."""
-        return self.fields[self.ends.get(part, part)]
+        """That of a stage, a unit or a layer; raises MissingError where there is none of that name."""
+        if (field := self.fields.get(self.ends.get(part, part))) is None:
+            raise MissingError(
+                f"there is no part called '{printable(part)}'\n  hint: {suggest(part, self.ends, 'stages and units')}"
+            )
+        return field
 
     def to_json(self) -> Json:
         return {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from archbuilder.aliases import Level
 from archbuilder.costs.summary import Layer, Stage, Summary, Unit
 from archbuilder.formatting import column_count
-from archbuilder.graph.ops import Shape, show
+from archbuilder.graph.ops import show
 
 NOTES = (
     "macs: multiply-adds count convolutions and dense layers, for one image; flops are about twice that.",
@@ -28,13 +28,16 @@ def render(summary: Summary, level: Level = "unit") -> str:
 def cells(summary: Summary, level: Level) -> list[Row]:
     """The headings of the table, its rows, and the total."""
     scale = scale_of(summary.costs.macs)
-    rows = (row(label, words, part.output_shape, part, scale) for label, words, part in _lines(summary, level))
-    return [HEADINGS, *rows, row("total", "", summary.output_shapes[-1], summary, scale)]
+    rows = (row(label, words, show(part.output_shape), part, scale) for label, words, part in _lines(summary, level))
+    return [HEADINGS, *rows, row("total", "", _outputs(summary), summary, scale)]
+
+
+def _outputs(summary: Summary) -> str:
+    return ", ".join(map(show, summary.output_shapes))
 
 
 def title(summary: Summary) -> str:
-    outputs = ", ".join(map(show, summary.output_shapes))
-    return f"{summary.name}: depth {summary.depth}, input {show(summary.input_shape)}, output {outputs}"
+    return f"{summary.name}: depth {summary.depth}, input {show(summary.input_shape)}, output {_outputs(summary)}"
 
 
 def _lines(summary: Summary, level: Level) -> Iterator[Line]:
@@ -63,12 +66,12 @@ def _unit_lines(stage: Stage, unit: Unit, level: Level) -> Iterator[Line]:
             yield f"{margin}{layer.name.removeprefix(f'{unit.name}/')}", layer.words, layer
 
 
-def row(label: str, words: str, shape: Shape, part: Part | Summary, scale: tuple[int, str]) -> Row:
+def row(label: str, words: str, shape: str, part: Part | Summary, scale: tuple[int, str]) -> Row:
     (divisor, unit), costs = scale, part.costs
     macs = f"{costs.macs / divisor:,.{3 if unit == 'G' else 1}f} {unit}" if costs.macs else ""
     memory = f"{part.activation_bytes / 2**20:,.2f} MiB" if part.activation_bytes else ""
     parameters = (f"{number:,}" if number else "" for number in (costs.trainable, costs.total))
-    return (label, words, show(shape), *parameters, macs, memory)
+    return (label, words, shape, *parameters, macs, memory)
 
 
 def scale_of(macs: int) -> tuple[int, str]:

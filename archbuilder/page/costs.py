@@ -108,7 +108,7 @@ class Costs:
         )
 
     def _cells(self, part: Stage | Unit | Layer | Summary, shape: Shape, bars: bool = False) -> tuple[Cell, ...]:
-        *_, trainable, total, macs, memory = row("", "", shape, part, scale_of(self._whole.macs))
+        *_, trainable, total, macs, memory = row("", "", "", part, scale_of(self._whole.macs))
         costs, whole = part.costs, self._whole
         return (
             Cell(trainable, costs.trainable, _percent(costs.trainable, whole.trainable) if bars else 0),

@@ -84,6 +84,8 @@ def compared(subjects: Sequence[Subject], batch_size: int | None = None) -> Side
 
     `batch_size` is that of the memory of training, which curves do not have.
     """
+    if not subjects:
+        raise UsageError("there is nothing to compare: name specs or runs")
     folders = [folder for one in subjects if (folder := run_folder(one)) is not None]
     if len(folders) < len(subjects):
         return side_by_side([_entry(one) for one in subjects], batch_size)

@@ -164,7 +164,16 @@ def locate(spec: str | Path) -> Path:
         return found
     if (theirs := others.find("specs", text)) is not None:
         return theirs
+    if Path(text).is_file():
+        raise MissingError(f"{text} is no spec\n  hint: {_other_file_hint(Path(text))}")
     raise MissingError(f"there is no spec called '{text}'\n  hint: {_spec_hint(text)}")
+
+
+def _other_file_hint(path: Path) -> str:
+    """What to do with a file that is not of YAML."""
+    if path.suffix in (".keras", ".json", ".onnx"):
+        return f"`archbuilder import {path} -o {path.stem}.yaml` writes the spec of the model in it"
+    return "the name of a spec's file ends in .yaml"
 
 
 def _file_hint(path: Path, folder: Path = Path()) -> str | None:

@@ -78,6 +78,16 @@ class Collection:
                 if ending == ".yaml" and _PART.fullmatch(name) and self._holds(Path(folder, file)):
                     yield self.prefix + "/".join((*parts, name))
 
+    def misnamed(self) -> Iterator[str]:
+        """The YAML files whose names, or those of their folders, cannot be parts of a name."""
+        for folder, folders, files in islice(os.walk(self.folder), bounds.SEARCHED_FOLDERS):
+            folders[:] = sorted(one for one in folders if not one.startswith("."))
+            parts = Path(folder).relative_to(self.folder).parts
+            for file in sorted(files):
+                name, ending = os.path.splitext(file)
+                if ending == ".yaml" and name[0] != "." and not all(map(_PART.fullmatch, (*parts, name))):
+                    yield "/".join((*parts, file))
+
     def _holds(self, path: Path) -> bool:
         return path.is_file() and path.resolve().is_relative_to(self.folder.resolve())
 

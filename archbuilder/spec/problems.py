@@ -103,7 +103,7 @@ def message_of(problem: ErrorDetails) -> str:
     if kind in _LENGTHS:
         return _LENGTHS[kind].format(**context)
     if kind == "string_pattern_mismatch":
-        return f"letters, digits and _ . + / - are expected, a letter or digit first, not {value}"
+        return f"letters from a to z, digits and _ . + / - are expected, a letter or digit first, not {value}"
     return f"this cannot stand here: {value}"
 
 
