@@ -297,17 +297,18 @@ def import_model(
     out: str | Path | None = None,
     *,
     weights_out: str | Path | None = None,
-    size: tuple[int, int] | None = None,
+    size: int | tuple[int, int] | None = None,
     force: bool = False,
 ) -> Imported:
     """The spec of the network in a file of Keras or ONNX, with its `text`, and `notes` of what had to be assumed.
 
     It is written to `out`, and the weights of the file to `weights_out`, where these are given. `size` is the height
-    and width of images where the file leaves them open. Raises MissingError for what is not read.
+    and width of images (one number: both) where the file leaves them open. Raises MissingError for what is not read.
     """
     from archbuilder.importing.importing import write
 
-    return write(Path(path), _path(out), _path(weights_out), size=size, force=force)
+    sides = (size, size) if isinstance(size, int) else size
+    return write(Path(path), _path(out), _path(weights_out), size=sides, force=force)
 
 
 def train(

@@ -37,6 +37,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def shortened(text: str, most: int = 500) -> str:
+    """What a file says as a terminal may show it, not at any length."""
+    return printable(text if len(text) <= most else f"{text[: most - 3]}...")
+
+
 def column_count(text: str) -> int:
     """The columns that a terminal gives a text."""
     if text.isascii():

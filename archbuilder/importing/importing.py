@@ -15,7 +15,7 @@ from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import counted, printable
 from archbuilder.graph.network import Graph
-from archbuilder.graph.ops import Pair
+from archbuilder.graph.ops import Pair, show
 from archbuilder.importing.building import Read
 from archbuilder.importing.pixels import preprocessing_of
 from archbuilder.importing.specs import spec_of
@@ -26,6 +26,12 @@ from archbuilder.spec.loading import SUFFIXES, Spec
 
 KINDS = (".keras", ".json", ".onnx")
 WEIGHTS = ".safetensors"
+_BY_KERAS = "\n  hint: in Keras, `keras.models.load_model(...).save('model.keras')` writes such a file"
+_BY_TORCH = "\n  hint: in PyTorch, `torch.onnx.export(model, images, 'model.onnx')` does; weights alone are no network"
+_WAYS = {
+    **dict.fromkeys((".h5", ".hdf5", ".pb", ""), _BY_KERAS), **dict.fromkeys((".pt", ".pth", ".bin"), _BY_TORCH),
+}  # fmt: skip
+"""How people come from other files to those that are read."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ def import_file(path: Path, *, name: str | None = None, size: Pair | None = None
     found = _read(path, size)
     graph = tidied(found.graph)
     preprocessing, notes = preprocessing_of(found.before)
+    if size is not None and (there := graph.input.shape[:2]) != size:
+        notes.append(f"the file says that images are {show(there)}, whatever was asked for")
     spec = spec_of(graph, name or _name(path), preprocessing)
     return Imported(
         spec, text_of(spec.document.data), (*found.notes, *notes), lambda: _renamed(graph, found, expand(spec))
@@ -100,7 +108,8 @@ def _read(path: Path, size: Pair | None) -> Read:
 
             return read_onnx_file(path, "imported", size)
         case _:
-            raise MissingError(f"{printable(str(path))} is not read: {', '.join(KINDS)} files are")
+            hint = _WAYS.get(path.suffix.lower(), "")
+            raise MissingError(f"{printable(str(path))} is not read: {', '.join(KINDS)} files are{hint}")
 
 
 def _name(path: Path) -> str:

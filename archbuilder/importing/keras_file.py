@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, bounded_bytes, open_archive
 from archbuilder.errors import ArchbuilderError, MissingError
-from archbuilder.formatting import printable
+from archbuilder.formatting import printable, shortened
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Pair, ShapeError
 from archbuilder.importing.building import Builder, Read, UnreadError, Value
@@ -39,9 +41,13 @@ def read_keras_file(path: Path, name: str, size: Pair | None = None) -> Read:
     try:
         return read_model(_description(path), path, name, size)
     except (BadFileError, UnreadError) as error:
-        raise MissingError(f"{path} is not read: {printable(str(error))}") from None
+        raise MissingError(f"{path} is not read: {shortened(str(error))}") from None
     except (ValueError, RecursionError):
-        raise MissingError(f"{path} is not read: its {MEMBER} is damaged") from None
+        raise MissingError(f"{path} is not read: {_what(path)} is damaged") from None
+
+
+def _what(path: Path) -> str:
+    return "its JSON" if path.suffix == ".json" else f"its {MEMBER}"
 
 
 def _description(path: Path) -> Any:
@@ -56,7 +62,7 @@ def read_model(description: object, path: Path, name: str, size: Pair | None = N
     model = model_of(description)
     if len(model.inputs) > 1:
         raise UnreadError(f"it has several inputs, and networks of one are read: {', '.join(model.inputs)}")
-    builder = Builder()
+    builder = Builder(stored=partial(_weights_of, path))
     values: dict[str, Value] = {}
     stored: dict[str, tuple[str, int]] = {}
     """Where the weights of each node stand: the layer, and how many of its weights come before."""
@@ -74,6 +80,17 @@ def read_model(description: object, path: Path, name: str, size: Pair | None = N
     if not graph.nodes or len(graph.input.shape) != 3:
         raise UnreadError("it takes no images")
     return Read(graph, lambda: _arrays(path, graph, stored), tuple(builder.notes), builder.before)
+
+
+def _weights_of(path: Path, place: str) -> list[Array]:
+    """The weights of a layer; none where the file has none."""
+    if path.suffix == ".json":
+        return []
+    from archbuilder.weights.hdf5 import arrays_of_archive
+
+    with suppress(ArchbuilderError):
+        return arrays_of_archive(path, [place])[place]
+    return []
 
 
 def _sized(call: Call, size: Pair | None) -> Call:
@@ -94,12 +111,18 @@ def _read(call: Call, values: Mapping[str, Value], builder: Builder) -> Value:
         arriving = tuple(values[source] for source in call.sources)
         if not arriving and call.kind != "InputLayer":
             raise KeyError
-        return result(Layer(call, call.path.replace(".", "/"), arriving, builder))
+        return result(Layer(call, _node_name(call.path), arriving, builder))
     except (KeyError, TypeError, IndexError, AttributeError):
         raise UnreadError(f"its layer '{call.path}' ({call.kind}) lacks a setting, or an input") from None
     except (UnreadError, ShapeError, ValueError, OverflowError) as error:
         why = str(error) if isinstance(error, UnreadError | ShapeError) else "one of its settings is of another form"
         raise UnreadError(f"its layer '{call.path}' ({call.kind}): {why}") from None
+
+
+def _node_name(path: str) -> str:
+    """A layer's path as the name of a node, which may be printed."""
+    shown = (one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in path)
+    return "".join(shown).replace(".", "/")
 
 
 def _arrays(path: Path, graph: Graph, stored: Mapping[str, tuple[str, int]]) -> dict[str, tuple[Array, ...]]:

@@ -355,13 +355,19 @@ def _mirrored(layer: Layer, amounts: ops.Pads) -> Value:
 
 def _dropout(layer: Layer) -> Value:
     rate, noise = read.rate(layer.config["rate"]), layer.config.get("noise_shape")
+    if layer.call.kind.startswith("Spatial"):
+        raise UnreadError("it drops whole channels")
     if noise is None:
         return layer.alike(ops.Dropout(rate))
     if all(one == 1 for one in noise[1:]):
         return layer.alike(ops.StochasticDepth(rate))
-    if layer.call.kind.startswith("Spatial"):
-        raise UnreadError("it drops whole channels")
     raise UnreadError("it drops parts of another shape")
+
+
+def _elu(layer: Layer) -> Value:
+    if read.number(layer.config.get("alpha", 1)) != 1:
+        raise UnreadError("it comes to another number than -1")
+    return layer.alike(ops.Activation("elu"))
 
 
 def _reshape(layer: Layer) -> Value:
@@ -391,15 +397,22 @@ def _rescaling(layer: Layer) -> Value:
 
 def _normalization(layer: Layer) -> Value:
     config, value = layer.config, layer.value
-    mean, variance = (_listed(config.get(key)) for key in ("mean", "variance"))
-    if None in (*mean, *variance) or config.get("invert"):
+    if config.get("invert"):
+        raise UnreadError("it turns a normalisation round")
+    means, variances = ([_flat(one) for one in _listed(config.get(key))] for key in ("mean", "variance"))
+    if None in (*means, *variances):
         if not isinstance(value.node.op, ops.Input):
             raise UnreadError("its mean and variance stand among the weights")
-        layer.builder.note("how the file normalises pixels stands among its weights: images are to arrive normalised")
-        return value
-    deviations = [max(read.number(_flat(one)) ** 0.5, 1e-7) for one in variance]
+        held = [array.ravel().tolist() for array in layer.builder.stored(layer.call.stored)[:2]]
+        if [*map(len, held)] not in ([1, 1], [value.shape[-1]] * 2):
+            layer.builder.note(
+                "how the file normalises pixels stands among its weights: images are to arrive normalised"
+            )
+            return value
+        means, variances = held
+    deviations = [max(read.number(one) ** 0.5, 1e-7) for one in variances]
     factor = tuple(1 / one for one in deviations)
-    offset = tuple(-read.number(_flat(m)) / d for m, d in zip(mean, deviations, strict=True))
+    offset = tuple(-read.number(m) / d for m, d in zip(means, deviations, strict=True))
     return arithmetic.affine(layer.builder, layer.name, value, Affine(factor, offset))
 
 
@@ -511,7 +524,7 @@ _LAYERS: Mapping[str, Make] = {
     "Conv2DTranspose": _transposed, "Conv1D": _conv1d, "Dense": _dense, "EinsumDense": _einsum,
     "LayerScale": _layer_scale, "PReLU": _prelu, "BatchNormalization": _norm, "LayerNormalization": _norm,
     "GroupNormalization": _norm, "Activation": _activation, "ReLU": _relu, "LeakyReLU": _leaky, "Softmax": _softmax,
-    "ELU": lambda layer: layer.alike(ops.Activation("elu")), "MaxPooling2D": _pool(ops.MaxPool),
+    "ELU": _elu, "MaxPooling2D": _pool(ops.MaxPool),
     "AveragePooling2D": _pool(ops.AveragePool), "GlobalAveragePooling2D": _global(ops.GlobalAveragePool),
     "GlobalMaxPooling2D": _global(ops.GlobalMaxPool), "GlobalAveragePooling1D": _over_channels("average"),
     "GlobalMaxPooling1D": _over_channels("max"), "ZeroPadding2D": _zero_pad, "ZeroPadding3D": _pad3d,

@@ -12,7 +12,7 @@ from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, bounded_bytes, path_size, regular_file
 from archbuilder.bounds import LAYERS, SIDE
 from archbuilder.errors import MissingError
-from archbuilder.formatting import printable
+from archbuilder.formatting import shortened
 from archbuilder.graph import ops
 from archbuilder.graph.ops import Pair, ShapeError
 from archbuilder.importing import onnx_nodes
@@ -45,7 +45,7 @@ def read_onnx_file(path: Path, name: str, size: Pair | None = None) -> Read:
     except DecodeError:
         raise MissingError(f"{path} is not read: it is no file of ONNX, or a damaged one") from None
     except (BadFileError, UnreadError) as error:
-        raise MissingError(f"{path} is not read: {printable(str(error))}") from None
+        raise MissingError(f"{path} is not read: {shortened(str(error))}") from None
 
 
 def _network(model: ModelProto, path: Path, name: str, size: Pair | None) -> Read:
@@ -61,6 +61,7 @@ def _network(model: ModelProto, path: Path, name: str, size: Pair | None) -> Rea
         raise UnreadError("it does not say which tensors are its outputs")
     values = [maker.whole(one) for one in outputs if one is not None]
     found = maker.builder.graph(name, values)
+    maker.builder.note("the file does not say how kernels start: that of the language is assumed, he_normal")
     if maker.has_batch_norms and not maker.told_momentum:
         maker.builder.note("the file does not say how fast moving statistics follow: a momentum of 0.9 is assumed")
     return Read(found, lambda: maker.arrays, tuple(maker.builder.notes), maker.builder.before)

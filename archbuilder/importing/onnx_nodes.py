@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import isclose, prod
+from fractions import Fraction
+from math import ceil, floor, isclose, prod
 
 import numpy as np
 
@@ -36,8 +37,8 @@ _MOST_COMPUTED = 10_000
 """How many numbers an array has at most that follows from constants."""
 _IMAGES = 2
 """How many images stand for any number of them, where numbers are made for each."""
-_START: ops.NamedInitializer = "glorot_uniform"
-"""How kernels start here, of which no file of ONNX says anything."""
+_START: ops.NamedInitializer = "he_normal"
+"""How kernels start here, of which no file of ONNX says anything: as the language has them."""
 
 
 def read(node: NodeOf) -> None:
@@ -590,29 +591,48 @@ def _split(node: NodeOf) -> None:
 def _resize(node: NodeOf) -> Tensor:
     tensor = node.image()
     height, width = tensor.value.node.shape[:2]
-    scales = node.attributes.get("scales", node.constant(2 if node.kind == "Resize" else 1))
+    of_old = node.kind == "Upsample" or node.maker.opset < 11
+    """Where a pixel is the one before its place divided by the factor, and nothing says otherwise."""
+    scales = node.attributes.get("scales", node.constant(1 if of_old else 2))
     if scales is not None and np.asarray(scales).size == 4:
         factors = [float(one) for one in np.asarray(scales).ravel()]
     else:
         sizes = node.needed(3).ravel()
         factors = [1.0, 1.0, int(sizes[2]) / height, int(sizes[3]) / width]
-    how = (node.attributes.get("mode", "nearest"), node.attributes.get("coordinate_transformation_mode", "half_pixel"))
+    places = "asymmetric" if of_old else node.attributes.get("coordinate_transformation_mode", "half_pixel")
+    rounding = "floor" if of_old else node.attributes.get("nearest_mode", "round_prefer_floor")
     whole = all(one == int(one) and one >= 1 for one in factors) and factors[:2] == [1.0, 1.0]
     if not whole:
         raise UnreadError("it makes images larger by no whole number")
-    match how:
-        case ("nearest", "asymmetric" | "half_pixel"):
-            rounds = how[1] == "asymmetric" and node.attributes.get("nearest_mode", "") != "floor"
-            if rounds and node.kind == "Resize" and factors[2:] != [2.0, 2.0]:
-                raise UnreadError("it rounds in another way than to the pixel before")
+    wanted = (integer(int(factors[2])), integer(int(factors[3])))
+    match node.attributes.get("mode", "nearest"), places:
+        case "nearest", "asymmetric" | "half_pixel" | "pytorch_half_pixel":
+            sides = zip(wanted, (height, width), strict=True)
+            if not all(_repeats_pixels(factor, side, places, rounding) for factor, side in sides):
+                raise UnreadError(f"it does not repeat each pixel: places by {places}, and {rounding}")
             method: ops.Method = "nearest"
-        case ("linear" | "bilinear", "half_pixel" | "pytorch_half_pixel"):
+        case "linear" | "bilinear", "half_pixel" | "pytorch_half_pixel":
             method = "bilinear"
         case _:
-            if node.kind != "Upsample" or how[0] != "nearest":
-                raise UnreadError("it takes pixels in another way than by their middles")
-            method = "nearest"
-    return node.add(ops.Upsample((integer(int(factors[2])), integer(int(factors[3]))), method), tensor)
+            raise UnreadError("it takes pixels in another way than by their middles")
+    return node.add(ops.Upsample(wanted, method), tensor)
+
+
+_ROUNDINGS: Mapping[str, Callable[[Fraction], int]] = {
+    "floor": floor, "ceil": ceil, "round_prefer_floor": lambda place: ceil(place - Fraction(1, 2)),
+    "round_prefer_ceil": lambda place: floor(place + Fraction(1, 2)),
+}  # fmt: skip
+"""How the nearest pixel is chosen, by the names of ONNX."""
+
+
+def _repeats_pixels(factor: int, side: int, places: str, rounding: str) -> bool:
+    """Whether each pixel comes so many times, one after the other; three pixels say it for all."""
+    if (rounded := _ROUNDINGS.get(rounding)) is None:
+        raise UnreadError("it rounds in no way that is known")
+    half = Fraction(0) if places == "asymmetric" else Fraction(1, 2)
+    chosen = ((Fraction(at) + half) / factor - half for at in range(min(side, 3) * factor))
+    found = (min(max(rounded(place), 0), side - 1) for place in chosen)
+    return all(pixel == at // factor for at, pixel in enumerate(found))
 
 
 def _gather(node: NodeOf) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from math import isclose
 
 from archbuilder.importing.building import Affine
@@ -26,5 +27,9 @@ def preprocessing_of(before: Affine | None) -> tuple[Name | None, list[str]]:
             for (a, b), (c, d) in zip(found, wanted, strict=True)
         ):
             return name, [f"images are to arrive as {name} has them: the file itself did that to pixels"]
-    told = ", ".join(f"{a:.6g} * pixel + {b:.6g}" for a, b in dict.fromkeys(zip(factor, offset, strict=True)))
+    told = ", ".join(starmap(_told, dict.fromkeys(zip(factor, offset, strict=True))))
     return None, [f"images are to arrive normalised: the file itself did that to pixels, by {told}"]
+
+
+def _told(factor: float, offset: float) -> str:
+    return f"{factor:.6g} * pixel" + (f" {'-' if offset < 0 else '+'} {abs(offset):.6g}" if offset else "")

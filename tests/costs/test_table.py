@@ -65,7 +65,7 @@ def test_an_amount_of_memory_has_a_unit(amount: str, call: Call) -> None:
     assert (done.code, f"'{amount}' is not an amount of memory, such as 16GiB" in done.err) == (2, True)
 
 
-@pytest.mark.parametrize(("amount", "bytes_"), [("16GiB", 2**34), ("16G", 2**34), ("1.5kB", 1500), ("512", 512)])
+@pytest.mark.parametrize(("amount", "bytes_"), [("16GiB", 2**34), ("16G", 2**34), ("1.5kB", 1500), ("512M", 2**29)])
 def test_amounts_of_memory(amount: str, bytes_: int, call: Call) -> None:
     assert json.loads(call("build", "resnet20_v1", "--memory", amount, "--json").out)["memory"]["limit"] == bytes_
 

@@ -107,6 +107,9 @@ def used_twice(name: str, *sources: str) -> dict[str, Any]:
         ([image(), layer("Lambda", "trick", "image")], "its layer 'trick' (Lambda): this kind of layer is not read"),
         ([image(), layer("InputLayer", "more", batch_shape=[None, 4]), layer("Add", "x", "image", "more")],
          "it has several inputs, and networks of one are read: image, more"),
+        ([image(), layer("ELU", "x", "image", alpha=0.5)], "its layer 'x' (ELU): it comes to another number than -1"),
+        ([image(), layer("SpatialDropout2D", "x", "image", rate=0.1)], "its layer 'x' (SpatialDropout2D): it drops whole"),
+        ([image(), layer("Lambda", "x" * 9_000, "image")], "x..."),
         ([image(), conv("a", "image", 3), used_twice("x", "image", "a")], "its layer 'x' is used 2 times"),
         ([layer("InputLayer", "image", batch_shape=[None, None, None, 3]), conv("x", "image", 3)], "say which by --size"),
         ([image(), layer("Rescaling", "r", "image", scale=2.0, offset=1.0), conv("a", "r", 3),
@@ -149,4 +152,6 @@ def test_on_the_command_line(tmp_path: Path, call: Call) -> None:
     assert call("import", path, "--size", "big").code == 2
     assert call("import", tmp_path / "mine.pt").code == 4
     assert '"units": []' in call("import", path, "--json").out
+    assert "the file says that images are 16x16, whatever was asked for" in call("import", path, "--size", "9").err
+    assert "keras.models.load_model" in call("import", tmp_path).err
     assert archbuilder.import_model(path).spec.name == "a_b"

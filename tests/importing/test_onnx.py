@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +300,53 @@ def test_numbers_at_each_place_that_multiply_nothing_are_refused(tmp_path: Path)
     nodes = OTHERS["weights of channels that are repeated at each place"].replace("Mul(c, e)", "Relu(e)")
     said = refusal(saved(written_by_others(nodes), tmp_path / "mine.onnx"))
     assert "one number for each channel stands at each place" in said
+
+
+def enlarging(opset: int, kind: str, factor: float, **told: str) -> Any:
+    """Images that are made larger by a node of some version."""
+    inputs = ["x", "scales"] if kind == "Upsample" or opset < 11 else ["x", "", "scales"]
+    scales = onnx.numpy_helper.from_array(np.array([1, 1, factor, factor], np.float32), "scales")
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", 3, *sides])
+        for name, sides in (("x", [5, 4]), ("y", [None, None]))
+    ]
+    nodes = [onnx.helper.make_node(kind, inputs, ["y"], **told)]
+    graph = onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], [scales])
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
+
+
+PLACES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
+
+
+def test_images_are_made_larger_as_the_file_says_or_not_at_all(tmp_path: Path) -> None:
+    """Each way of choosing pixels, by three factors: it is read as what it computes, or refused."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'archbuilder[onnx]'")
+    ways: list[tuple[int, str, dict[str, str]]] = [
+        (13, "Resize", {"mode": "nearest", "coordinate_transformation_mode": places, "nearest_mode": rounding})
+        for places in PLACES for rounding in ROUNDINGS
+    ]  # fmt: skip
+    ways += [(13, "Resize", {"mode": "linear", "coordinate_transformation_mode": places}) for places in PLACES]
+    ways += [
+        (opset, kind, {"mode": mode})
+        for opset, kind in ((13, "Resize"), (10, "Resize"), (9, "Upsample")) for mode in ("nearest", "linear")
+    ]  # fmt: skip
+    images = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype(np.float32)
+    read = 0
+    for (opset, kind, told), factor in product(ways, (2, 3, 4)):
+        model = enlarging(opset, kind, factor, **told)
+        try:
+            found = import_file(saved(model, tmp_path / "mine.onnx"))
+        except MissingError:
+            continue
+        read += 1
+        answers = []
+        for one, given in ((model, images), (rebuilt(found, found.weights()), images.transpose(0, 2, 3, 1))):
+            session = runtime.InferenceSession(one.SerializeToString(), providers=["CPUExecutionProvider"])
+            answers.append(session.run(None, {session.get_inputs()[0].name: given})[0])
+        theirs = answers[0].transpose(0, 2, 3, 1) if answers[1].shape != answers[0].shape else answers[0]
+        np.testing.assert_allclose(answers[1], theirs, rtol=1e-5, atol=1e-6, err_msg=f"{kind} {told} {factor}")
+    assert read >= 20
 
 
 def small() -> Any:

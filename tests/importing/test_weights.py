@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 
 import archbuilder
+from archbuilder.importing.keras_file import read_keras_file
 from archbuilder.keras_model.build import build_model
 from archbuilder.spec import load_text
 from archbuilder.weights.transfer import assign
@@ -49,3 +51,15 @@ def test_weights_of_keras_files(tmp_path: Path) -> None:
     layers[one][weight], layers[other][weight] = layers[other][weight], layers[one][weight]
     assign(ours, layers)
     assert np.abs(ours.predict_on_batch(images) - before).max() > 1e-3
+
+
+def test_the_numbers_of_a_normalisation_are_read(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).normal(100, 30, (9, 4, 4, 3)).astype(np.float32)
+    normalise = keras.layers.Normalization()
+    normalise.adapt(pixels)
+    keras.Sequential([keras.Input((4, 4, 3)), normalise, keras.layers.ReLU(), keras.layers.Flatten()]).save(
+        tmp_path / "mine.keras"
+    )
+    before = read_keras_file(tmp_path / "mine.keras", "mine").before
+    assert before is not None
+    np.testing.assert_allclose(pixels * before.factor + before.offset, normalise(pixels), rtol=1e-4, atol=1e-5)
