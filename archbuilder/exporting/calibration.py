@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from archbuilder.aliases import Array, Json
 from archbuilder.data.dataset import Dataset, Pictures, Pixels
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.exporting.comparing import Compute, original_logits
+from archbuilder.exporting.comparing import Compute, Logits, original_logits
 from archbuilder.exporting.handover import Handover
 from archbuilder.formatting import printable
 from archbuilder.graph.ops import Shape
@@ -86,7 +85,7 @@ def accuracy(handover: Handover, file: Compute) -> Accuracy | None:
 
     pixels, original = _pixels(run, images), original_logits(handover)
 
-    def worth(logits_of: Callable[[Array], tuple[Array, ...]]) -> float:
+    def worth(logits_of: Logits) -> float:
         parts = [logits_of(pixels[start : start + AT_ONCE])[0] for start in range(0, len(pixels), AT_ONCE)]
         return evaluated(run.objective, np.concatenate(parts), images.labels).score
 
