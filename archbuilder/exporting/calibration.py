@@ -23,6 +23,8 @@ from archbuilder.training.run.folder import Run
 
 CALIBRATED = 200
 """How many images the ranges of activations are measured on."""
+MOST_MACS = 10**12
+"""The multiply-adds of all images that they are measured on: LiteRT's converter computes some 10^10 of them a second."""
 MEASURED = 10_000
 """How many images of a test set are measured at most."""
 MOST_VALUES = 2**29
@@ -62,7 +64,7 @@ def calibration_images(handover: Handover, folder: Path | None) -> Array:
         pixels = _of_folder(handover, folder)
     elif handover.run is not None:
         images = _data(handover.run).train
-        pixels = _pixels(handover.run, images.take(_evenly(len(images), CALIBRATED, handover.input_shape)))
+        pixels = _pixels(handover.run, images.take(_chosen(handover, len(images))))
     else:
         raise UsageError("int8 is calibrated on images, of which a spec has none: --calibration DIR names some")
     return handover.prepared(pixels) if handover.is_bare else pixels
@@ -106,6 +108,12 @@ def _data(run: Run) -> Dataset:
     return with_test(load_data(training.data, shape, run.data_path, training.is_framed, training.labels), training.data)
 
 
+def _chosen(handover: Handover, images: int) -> Array:
+    """The images that ranges are measured on, fewer where the network computes much."""
+    most = max(1, min(CALIBRATED, MOST_MACS // max(handover.graph.macs, 1)))
+    return _evenly(images, most, handover.input_shape)
+
+
 def _evenly(images: int, most: int, shape: Shape) -> Array:
     """So many of the images at most, from all parts of them, which may be sorted by class."""
     count = min(images, most, max(1, MOST_VALUES // prod(shape)))
@@ -128,6 +136,6 @@ def _of_folder(handover: Handover, folder: Path) -> Pixels:
     if not folder.is_dir():
         raise MissingError(f"there is no folder {printable(str(folder))} with images to calibrate on")
     found, training = images_in([folder]).images, handover.spec.training
-    chosen = [found[index] for index in _evenly(len(found), CALIBRATED, handover.input_shape)]
+    chosen = [found[index] for index in _chosen(handover, len(found))]
     steps = training.quick_frame if training else (Resize(),)
     return np.stack([framed(path, handover.input_shape, steps)[0] for path in chosen])

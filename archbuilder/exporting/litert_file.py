@@ -24,6 +24,7 @@ from archbuilder.exporting.formats import Options
 from archbuilder.exporting.handover import Handover, Output
 from archbuilder.exporting.litert_process import CALIBRATION, NETWORK, WRITTEN, Precision
 from archbuilder.formatting import printable
+from archbuilder.machine.hardware import cores
 from archbuilder.machine.loading import without_notices
 
 SECONDS = 240
@@ -59,9 +60,9 @@ class LiteRtWriter:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         content = path.read_bytes()
-        quick = Interpreter(model_content=content)
+        quick = Interpreter(model_content=content, num_threads=cores())
         slow = Interpreter(
-            model_content=content, experimental_preserve_all_tensors=True,
+            model_content=content, num_threads=cores(), experimental_preserve_all_tensors=True,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )  # fmt: skip
         places = _places(quick)

@@ -17,7 +17,7 @@ from PIL import Image
 import archbuilder
 from archbuilder.aliases import Array
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.exporting import exporting, litert_file
+from archbuilder.exporting import calibration, exporting, litert_file
 from archbuilder.exporting.calibration import LOST, Accuracy, calibration_images
 from archbuilder.exporting.comparing import Answers
 from archbuilder.exporting.exporting import export
@@ -125,6 +125,13 @@ def test_images_of_a_folder_are_framed(pictures: Path, tmp_path: Path) -> None:
     for folder in (tmp_path / "nowhere", tmp_path / "pictures" / "empty"):
         with pytest.raises(MissingError):
             calibration_images(bare, folder)
+
+
+def test_fewer_images_are_taken_where_each_costs_much(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handover = handed("quickstart")
+    for images, taken in ((3.5, 3), (0.5, 1)):
+        monkeypatch.setattr(calibration, "MOST_MACS", int(images * handover.graph.macs))
+        assert len(calibration_images(handover, pictures)) == taken
 
 
 def test_only_int8_is_calibrated(tmp_path: Path) -> None:
