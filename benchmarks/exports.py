@@ -172,10 +172,9 @@ def summary() -> Iterator[str]:
         done = [line for line in every if "refused" not in line]
         if done:
             seconds, differences = ([line[key] for line in done] for key in ("seconds", "difference"))
-            yield (
-                f"| `{kind.name}` | {len(done)} | {len(every) - len(done)} | {median(seconds):.2f}, {max(seconds):.2f} | "
-                f"{median(differences):.0e}, {max(differences):.0e} |"
-            )
+            counts = f"{len(done)} | {len(every) - len(done)}"
+            times = f"{median(seconds):.2f}, {max(seconds):.2f}"
+            yield f"| `{kind.name}` | {counts} | {times} | {median(differences):.0e}, {max(differences):.0e} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

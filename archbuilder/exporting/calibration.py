@@ -24,7 +24,7 @@ from archbuilder.training.run.folder import Run
 CALIBRATED = 200
 """How many images the ranges of activations are measured on."""
 MOST_MACS = 10**12
-"""The multiply-adds of all images that they are measured on: LiteRT's converter computes some 10^10 of them a second."""
+"""The multiply-adds of all these images, of which LiteRT's converter does some 10^10 a second."""
 MEASURED = 10_000
 """How many images of a test set are measured at most."""
 MOST_VALUES = 2**29
