@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent.parent / "docs" / "exports.jsonl"
 _MOVING = ("moving_mean", "moving_variance")
 RANGES = {"scale": (0.5, 1.5), "shift": (-0.1, 0.1), "bias": (-0.1, 0.1)}
-PATIENCE = 3600
-"""Seconds by the clock that a conversion may take here, where other programs use the processor, too."""
 
 
 def lively(plain: Handover) -> Original:
@@ -190,9 +188,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     load_tensorflow()
     import keras
 
-    from archbuilder.exporting import litert_file
-
-    litert_file.SECONDS = PATIENCE
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that one process compiles many networks
     done = {(line["network"], line["format"]) for line in lines()}
     for name in asked.networks:
