@@ -158,7 +158,11 @@ def _cell(line: Json | None) -> str:
         return ""
     if "refused" in line:
         return "refused"
-    return f"{line['seconds']:.2f}, {line['bytes'] / 1e6:.1f}, {line['difference']:.0e}"
+    return f"{line['seconds']:.2f}, {line['bytes'] / 1e6:.1f}, {_short(line['difference'])}"
+
+
+def _short(difference: float) -> str:
+    return f"{difference:.0e}" if difference else "0"
 
 
 def summary() -> Iterator[str]:
@@ -172,7 +176,7 @@ def summary() -> Iterator[str]:
             seconds, differences = ([line[key] for line in done] for key in ("seconds", "difference"))
             counts = f"{len(done)} | {len(every) - len(done)}"
             times = f"{median(seconds):.2f}, {max(seconds):.2f}"
-            yield f"| `{kind.name}` | {counts} | {times} | {median(differences):.0e}, {max(differences):.0e} |"
+            yield f"| `{kind.name}` | {counts} | {times} | {_short(median(differences))}, {_short(max(differences))} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
