@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from archbuilder.aliases import Array, Json
 from archbuilder.data.dataset import Dataset, Pictures, Pixels
 from archbuilder.errors import MissingError, UsageError
-from archbuilder.exporting.comparing import Compute, original_logits
+from archbuilder.exporting.comparing import Compute, Logits, original_logits
 from archbuilder.exporting.handover import Handover
 from archbuilder.formatting import printable
 from archbuilder.graph.ops import Shape
@@ -24,6 +23,8 @@ from archbuilder.training.run.folder import Run
 
 CALIBRATED = 200
 """How many images the ranges of activations are measured on."""
+MOST_MACS = 10**12
+"""The multiply-adds of all these images, of which LiteRT's converter does some 10^10 a second."""
 MEASURED = 10_000
 """How many images of a test set are measured at most."""
 MOST_VALUES = 2**29
@@ -63,7 +64,7 @@ def calibration_images(handover: Handover, folder: Path | None) -> Array:
         pixels = _of_folder(handover, folder)
     elif handover.run is not None:
         images = _data(handover.run).train
-        pixels = _pixels(handover.run, images.take(_evenly(len(images), CALIBRATED, handover.input_shape)))
+        pixels = _pixels(handover.run, images.take(_chosen(handover, len(images))))
     else:
         raise UsageError("int8 is calibrated on images, of which a spec has none: --calibration DIR names some")
     return handover.prepared(pixels) if handover.is_bare else pixels
@@ -86,7 +87,7 @@ def accuracy(handover: Handover, file: Compute) -> Accuracy | None:
 
     pixels, original = _pixels(run, images), original_logits(handover)
 
-    def worth(logits_of: Callable[[Array], tuple[Array, ...]]) -> float:
+    def worth(logits_of: Logits) -> float:
         parts = [logits_of(pixels[start : start + AT_ONCE])[0] for start in range(0, len(pixels), AT_ONCE)]
         return evaluated(run.objective, np.concatenate(parts), images.labels).score
 
@@ -105,6 +106,12 @@ def _data(run: Run) -> Dataset:
     training, (height, width, channels) = require_training(run.spec), run.graph.input.shape
     shape = (height, width, channels)
     return with_test(load_data(training.data, shape, run.data_path, training.is_framed, training.labels), training.data)
+
+
+def _chosen(handover: Handover, images: int) -> Array:
+    """The images that ranges are measured on, fewer where the network computes much."""
+    most = max(1, min(CALIBRATED, MOST_MACS // max(handover.graph.macs, 1)))
+    return _evenly(images, most, handover.input_shape)
 
 
 def _evenly(images: int, most: int, shape: Shape) -> Array:
@@ -129,6 +136,6 @@ def _of_folder(handover: Handover, folder: Path) -> Pixels:
     if not folder.is_dir():
         raise MissingError(f"there is no folder {printable(str(folder))} with images to calibrate on")
     found, training = images_in([folder]).images, handover.spec.training
-    chosen = [found[index] for index in _evenly(len(found), CALIBRATED, handover.input_shape)]
+    chosen = [found[index] for index in _chosen(handover, len(found))]
     steps = training.quick_frame if training else (Resize(),)
     return np.stack([framed(path, handover.input_shape, steps)[0] for path in chosen])

@@ -32,6 +32,8 @@ class Answers:
 
 Compute = Callable[[Array], Answers]
 """Images (n, H, W, C), uint8 pixels or, for a bare network, float32 as it takes them -> answers."""
+Logits = Callable[[Array], tuple[Array, ...]]
+"""Images as the network takes them -> the logits of each output."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +61,58 @@ class Comparison:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Original:
+    """What the original answers on some images, which any number of files are compared with."""
+
+    handover: Handover
+    pixels: Pixels
+    prepared: Array
+    """The images as the network takes them."""
+    logits: tuple[Array, ...]
+    random: int
+    """How many of the images are random; the others are real ones."""
+    origin: str
+    """Where those are from."""
+
+    @classmethod
+    def of(cls, handover: Handover, logits_of: Logits | None = None) -> Original:
+        """By the Keras model of the graph, which is built unless `logits_of` gives its answers.
+
+        Raises ArchbuilderError where the original gives numbers that are not finite.
+        """
+        real, origin = real_images(handover)
+        random = np.random.default_rng(0).integers(0, 256, (EACH, *handover.input_shape), np.uint8)
+        pixels = np.concatenate([random, real]) if len(real) else random
+        prepared = handover.prepared(pixels)
+        logits = (logits_of or original_logits(handover))(prepared)
+        if not all(np.isfinite(one).all() for one in logits):
+            raise ArchbuilderError(
+                f"{handover.graph.name} cannot be compared: with these weights, it gives numbers that are not finite\n"
+                "  hint: --weights FILE gives it others; --no-compare writes it all the same"
+            )
+        return cls(handover, pixels, prepared, logits, len(random), origin)
+
+    def compare(self, file: Compute) -> Comparison:
+        """How far what a file answers is from it."""
+        found = file(self.prepared if self.handover.is_bare else self.pixels)
+        outputs = self.handover.outputs
+        answers = [output.answers(one) for output, one in zip(outputs, found.logits, strict=True)]
+        return Comparison(
+            difference=max(map(_difference, self.logits, found.logits)),
+            answers=max(map(_difference_of_answers, answers, found.values)),
+            apart=min(min(_apart(one)) for one in self.logits),
+            random=self.random, real=len(self.pixels) - self.random, origin=self.origin,
+        )  # fmt: skip
+
+
 def compare(handover: Handover, file: Compute) -> Comparison:
-    """Raises ArchbuilderError where the original gives numbers that are not finite."""
-    real, what = real_images(handover)
-    random = np.random.default_rng(0).integers(0, 256, (EACH, *handover.input_shape), np.uint8)
-    pixels = np.concatenate([random, real]) if len(real) else random
-    prepared = handover.prepared(pixels)
-    original = original_logits(handover)(prepared)
-    if not all(np.isfinite(one).all() for one in original):
-        raise ArchbuilderError(
-            f"{handover.graph.name} cannot be compared: with these weights, it gives numbers that are not finite\n"
-            "  hint: --weights FILE gives it others; --no-compare writes it all the same"
-        )
-    found = file(prepared if handover.is_bare else pixels)
-    answers = [output.answers(one) for output, one in zip(handover.outputs, found.logits, strict=True)]
-    return Comparison(
-        difference=max(map(_difference, original, found.logits)),
-        answers=max(map(_difference_of_answers, answers, found.values)),
-        apart=min(min(_apart(one)) for one in original),
-        random=len(random), real=len(real), origin=what,
-    )  # fmt: skip
+    """Raises ArchbuilderError as `Original.of` does."""
+    return Original.of(handover).compare(file)
 
 
-def original_logits(handover: Handover) -> Callable[[Array], tuple[Array, ...]]:
-    """The logits that the Keras model of the graph gives for images as the network takes them."""
+def original_logits(handover: Handover) -> Logits:
+    """What the Keras model of the graph gives."""
     load_tensorflow()
     from archbuilder.exporting.keras_network import computed, logits_model
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -24,10 +25,11 @@ from archbuilder.exporting.formats import Options
 from archbuilder.exporting.handover import Handover, Output
 from archbuilder.exporting.litert_process import CALIBRATION, NETWORK, WRITTEN, Precision
 from archbuilder.formatting import printable
+from archbuilder.machine.hardware import cores
 from archbuilder.machine.loading import without_notices
 
 SECONDS = 240
-"""The longest that a conversion may take."""
+"""The longest that the processor may work on a conversion; on a busy machine that takes longer by the clock."""
 METADATA = "archbuilder.json"
 """The member of the archive behind the model, which the runtime does not look at."""
 _NOT_THERE = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -59,9 +61,9 @@ class LiteRtWriter:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         content = path.read_bytes()
-        quick = Interpreter(model_content=content)
+        quick = Interpreter(model_content=content, num_threads=cores())
         slow = Interpreter(
-            model_content=content, experimental_preserve_all_tensors=True,
+            model_content=content, num_threads=cores(), experimental_preserve_all_tensors=True,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )  # fmt: skip
         places = _places(quick)
@@ -87,21 +89,23 @@ class LiteRtWriter:
 def _convert(folder: Path, precision: Precision, handover: Handover) -> None:
     """By a process of its own, which can be stopped."""
     name, output = handover.graph.name, handover.outputs[0].name
-    command = [sys.executable, "-P", "-m", "archbuilder.exporting.litert_process", str(folder), precision, output]
+    words = (str(folder), precision, output, str(SECONDS))
+    command = [sys.executable, "-P", "-m", "archbuilder.exporting.litert_process", *words]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    try:
-        done = subprocess.run(  # noqa: S603
-            command, env=environment, capture_output=True, text=True, errors="replace", check=False,
-            stdin=subprocess.DEVNULL, timeout=SECONDS,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise ArchbuilderError(
-            f"LiteRT's converter did not come to an end with {printable(name)} within {SECONDS} seconds"
-        ) from None
+    done = subprocess.run(  # noqa: S603
+        command, env=environment, capture_output=True, text=True, errors="replace", check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
     if done.returncode != 0 or not (folder / WRITTEN).is_file():
-        missing = ", ".join(sorted(set(_NOT_THERE.findall(done.stderr))))
-        why = f"LiteRT has no {missing}" if missing else "its converter fails"
-        raise ArchbuilderError(f"{printable(name)} cannot be written for LiteRT: {why}")
+        raise ArchbuilderError(f"{printable(name)} cannot be written for LiteRT: {_why(done)}")
+
+
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    if missing := ", ".join(sorted(set(_NOT_THERE.findall(done.stderr)))):
+        return f"LiteRT has no {missing}"
+    if done.returncode == -getattr(signal, "SIGXCPU", 0):
+        return f"its converter did not come to an end within {SECONDS} seconds of the processor"
+    return "its converter fails"
 
 
 def _places(interpreter: Any) -> dict[str, int]:

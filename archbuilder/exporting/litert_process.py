@@ -1,4 +1,4 @@
-"""The conversion of a Keras model to LiteRT, as a process of its own: `python -m ... FOLDER PRECISION OUTPUT`.
+"""The conversion of a Keras model to LiteRT, as a process of its own: `python -m ... FOLDER PRECISION OUTPUT SECONDS`.
 
 Variables become constants before LiteRT's converter sees them. Keras' own way leaves that to the converter, which does
 not come to an end with networks of some fifty layers.
@@ -56,5 +56,15 @@ def _batches(images: Array) -> Iterator[list[Array]]:
     return ([image[None]] for image in images)
 
 
+def _stop_after(seconds: int) -> None:
+    """Has this process stopped once the processor has worked on it for so long; nothing else stops the converter."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+
+
 if __name__ == "__main__":
+    _stop_after(int(sys.argv[4]))
     convert(Path(sys.argv[1]), cast(Precision, sys.argv[2]), sys.argv[3])

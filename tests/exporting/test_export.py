@@ -178,9 +178,10 @@ def test_a_package_that_is_not_there_is_named() -> None:
         replace(FORMATS[0], packages=(), runtime=("nowhere",)).require(compare=True)
 
 
-def test_the_table_of_the_documentation_is_that_of_the_lines() -> None:
-    made = run_path(str(ROOT / "benchmarks" / "exports.py"))["table"]()
-    assert "\n".join(made) in (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("made", "page"), [("table", "exports.md"), ("summary", "export.md")])
+def test_tables_of_the_documentation_are_those_of_the_lines(made: str, page: str) -> None:
+    lines = run_path(str(ROOT / "benchmarks" / "exports.py"))[made]()
+    assert "\n".join(lines) in (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
 @pytest.mark.keras

@@ -101,16 +101,16 @@ def test_every_layer_is_as_in_keras(layer: Any, tmp_path: Path) -> None:
 @settings(RELAXED, max_examples=15)
 @given(SPECS)
 def test_random_networks_are_as_in_keras(data: Any) -> None:
-    """Three logits of random weights may be what is left of much larger numbers, and of their rounding."""
+    """Few logits may all be what is left of much larger numbers, whose rounding stays; of 64, the largest is not."""
     from tempfile import TemporaryDirectory
 
     try:
-        spec = load_text(dump(data))
+        spec = load_text(dump({**data, "head": ["global_average_pool", {"dense": {"units": 64}}, "softmax"]}))
         handed(spec)
     except SpecError:
         return
     with TemporaryDirectory() as folder:
-        assert compared(spec, Path(folder)).worst < 10 * FLOAT32
+        assert compared(spec, Path(folder)).worst < FLOAT32
 
 
 @pytest.mark.keras

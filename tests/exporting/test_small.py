@@ -17,7 +17,7 @@ from PIL import Image
 import archbuilder
 from archbuilder.aliases import Array
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
-from archbuilder.exporting import exporting, litert_file
+from archbuilder.exporting import calibration, exporting, litert_file
 from archbuilder.exporting.calibration import LOST, Accuracy, calibration_images
 from archbuilder.exporting.comparing import Answers
 from archbuilder.exporting.exporting import export
@@ -127,6 +127,13 @@ def test_images_of_a_folder_are_framed(pictures: Path, tmp_path: Path) -> None:
             calibration_images(bare, folder)
 
 
+def test_fewer_images_are_taken_where_each_costs_much(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handover = handed("quickstart")
+    for images, taken in ((3.5, 3), (0.5, 1)):
+        monkeypatch.setattr(calibration, "MOST_MACS", int(images * handover.graph.macs))
+        assert len(calibration_images(handover, pictures)) == taken
+
+
 def test_only_int8_is_calibrated(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--calibration is for litert-int8 and onnx-int8, not for keras"):
         export(handed("quickstart"), tmp_path / "x.keras", by_name("keras"), Options(calibration=tmp_path))
@@ -165,8 +172,11 @@ def test_what_lost_too_much_is_not_written(learned: Run, tmp_path: Path) -> None
 @pytest.mark.keras
 def test_a_conversion_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ai_edge_litert")
-    monkeypatch.setattr(litert_file, "SECONDS", 0.5)
-    with pytest.raises(ArchbuilderError, match=r"did not come to an end with quickstart within 0\.5 seconds"):
+    monkeypatch.setattr(litert_file, "SECONDS", 1)
+    with pytest.raises(
+        ArchbuilderError,
+        match=r"quickstart cannot be written for LiteRT: its converter did not come to an end within 1 s",
+    ):
         export(handed("quickstart"), tmp_path / "x.tflite", by_name("litert"))
     assert list(tmp_path.iterdir()) == []
 
