@@ -94,6 +94,8 @@ def export(
 def _notes(comparison: Comparison | None, worth: Accuracy | None, kind: Format) -> Iterator[str]:
     if comparison is not None and kind.bound is not None and comparison.apart < kind.bound:
         yield f"all images give nearly the same (two differ by {comparison.apart:.1g}): the comparison says little"
+    if comparison is not None and kind.bound is None and comparison.apart < comparison.difference:
+        yield f"two of the images differ by less than that ({comparison.apart:.1g}): accuracy alone counts"
     if kind.bound is None and worth is None:
         yield "its accuracy was not measured: there is no test set"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -37,10 +39,12 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
         tensors = {tensor_of(short.graph, node.name): node.name for node in short.graph.nodes[1:]}
         ours = {node.name for node in model.graph.node if node.name.partition(":")[0] in {*tensors}}
         outside = [node.name for node in model.graph.node if node.name not in ours or node.op_type == "Softmax"]
-        quantize_static(
-            plain, path, _Reader(model.graph.input[0].name, images), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QInt8, weight_type=QuantType.QInt8, nodes_to_exclude=outside,
-        )  # fmt: skip
+        with _without_warnings():
+            quantize_static(
+                plain, path, _Reader(model.graph.input[0].name, images), quant_format=QuantFormat.QDQ,
+                per_channel=True, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
+                nodes_to_exclude=outside,
+            )  # fmt: skip
         written = onnx.load(path)
         helper.set_model_props(written, metadata)
         path.write_bytes(written.SerializeToString())
@@ -50,6 +54,17 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
 
 def load(path: Path, handover: Handover) -> Compute:
     return onnx_file.load(path, folded(handover))
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """ONNX Runtime advises to infer shapes and to fold norms, which is done already."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class _Reader:

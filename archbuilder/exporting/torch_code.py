@@ -351,13 +351,16 @@ def _parts(function: Function) -> list[_Part]:
             runs.append([element])
     parts: list[_Part] = []
     taken: list[str] = []
+    paths = Counter(_path(function, run[0]) for run in runs)
     for run in runs:
         if not _is_unary(run[0]) and not isinstance(run[0].calls[0].callee, Function):
             parts.append(_Part("", tuple(run)))
             continue
         call = run[0].calls[0]
         own = call.local.rpartition("/")[2].replace(".", "_")
-        wanted = call.branch or (own if len(run) == 1 else _path(function, run[0]) or "layers")
+        path = _path(function, run[0])
+        is_alone = function.is_main and paths[path] == 1 and isinstance(call.callee, Function)
+        wanted = call.branch or (own if len(run) == 1 and not is_alone else path or "layers")
         if wanted in taken and len(run) == 1:
             wanted = own
         name = identifier(wanted, (*taken, *_OF_MODULES, *_TAKEN))
