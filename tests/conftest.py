@@ -30,6 +30,12 @@ KERAS_ONLY = (
     "weights/test_keras_files.py", "weights/test_same_function.py", "training/test_trackers.py", "test_walk.py",
 )  # fmt: skip
 """Folders and modules whose tests all need Keras: they carry the mark, and are not imported where it is deselected."""
+LONG = (
+    "training/jax", "training/tensorflow/test_distribution.py", "training/tensorflow/test_cluster.py", "faults/test_kills.py",
+    "exporting/test_code_runs.py", "exporting/test_export.py", "fuzz", "test_walk.py", "training/tensorflow/test_unit_loop.py",
+    "test_examples.py", "test_docs.py", "keras_model",
+)  # fmt: skip
+"""What takes longest, and begins first: at the end, it would keep one process busy alone. All else of Keras comes next."""
 LIGHT = "not keras"
 Golden = Callable[[str, str], None]
 TINY = """\
@@ -62,8 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("golden files are not rewritten in CI")
 
 
+def is_among(path: Path, parts: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(HERE / part) for part in parts)
+
+
 def needs_keras(path: Path) -> bool:
-    return any(path.is_relative_to(HERE / part) for part in KERAS_ONLY)
+    return is_among(path, KERAS_ONLY)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -77,7 +87,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes runs only where it is asked for."""
+    """What takes minutes runs only where it is asked for; what is long comes before what is short."""
+    items.sort(key=lambda item: (not is_among(item.path, LONG), not needs_keras(item.path)))
     if "slow" in config.option.markexpr:
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
