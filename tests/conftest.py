@@ -37,6 +37,9 @@ LONG = (
 )  # fmt: skip
 """What takes longest, and begins first: at the end, it would keep one process busy alone. All else of Keras comes next."""
 LIGHT = "not keras"
+XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""XLA, that of JAX included, takes much longer to optimise a program than a test takes to run it."""
+os.environ.setdefault("XLA_FLAGS", XLA)
 Golden = Callable[[str, str], None]
 TINY = """\
 archbuilder: 1
