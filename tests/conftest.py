@@ -30,7 +30,16 @@ KERAS_ONLY = (
     "weights/test_keras_files.py", "weights/test_same_function.py", "training/test_trackers.py", "test_walk.py",
 )  # fmt: skip
 """Folders and modules whose tests all need Keras: they carry the mark, and are not imported where it is deselected."""
+LONG = (
+    "training/jax", "training/tensorflow/test_distribution.py", "exporting", "training/tensorflow/test_cluster.py",
+    "training/tensorflow/test_unit_loop.py", "faults", "keras_model", "test_networks.py", "fuzz", "test_docs.py", "training",
+    "test_examples.py", "test_walk.py", "weights",
+)  # fmt: skip
+"""What takes longest, in the order in which it begins: at the end, it would keep one process busy alone."""
 LIGHT = "not keras"
+XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""XLA, that of JAX included, takes much longer to optimise a program than a test takes to run it."""
+os.environ.setdefault("XLA_FLAGS", XLA)
 Golden = Callable[[str, str], None]
 TINY = """\
 archbuilder: 1
@@ -62,8 +71,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("golden files are not rewritten in CI")
 
 
+def place_among(path: Path, parts: tuple[str, ...]) -> int:
+    """The number of the part that a file is of, and behind the last where it is of none."""
+    return next((number for number, part in enumerate(parts) if path.is_relative_to(HERE / part)), len(parts))
+
+
 def needs_keras(path: Path) -> bool:
-    return any(path.is_relative_to(HERE / part) for part in KERAS_ONLY)
+    return place_among(path, KERAS_ONLY) < len(KERAS_ONLY)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -77,7 +91,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes runs only where it is asked for."""
+    """What takes minutes runs only where it is asked for; what is long comes first, and light tests come last."""
+    items.sort(key=lambda item: (place_among(item.path, LONG), not needs_keras(item.path)))
     if "slow" in config.option.markexpr:
         return
     slow = [item for item in items if item.get_closest_marker("slow")]

@@ -9,7 +9,6 @@ import pytest
 
 import archbuilder
 from archbuilder.graph import ops
-from archbuilder.graph.network import Graph
 from tests.conftest import Call
 from tests.grouped import require_grouped_gradients
 
@@ -24,6 +23,7 @@ SHORT = [
     "training.learning_rate={constant: {rate: 0.01}}",
 ]
 """A few iterations on digits, which are enlarged to whatever a network takes."""
+SMALL = ["input=[64, 64, 3]", *(f"stages.{stage}.units={units}" for stage, units in enumerate((1, 2, 1, 1)))]
 
 
 def test_examples_are_found() -> None:
@@ -132,17 +132,15 @@ def test_networks_of_maps_are_saved_and_loaded(name: str, call: Call, tmp_path: 
     import numpy as np
 
     file, saved = FOLDER / "maps" / f"{name}.yaml", tmp_path / "x.keras"
-    assert call("build", file, "--set", "input=[64, 64, 3]", "--check", "-o", saved).code == 0
+    edits = [part for edit in SMALL for part in ("--set", edit)]
+    assert call("build", file, *edits, "--check", "-o", saved).code == 0
     model, again = keras.models.load_model(saved), keras.models.load_model(saved)
     image = np.random.default_rng(0).random((1, 64, 64, 3), np.float32)
-    shapes = [node.shape for node in map(graph_at_64(file).__getitem__, graph_at_64(file).outputs)]
+    graph = archbuilder.expand(file, SMALL)
+    shapes = [graph[output].shape for output in graph.outputs]
     for one, other, shape in zip(*map(keras.tree.flatten, (model(image), again(image))), shapes, strict=True):
         assert one.shape == (1, *shape)
         np.testing.assert_array_equal(one, other)
-
-
-def graph_at_64(file: Path) -> Graph:
-    return archbuilder.expand(file, "input=[64, 64, 3]")
 
 
 @pytest.mark.keras

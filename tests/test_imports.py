@@ -12,7 +12,9 @@ LIGHT = (
     "--help", "build --help", "export --help", "train --help", "list", "build resnet20_v1 --summary", "build resnet20_v1 --json",
     "validate resnet20_v1", "show resnet20_v1 --resolved", "schema", "draw resnet20_v1 -o {folder}/x.svg",
     "report resnet20_v1 -o {folder}/x.html",
-    "completion bash", "schedule resnet20_v1 --json", "lint he2015/resnet20",
+    "completion bash", "schedule resnet20_v1 --json", "lint he2015/resnet20", "explain bottleneck", "list --units",
+    "verify resnet20_v1 --against resnet20_v1", "diff he2015/resnet20 he2015/resnet20", "compare resnet20_v1 resnet20_v2",
+    "family he2015/resnet20 --units 1,2",
 )  # fmt: skip
 HEAVY = ("tensorflow", "keras", "numpy", "sklearn")
 MODELS = ("pydantic", "yaml")
@@ -40,6 +42,7 @@ def heavy_modules(code: str, *lines: str, heavy: tuple[str, ...] = HEAVY) -> dic
 
 
 def test_light_commands_do_not_load_tensorflow(tmp_path: Path) -> None:
+    """All in one process, which takes a second to begin."""
     lines = [line.format(folder=tmp_path) for line in LIGHT]
     assert heavy_modules(SPY, *lines) == {line: [] for line in lines}
 

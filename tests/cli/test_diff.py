@@ -16,7 +16,6 @@ from archbuilder.errors import UsageError
 from archbuilder.spec import revisions
 from archbuilder.spec.files import MOST_BYTES
 from tests.conftest import TINY, Call
-from tests.test_imports import SPY, heavy_modules
 
 WIDER = TINY.replace("filters: 8}]", "filters: 16}]")
 
@@ -83,11 +82,6 @@ def test_in_python() -> None:
     assert [one.message for one in found.recipe] == ["the batch size is 64, that of he2015/resnet20 128"]
     spec = archbuilder.load("he2015/resnet20")
     assert archbuilder.diff(spec, spec).same
-
-
-def test_it_is_light() -> None:
-    line = "diff he2015/resnet20 he2015/resnet20"
-    assert heavy_modules(SPY, line) == {line: []}
 
 
 def test_revisions_with_what_they_extend(call: Call, repository: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 import pytest
@@ -191,6 +192,7 @@ def side(base: str, edits: tuple[str, ...] = (), called: str = "") -> Compared:
     return Compared(replace(graph, name=called or base), spec.training)
 
 
+@cache
 def both_ways(mutation: Mutation) -> tuple[Difference, Difference]:
     base, common = mutation.base, mutation.common
     plain, mutant = side(base, common), side(base, (*common, *mutation.edits), "mutant")

@@ -12,7 +12,6 @@ from archbuilder.comparison.nearest import nearest, nearest_bundled
 from archbuilder.comparison.result import Comparison, render
 from tests.comparison.networks import network
 from tests.conftest import Call, Golden
-from tests.test_imports import SPY, heavy_modules
 
 SOME = ("resnet20_v1", "resnet20_v2", "resnet56_v2", "he2015/resnet20", "he2015/resnet56", "he2015/plain20")
 
@@ -90,8 +89,3 @@ def test_the_v2_of_keras_example_is_not_the_papers(verify: Call, golden: Golden)
     done = verify("resnet164_v2", "--against", "he2016/resnet164")
     assert done.code == 1
     golden("verify/keras_example_v2.txt", done.out)
-
-
-def test_tensorflow_is_not_loaded() -> None:
-    line = "verify resnet20_v1 --against resnet20_v1"
-    assert heavy_modules(SPY, line) == {line: []}

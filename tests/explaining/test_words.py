@@ -21,7 +21,6 @@ from archbuilder.spec.document import parse
 from archbuilder.spec.layers import KEYS, MERGES
 from archbuilder.spec.op_layers import OP_NAMES
 from tests.conftest import Call
-from tests.test_imports import SPY, heavy_modules
 
 BASE = "archbuilder: 1\nextends: {}\nname: mine\n"
 FOUND = [(name, found) for name in names() for found in explain(name)]
@@ -137,8 +136,3 @@ def test_lists_of_words(call: Call, option: str, word: str) -> None:
     assert word in [line.split()[0] for line in lines]
     some = call("list", option, word[:4]).out.splitlines()
     assert [line.split()[0] for line in some] == [line.split()[0] for line in lines if word[:4] in line.lower()]
-
-
-def test_they_are_light() -> None:
-    lines = ["explain bottleneck", "list --units"]
-    assert heavy_modules(SPY, *lines) == {line: [] for line in lines}

@@ -15,6 +15,7 @@ import pytest
 from archbuilder.atomic_files import replace_file
 from archbuilder.errors import ArchbuilderError
 from archbuilder.training.run.checkpoint import Checkpoint, Checkpoints, write_json
+from tests.conftest import Call
 from tests.processes import python
 
 pytestmark = pytest.mark.faults
@@ -139,13 +140,12 @@ def as_nobody(folder: Path) -> Iterator[None]:
 @pytest.mark.parametrize(
     "line", ["draw resnet20_v1 -o x.png", "draw resnet20_v1 -o x.dot", "schedule resnet20_v1 -o x.svg"]
 )
-def test_a_full_disk_leaves_no_half_picture(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_picture(line: str, call: Call, tmp_path: Path) -> None:
     if line.startswith("schedule"):
         pytest.importorskip("matplotlib.font_manager")  # which writes its list of fonts where there is none yet
-    monkeypatch.chdir(tmp_path)
     with files_of_at_most(1000):
-        done = python("-m", "archbuilder", *line.split())
-    assert (done.returncode, done.stderr) == (1, f"error: cannot write {line.split()[-1]}: File too large\n")
+        done = call(*line.split(), cwd=tmp_path)
+    assert (done.code, done.err) == (1, f"error: cannot write {line.split()[-1]}: File too large\n")
     assert not list(tmp_path.iterdir())
 
 

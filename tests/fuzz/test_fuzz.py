@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz import runs
 from tests.fuzz.case import chance
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.runner import fuzz, sound_together
@@ -41,7 +42,10 @@ def test_fuzz(kind: str) -> None:
 
 @pytest.mark.keras
 @pytest.mark.parametrize("kind", HEAVY)
-def test_fuzz_with_keras(kind: str) -> None:
+def test_fuzz_with_keras(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sound run is made here, where TensorFlow is loaded for others, too."""
+    runs.make(tmp_path / "whole")
+    monkeypatch.setenv(runs.WHOLE, str(tmp_path / "whole"))
     look(kind)
 
 

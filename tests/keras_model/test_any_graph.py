@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,32 +19,8 @@ from archbuilder.keras_model.check import differences
 from archbuilder.training.tensorflow.forward import Forward
 from archbuilder.weights.transfer import transfer
 from tests.graphs import NAMED, Draft, conv, random_graph, u_net
-from tests.processes import python
 
-REPOSITORY = Path(__file__).parents[2]
 SEEDS = range(6)
-ON_JAX = """
-from random import Random
-import jax
-import numpy as np
-from archbuilder.keras_model.build import build_model
-from archbuilder.training.jax.forward import JaxNetwork, values
-from tests.graphs import exchange, random_graph
-graphs = [exchange(units=1), random_graph(Random(1), 8, outputs=2)]
-for graph in graphs:
-    model = build_model(graph, seed=1)
-    images = np.random.default_rng(0).normal(size=(2, *graph.input.shape)).astype("float32")
-    network = JaxNetwork(graph, model)
-    logits, _ = jax.jit(network.logits)(values(network.trained), values(network.others), images)
-    outputs = model.predict(images, verbose=0)
-    expected = np.asarray(outputs[-1] if len(graph.outputs) > 1 else outputs)
-    found = np.asarray(logits)
-    if "softmax" in repr(graph[graph.outputs[-1]].op):
-        found = np.exp(found - found.max(-1, keepdims=True))
-        found /= found.sum(-1, keepdims=True)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-print("equal")
-"""
 
 
 def images_of(graph: Graph) -> Any:
@@ -146,9 +120,3 @@ def test_what_is_saved_loads(make: Callable[[], Graph], tmp_path: Path) -> None:
     found.apply(fresh)
     for one, other in zip(outputs_of(model, images), outputs_of(fresh, images), strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is an extra")
-def test_jax_gives_the_same() -> None:
-    done = python("-c", ON_JAX, cwd=REPOSITORY, env={**os.environ, "KERAS_BACKEND": "jax"})
-    assert done.stdout == "equal\n", done.stderr

@@ -9,8 +9,7 @@ import pytest
 
 CALLS = {
     "build": "import archbuilder; archbuilder.build('quickstart')",
-    "open a run": "from archbuilder.training.run.folder import Run",
-    "expand": "import archbuilder; archbuilder.expand('quickstart')",
+    "expand, and open a run": "import archbuilder; archbuilder.expand('quickstart'); from archbuilder.training.run.folder import Run",
     "train": "import archbuilder, tempfile; archbuilder.train('quickstart', epochs=1, out=tempfile.mkdtemp())",
 }
 

@@ -12,7 +12,6 @@ from archbuilder.comparison.comparison import compare
 from archbuilder.errors import UsageError
 from archbuilder.expansion.expansion import expand
 from tests.conftest import Call
-from tests.test_imports import SPY, heavy_modules
 
 ASKED = ("family", "he2015/resnet20", "--units", "3,5", "--shortcut", "none,zero_pad,projection")
 
@@ -79,8 +78,3 @@ def test_a_folder_is_that_of_one_family(call: Call, tmp_path: Path) -> None:
     assert "something else" in call("family", "he2015/resnet20", "--units", "3", "-o", tmp_path / "photos").err
     with pytest.raises(UsageError, match="out"):
         archbuilder.family("he2015/resnet20", [3], train=True)
-
-
-def test_it_is_light() -> None:
-    line = "family he2015/resnet20 --units 1,2"
-    assert heavy_modules(SPY, line) == {line: []}

@@ -6,10 +6,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,8 @@ from archbuilder.errors import UsageError
 from archbuilder.training.processes import require_alone
 from archbuilder.training.run.folder import Run
 from archbuilder.training.tensorflow.cluster import find_cluster, size
-from tests.processes import printed_by, wait_for
+from tests.faults.nursery import Ended, Nursery
+from tests.processes import wait_for
 from tests.training.tensorflow.test_distribution import SHORT, SYNCHRONISED, alone, assert_near
 
 LONG = [*SHORT, "training.stop.epochs=2000"]
@@ -32,25 +31,35 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@pytest.fixture(scope="module")
+def nurseries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Nursery]]:
+    """One for the chief and one for another process."""
+    running = [Nursery(tmp_path_factory.mktemp("nursery")) for _ in range(2)]
+    yield running
+    for nursery in running:
+        nursery.close()
+
+
 @contextmanager
-def two_processes(*arguments: str | Path) -> Iterator[list[subprocess.Popen[str]]]:
-    """The chief and another one."""
+def two_processes(nurseries: list[Nursery], *arguments: str | Path) -> Iterator[list[int]]:
+    """The ids of the chief and another one."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     started = []
     try:
-        for index in range(2):
+        for index, nursery in enumerate(nurseries):
             config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "archbuilder", "train", *map(str, arguments)], text=True,
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TF_CONFIG": json.dumps(config)},
-                )
-            )  # fmt: skip
+            before = f"import os; os.environ['TF_CONFIG'] = {json.dumps(config)!r}"
+            started.append(nursery.start("train", *arguments, before=before))
         yield started
-    finally:
+    except BaseException:
         for process in started:
-            process.kill()
-            process.communicate()
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        raise
+
+
+def ends(nurseries: list[Nursery]) -> list[Ended]:
+    return [nursery.wait() for nursery in nurseries]
 
 
 def edits(of: list[str]) -> list[str]:
@@ -62,34 +71,35 @@ def wait_for_checkpoint(folder: Path, but: str = "") -> None:
     wait_for(lambda: any(path.name > but for path in folder.glob("checkpoints/iteration-*")))
 
 
-def test_two_processes_do_what_one_does(tiny: Path, tmp_path: Path) -> None:
-    with two_processes(tiny, "--out", tmp_path / "two", *edits(SYNCHRONISED)) as processes:
-        (said, _), (said_by_the_other, _) = map(printed_by, processes)
-    assert [process.returncode for process in processes] == [0, 0]
-    assert "epoch 2/2" in said
-    assert "epoch" not in said_by_the_other
+def test_two_processes_do_what_one_does(nurseries: list[Nursery], tiny: Path, tmp_path: Path) -> None:
+    with two_processes(nurseries, tiny, "--out", tmp_path / "two", *edits(SYNCHRONISED)):
+        chief, other = ends(nurseries)
+    assert (chief.code, other.code) == (0, 0)
+    assert "epoch 2/2" in chief.out
+    assert "epoch" not in other.out
     run = Run(tmp_path / "two")
     assert run.environment["replicas"] == 2
     assert_near(run, alone(tiny, "synchronised", tmp_path / "one"))
 
 
-def test_processes_end_together(tiny: Path, tmp_path: Path) -> None:
+def test_processes_end_together(nurseries: list[Nursery], tiny: Path, tmp_path: Path) -> None:
     """A signal to one of them stops all with a checkpoint; when the chief is killed, the other one ends, too."""
-    with two_processes(tiny, "--out", tmp_path, *edits(LONG)) as processes:
+    with two_processes(nurseries, tiny, "--out", tmp_path, *edits(LONG)) as processes:
         wait_for_checkpoint(tmp_path)
-        processes[1].send_signal(signal.SIGTERM)
-        errors = [printed_by(process)[1].splitlines()[-1] for process in processes]
-    assert [process.returncode for process in processes] == [143, 143]
+        os.kill(processes[1], signal.SIGTERM)
+        ended = ends(nurseries)
+    assert [one.code for one in ended] == [143, 143]
+    errors = [one.err.splitlines()[-1] for one in ended]
     assert errors[0] == errors[1]
     newest = Run(tmp_path).checkpoints(2).paths()[-1].name
     assert f"stopped after iteration {int(newest.removeprefix('iteration-')):,} of" in errors[0]
 
-    with two_processes("--resume", tmp_path) as processes:
+    with two_processes(nurseries, "--resume", tmp_path) as processes:
         wait_for_checkpoint(tmp_path, but=newest)
-        processes[0].kill()
-        error = printed_by(processes[1])[1].splitlines()[-1]
-    assert processes[1].returncode == 1
-    assert error.startswith("error: another process of this training has ended")
+        os.kill(processes[0], signal.SIGKILL)
+        _, other = ends(nurseries)
+    assert other.code == 1
+    assert other.err.splitlines()[-1].startswith("error: another process of this training has ended")
     checkpoint = Run(tmp_path).checkpoints(2).latest(pytest.fail)
     assert checkpoint is not None
     assert f"iteration-{checkpoint.iteration:08d}" > newest

@@ -70,6 +70,11 @@ def alone(tiny: Path, case: str, out: Path) -> Run:
     return loop.train(load(tiny, CASES[case]), Start(out=out), distribution=Distribution())
 
 
+@pytest.fixture(scope="module")
+def synchronised(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return alone(tiny, "synchronised", tmp_path_factory.mktemp("one"))
+
+
 def assert_near(run: Run, other: Run, tolerance: float = 1e-3) -> None:
     expected, found = weights(other, "final"), weights(run, "final")
     assert expected.keys() == found.keys()
@@ -79,9 +84,9 @@ def assert_near(run: Run, other: Run, tolerance: float = 1e-3) -> None:
         assert found_line == pytest.approx(line, abs=tolerance)
 
 
-@pytest.mark.parametrize("case", ["synchronised", "other"])
-def test_two_devices_do_what_one_does(case: str, tiny: Path, folder: Path, tmp_path: Path) -> None:
-    assert_near(Run(folder / case), alone(tiny, case, tmp_path))
+def test_two_devices_do_what_one_does(synchronised: Run, tiny: Path, folder: Path, tmp_path: Path) -> None:
+    assert_near(Run(folder / "synchronised"), synchronised)
+    assert_near(Run(folder / "other"), alone(tiny, "other", tmp_path))
 
 
 def test_norms_that_are_not_synchronised_see_half_a_batch(tiny: Path, folder: Path, tmp_path: Path) -> None:
@@ -102,8 +107,8 @@ def test_a_batch_in_parts_on_two_devices_learns(folder: Path) -> None:
     assert second["loss"] < first["loss"]
 
 
-def test_a_run_goes_on_with_another_number_of_devices(tiny: Path, folder: Path, tmp_path: Path) -> None:
-    assert_near(Run(folder / "stopped"), alone(tiny, "synchronised", tmp_path))
+def test_a_run_goes_on_with_another_number_of_devices(synchronised: Run, folder: Path) -> None:
+    assert_near(Run(folder / "stopped"), synchronised)
 
 
 @pytest.mark.parametrize(("count", "parts"), [(10, 4), (3, 5), (1, 2)])

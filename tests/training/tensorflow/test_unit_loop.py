@@ -23,7 +23,7 @@ from archbuilder.training.tensorflow.inference import logits_of
 from archbuilder.training.tensorflow.optimizers import Sgd
 from archbuilder.training.tensorflow.step import TrainingStep
 
-UNITS, SIZE, NEVER = 6, (6, 5, 4), 10**6
+UNITS, SIZE, NEVER = 4, (6, 5, 4), 10**6
 NORM, RELU = ops.Norm(momentum=0.9, epsilon=1e-3, zero_scale=False), ops.Activation("relu")
 SIGMOID = ops.Activation("sigmoid")
 OVER: tuple[tuple[ops.NormKind, int], ...] = (("layer", 1), ("group", 2))
