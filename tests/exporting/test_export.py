@@ -29,8 +29,6 @@ ROOT = Path(__file__).parent.parent.parent
 EXACT = [one for one in FORMATS if one.bound is not None and not one.name.startswith("litert")]
 """`test_small.py` has the others."""
 SMALL = ["input=[32, 32, 3]"]
-FEW = [f"stages.{stage}.units={units}" for stage, units in enumerate((1, 2, 1))]
-NARROW = [*SMALL, *FEW, "stages.3.units=1", *(f"stages.{stage}.filters={8 << stage}" for stage in range(4))]
 
 
 def handed(name: str, edits: list[str] | None = None) -> Handover:
@@ -40,12 +38,7 @@ def handed(name: str, edits: list[str] | None = None) -> Handover:
 
 @pytest.mark.keras
 @pytest.mark.parametrize("kind", EXACT, ids=lambda kind: kind.name)
-@pytest.mark.parametrize(
-    ("name", "edits"),
-    [("quickstart", []), ("resnet20_v1", FEW), ("related/se_resnet50", NARROW),
-     pytest.param("resnet20_v1", [], marks=pytest.mark.slow),
-     pytest.param("related/se_resnet50", SMALL, marks=pytest.mark.slow)],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "edits"), [("quickstart", []), ("resnet20_v1", []), ("related/se_resnet50", SMALL)])
 def test_each_format_answers_as_the_original(kind: Format, name: str, edits: list[str], tmp_path: Path) -> None:
     for package in (*kind.packages, *kind.runtime):
         pytest.importorskip(package)

@@ -59,11 +59,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.mark.keras
 @pytest.mark.parametrize("kind", [one for one in LITERT if one.bound], ids=lambda kind: kind.name)
-@pytest.mark.parametrize(
-    ("name", "edits"),
-    [("quickstart", []), pytest.param("resnet20_v1", [], marks=pytest.mark.slow),
-     pytest.param("related/se_resnet50", SE, marks=pytest.mark.slow)],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "edits"), [("quickstart", []), ("resnet20_v1", []), ("related/se_resnet50", SE)])
 def test_litert_answers_as_the_original(kind: Format, name: str, edits: list[str], tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
     path = tmp_path / "model.tflite"
