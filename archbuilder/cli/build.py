@@ -15,10 +15,11 @@ from archbuilder.cli.options import (
     json_option,
     json_text,
     print_notes,
+    require_one_form,
     weights_options,
     without_collection,
 )
-from archbuilder.cli.printing import report, say
+from archbuilder.cli.printing import report, say, say_kept
 from archbuilder.errors import UsageError
 from archbuilder.machine.loading import load_tensorflow
 
@@ -86,16 +87,13 @@ def command(
     if output and output.suffix != ".keras":
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {output}")
     makes = bool(output or check or weights)
-    from archbuilder.disk_cache import kept_text
-
     if len(specs) > 1 or columns or sort or form:
         if makes or summary or numbers:
             raise UsageError("a table of specs stands alone, or with --json and --set")
-        if form and as_json:
-            raise UsageError("--json, --csv and --markdown are three forms of one table: one of them is enough")
+        require_one_form(as_json, bool(form))
         form = "json" if as_json else form
         of = f"table {asked} {columns} {sort} {form}"
-        say(kept_text(specs, edits, of, lambda: _table(specs, edits, asked, columns, sort, form)))
+        say_kept(specs, edits, of, lambda: _table(specs, edits, asked, columns, sort, form))
         return
     numbers = numbers or asked is not None
     if numbers and (summary or makes):
@@ -107,7 +105,7 @@ def command(
     [name] = specs
     if not makes:
         kind = "numbers" if numbers else level
-        say(kept_text(specs, edits, f"{kind} {asked} {as_json}", lambda: printed(*_expanded(name, edits))))
+        say_kept(specs, edits, f"{kind} {asked} {as_json}", lambda: printed(*_expanded(name, edits)))
         return
     spec, graph = _expanded(name, edits)
     found = _read_weights(weights, choices, graph, as_json)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archbuilder.cli.options import SpecType, json_option, json_text, without_collection
-from archbuilder.cli.printing import say
+from archbuilder.cli.options import SpecType, json_option, json_text, require_one_form, without_collection
+from archbuilder.cli.printing import say, say_kept
 from archbuilder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def command(
       archbuilder compare resnet20_v1 resnet20_v2 -o page.html
       archbuilder compare runs/plain56 runs/resnet56 -o curves.svg
     """
-    if as_json + as_csv + as_markdown > 1:
-        raise UsageError("--json, --csv and --markdown are three forms of one table: one of them is enough")
+    require_one_form(as_json, as_csv, as_markdown)
 
     def made() -> str:
         with without_collection():
@@ -65,9 +64,7 @@ def command(
         say(made())
         say(output, err=as_json or as_csv or as_markdown)
         return
-    from archbuilder.disk_cache import kept_text
-
-    say(kept_text(subjects, (), f"compare {batch_size} {as_json} {as_csv} {as_markdown}", made))
+    say_kept(subjects, (), f"compare {batch_size} {as_json} {as_csv} {as_markdown}", made)
 
 
 def _save(subjects: tuple[str, ...], found: SideBySide | Curves, path: Path, batch_size: int | None) -> None:

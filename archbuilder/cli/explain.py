@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from archbuilder.cli.options import json_option, json_text, without_collection
-from archbuilder.cli.printing import say
+from archbuilder.cli.printing import say, say_kept
 from archbuilder.errors import UsageError
 
 
@@ -45,9 +45,7 @@ def command(name: str | None, output: Path | None, as_json: bool) -> None:
     if output:
         say(_explained(name, output, as_json))
         return
-    from archbuilder.disk_cache import kept_text
-
-    say(kept_text((), (), f"explain {name} {as_json}", lambda: _explained(name, None, as_json)))
+    say_kept((), (), f"explain {name} {as_json}", lambda: _explained(name, None, as_json))
 
 
 def _explained(name: str | None, output: Path | None, as_json: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archbuilder.cli.options import edits_option, json_option, json_text, spec_argument, without_collection
-from archbuilder.cli.printing import say
+from archbuilder.cli.printing import say, say_kept
 from archbuilder.errors import UsageError
 from archbuilder.machine.loading import load_tensorflow
 
@@ -84,9 +84,7 @@ def command(
         return json_text(found.to_json()) if as_json else str(found)
 
     if output is None:
-        from archbuilder.disk_cache import kept_text
-
-        say(kept_text([spec], edits, f"family {units} {names} {as_json}", lambda: text(made())))
+        say_kept([spec], edits, f"family {units} {names} {as_json}", lambda: text(made()))
         return
     found = made()
     from archbuilder.side_by_side import ablation

@@ -8,7 +8,7 @@ from typing import Never
 import click
 
 from archbuilder.cli.options import json_option, json_text, print_json, print_notes, specs_option, without_collection
-from archbuilder.cli.printing import report, say, say_as_it_is, terminal_width
+from archbuilder.cli.printing import report, say, say_as_it_is, say_kept, terminal_width
 from archbuilder.errors import UsageError
 
 
@@ -60,8 +60,6 @@ def command(pattern: str | None, words: str | None, as_json: bool, markdown: boo
 
 
 def _list_words(group: str, pattern: str | None, as_json: bool) -> None:
-    from archbuilder.disk_cache import kept_text
-
     width = terminal_width()
 
     def made() -> str:
@@ -74,7 +72,7 @@ def _list_words(group: str, pattern: str | None, as_json: bool) -> None:
             _end_with_nothing(pattern)
         return json_text([one.to_json() for one in found]) if as_json else render_words(found, width)
 
-    say(kept_text((), (), f"list {group} {pattern} {as_json} {width}", made))
+    say_kept((), (), f"list {group} {pattern} {as_json} {width}", made)
 
 
 def _end_with_nothing(pattern: str | None) -> Never:

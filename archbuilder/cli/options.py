@@ -182,6 +182,11 @@ def require_picture(path: Path) -> None:
         raise UsageError(f"a picture is named .png, .jpg or .webp, not '{path.name}'")
 
 
+def require_one_form(*forms: bool) -> None:
+    if sum(forms) > 1:
+        raise UsageError("--json, --csv and --markdown are three forms of one table: one of them is enough")
+
+
 def print_json(data: object) -> None:
     say(json_text(data))
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 import click
@@ -19,6 +20,13 @@ _COLOURS = {"e": "red", "w": "yellow"}
 def say(text: object, err: bool = False) -> None:
     """Prints lines of text."""
     click.echo(_shown(str(text)), err=err)
+
+
+def say_kept(specs: Sequence[str], edits: Sequence[str], of: str, make: Callable[[], str]) -> None:
+    """Prints a text that follows from specs, edits and `of`: as it was kept, or as it is made now."""
+    from archbuilder.disk_cache import kept_text
+
+    say(kept_text(specs, edits, of, make))
 
 
 def report(text: object, err: bool = True) -> None:

@@ -38,7 +38,7 @@ def abbreviated(data: Yaml) -> Yaml | None:
     if gain < _LEAST_GAIN or NAME in taken:
         return None
     parameters = _parameters(places[key], usual)
-    first = next(conv for conv in places[key])
+    first = places[key][0]
     conv = {name: f"${name}" if name in parameters else value for name, value in first.items()}
     conv |= {name: f"${name}" for name in parameters}
     template = {"parameters": parameters, "layers": [{"conv": conv}, *key[1:]]}

@@ -112,8 +112,8 @@ class Builder:
     notes: dict[str, None] = field(default_factory=dict)
     before: Affine | None = None
     scaled: dict[tuple[str, float], Node] = field(default_factory=dict)
-    stored: Callable[[str], Sequence[Array]] = lambda place: ()
-    """Reads the weights of a layer of the file, as far as it has them."""
+    stored: Mapping[str, Sequence[Array]] = field(default_factory=dict)
+    """The weights of layers that normalise pixels, by where they stand in the file, as far as it has them."""
 
     def add(self, name: str, op: Op, *values: Value) -> Value:
         """The result of an op behind some tensors, under a name that is not taken."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def read_model(description: object, path: Path, name: str, size: Pair | None = N
     model = model_of(description)
     if len(model.inputs) > 1:
         raise UnreadError(f"it has several inputs, and networks of one are read: {', '.join(model.inputs)}")
-    builder = Builder(stored=partial(_weights_of, path))
+    builder = Builder(stored=_normalisations(path, model.calls))
     values: dict[str, Value] = {}
     stored: dict[str, tuple[str, int]] = {}
     """Where the weights of each node stand: the layer, and how many of its weights come before."""
@@ -82,15 +81,16 @@ def read_model(description: object, path: Path, name: str, size: Pair | None = N
     return Read(graph, lambda: _arrays(path, graph, stored), tuple(builder.notes), builder.before)
 
 
-def _weights_of(path: Path, place: str) -> list[Array]:
-    """The weights of a layer; none where the file has none."""
-    if path.suffix == ".json":
-        return []
+def _normalisations(path: Path, calls: Sequence[Call]) -> Mapping[str, Sequence[Array]]:
+    """The weights of layers that normalise by them; none where the file has none."""
+    places = [one.stored for one in calls if one.kind == "Normalization" and one.config.get("mean") is None]
+    if not places or path.suffix == ".json":
+        return {}
     from archbuilder.weights.hdf5 import arrays_of_archive
 
     with suppress(ArchbuilderError):
-        return arrays_of_archive(path, [place])[place]
-    return []
+        return arrays_of_archive(path, places)
+    return {}
 
 
 def _sized(call: Call, size: Pair | None) -> Call:

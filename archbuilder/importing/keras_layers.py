@@ -403,7 +403,7 @@ def _normalization(layer: Layer) -> Value:
     if None in (*means, *variances):
         if not isinstance(value.node.op, ops.Input):
             raise UnreadError("its mean and variance stand among the weights")
-        held = [array.ravel().tolist() for array in layer.builder.stored(layer.call.stored)[:2]]
+        held = [array.ravel().tolist() for array in layer.builder.stored.get(layer.call.stored, ())[:2]]
         if [*map(len, held)] not in ([1, 1], [value.shape[-1]] * 2):
             layer.builder.note(
                 "how the file normalises pixels stands among its weights: images are to arrive normalised"

@@ -591,8 +591,8 @@ def _split(node: NodeOf) -> None:
 def _resize(node: NodeOf) -> Tensor:
     tensor = node.image()
     height, width = tensor.value.node.shape[:2]
+    # Before version 11, a pixel is the one before its place divided by the factor, and nothing says otherwise.
     of_old = node.kind == "Upsample" or node.maker.opset < 11
-    """Where a pixel is the one before its place divided by the factor, and nothing says otherwise."""
     scales = node.attributes.get("scales", node.constant(1 if of_old else 2))
     if scales is not None and np.asarray(scales).size == 4:
         factors = [float(one) for one in np.asarray(scales).ravel()]

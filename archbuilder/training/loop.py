@@ -168,6 +168,7 @@ def _imbalance(setup: Setup) -> Iterator[str]:
 
 
 def _slow_precision(setup: Setup) -> Iterator[str]:
+    """A note where the processor has no instructions for the precision."""
     if setup.precision == "mixed_bfloat16" and emulates_bfloat16():
         yield (
             "this processor has no instructions for bfloat16, in which it takes several times as long as in float32: "
