@@ -102,6 +102,8 @@ class Read:
     notes: tuple[str, ...]
     before: Affine | None = None
     """What the file does to pixels before the network."""
+    outputs: tuple[str, ...] = ()
+    """What the file calls each of the outputs."""
 
 
 @dataclass

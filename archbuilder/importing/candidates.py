@@ -40,7 +40,8 @@ def written(
     stem_ends = tiles[0].start if tiles else len(row.steps)
     body: dict[str, Any] = {"stem": found.between(0, stem_ends)}
     places |= {0: "input"} if 0 in places else {}
-    places |= {stem_ends: "stem"} if stem_ends in places and stem_ends else {}
+    ends_here = stem_ends == len(row.steps) and trunk.end in trunk.outputs
+    places |= {stem_ends: "stem"} if stem_ends in places and stem_ends and not ends_here else {}
     if tiles:
         body |= _parts(row, tiles, shortcuts, units, grows)
         _put_between(body["stages"], found, tiles)

@@ -16,6 +16,7 @@ from archbuilder.expansion.expansion import expand
 from archbuilder.formatting import counted, printable
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Pair, show
+from archbuilder.importing import outputs
 from archbuilder.importing.building import Read
 from archbuilder.importing.pixels import preprocessing_of
 from archbuilder.importing.specs import spec_of
@@ -66,7 +67,8 @@ def import_file(path: Path, *, name: str | None = None, size: Pair | None = None
     preprocessing, notes = preprocessing_of(found.before)
     if size is not None and (there := graph.input.shape[:2]) != size:
         notes.append(f"the file says that images are {show(there)}, whatever was asked for")
-    spec = spec_of(graph, name or _name(path), preprocessing)
+    spec = spec_of(graph, name or _name(path), preprocessing, found.outputs)
+    notes += outputs.notes(spec.network.outputs or (), found.outputs)
     return Imported(
         spec, text_of(spec.document.data), (*found.notes, *notes), lambda: _renamed(graph, found, expand(spec))
     )

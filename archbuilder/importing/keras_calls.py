@@ -37,6 +37,8 @@ class Model:
     calls: tuple[Call, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    called: tuple[str, ...]
+    """The names of the outputs: those that the model gives them itself, or those of their layers."""
 
 
 def model_of(description: object) -> Model:
@@ -88,12 +90,14 @@ def _model(kind: str, config: Json, prefix: str, stored: str, depth: int) -> Mod
                    and call.path.removeprefix(prefix).count("/") == 0)  # fmt: skip
     if kind == "Sequential":
         ends = [layers[-1]["name"]] if layers else []
+        called = ends
     else:
-        ends = list(_ends(config.get("output_layers")))
+        ends = list(_ends(told := config.get("output_layers")))
+        called = [*map(str, told)] if isinstance(told, dict) and len(told) == len(ends) else ends
     outputs = tuple(renamed.get(f"{prefix}{end}", (f"{prefix}{end}",))[0] for end in ends)
     if not outputs:
         raise UnreadError("it does not say which layers are its outputs")
-    return Model(tuple(calls), inputs, outputs)
+    return Model(tuple(calls), inputs, outputs, tuple(called))
 
 
 def _one_by_one(layers: list[Any], config: Json) -> list[Any]:

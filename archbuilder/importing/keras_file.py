@@ -13,6 +13,7 @@ from archbuilder.aliases import Array
 from archbuilder.bounded_files import BadFileError, bounded_bytes, open_archive
 from archbuilder.errors import ArchbuilderError, MissingError
 from archbuilder.formatting import printable, shortened
+from archbuilder.graph import ops
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Pair, ShapeError
 from archbuilder.importing.building import Builder, Read, UnreadError, Value
@@ -78,7 +79,9 @@ def read_model(description: object, path: Path, name: str, size: Pair | None = N
         raise UnreadError("it does not say which layers are its outputs") from None
     if not graph.nodes or len(graph.input.shape) != 3:
         raise UnreadError("it takes no images")
-    return Read(graph, lambda: _arrays(path, graph, stored), tuple(builder.notes), builder.before)
+    if sum(isinstance(one.op, ops.Input) for one in graph.nodes) > 1:
+        raise UnreadError("it goes on from images that it resized, and from those that arrive as well")
+    return Read(graph, lambda: _arrays(path, graph, stored), tuple(builder.notes), builder.before, model.called)
 
 
 def _normalisations(path: Path, calls: Sequence[Call]) -> Mapping[str, Sequence[Array]]:

@@ -10,7 +10,7 @@ from typing import Any
 from archbuilder.aliases import Json
 from archbuilder.bounds import SIDE
 from archbuilder.graph import ops
-from archbuilder.graph.ops import Op, Shape
+from archbuilder.graph.ops import Op, Pair, Shape
 from archbuilder.importing import arithmetic
 from archbuilder.importing import keras_settings as read
 from archbuilder.importing.building import (
@@ -311,10 +311,33 @@ def _permute(layer: Layer) -> Value:
 
 
 def _upsample(layer: Layer) -> Value:
-    method = layer.config.get("interpolation", "nearest")
+    return _enlarged(layer, read.pair(layer.config["size"]), layer.config.get("interpolation", "nearest"))
+
+
+def _resizing(layer: Layer) -> Value:
+    """Images of another size, before the network or, by a whole number, within it."""
+    config, value = layer.config, layer.value
+    size = read.integer(config["height"], SIDE), read.integer(config["width"], SIDE)
+    if value.shape[:2] == size:
+        return value
+    if config.get("crop_to_aspect_ratio") or config.get("pad_to_aspect_ratio"):
+        raise UnreadError("it cuts images, or adds to them, to keep their proportions")
+    method = config.get("interpolation", "bilinear")
+    if isinstance(value.node.op, ops.Input):
+        told = f"the file itself resized them ({method})"
+        layer.builder.note(f"images are to arrive in the size {ops.show(size)}: {told}")
+        made = layer.builder.add(layer.name, ops.Input((*size, value.shape[-1])))
+        return replace(made, trick=value.trick)
+    height, width = value.shape[:2]
+    if size[0] % height or size[1] % width:
+        raise UnreadError("it makes images larger by no whole number")
+    return _enlarged(layer, (size[0] // height, size[1] // width), method)
+
+
+def _enlarged(layer: Layer, factor: Pair, method: object) -> Value:
     if method not in ("nearest", "bilinear"):
         raise UnreadError("it is neither nearest nor bilinear")
-    return layer.add(ops.Upsample(read.pair(layer.config["size"]), method))
+    return layer.add(ops.Upsample(factor, method))
 
 
 def _pad(layer: Layer) -> Value:
@@ -529,8 +552,9 @@ _LAYERS: Mapping[str, Make] = {
     "GlobalMaxPooling2D": _global(ops.GlobalMaxPool), "GlobalAveragePooling1D": _over_channels("average"),
     "GlobalMaxPooling1D": _over_channels("max"), "ZeroPadding2D": _zero_pad, "ZeroPadding3D": _pad3d,
     "AveragePooling3D": _pool3d, "Cropping2D": _crop, "Cropping1D": _crop1d, "Permute": _permute,
-    "UpSampling2D": _upsample, "Pad": _pad, "Power": _power, "Flatten": _flatten, "Dropout": _dropout,
-    "SpatialDropout2D": _dropout, "Reshape": _reshape, "Rescaling": _rescaling, "Normalization": _normalization,
-    "Identity": lambda layer: layer.value, "Add": _add, "Multiply": _multiply, "Concatenate": _merge(ops.Concat),
+    "UpSampling2D": _upsample, "Resizing": _resizing, "Pad": _pad, "Power": _power, "Flatten": _flatten,
+    "Dropout": _dropout, "SpatialDropout2D": _dropout, "Reshape": _reshape, "Rescaling": _rescaling,
+    "Normalization": _normalization, "Identity": lambda layer: layer.value,
+    "Add": _add, "Multiply": _multiply, "Concatenate": _merge(ops.Concat),
 }  # fmt: skip
 """How the layers are read that are."""

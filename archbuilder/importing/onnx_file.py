@@ -64,7 +64,8 @@ def _network(model: ModelProto, path: Path, name: str, size: Pair | None) -> Rea
     maker.builder.note("the file does not say how kernels start: that of the language is assumed, he_normal")
     if maker.has_batch_norms and not maker.told_momentum:
         maker.builder.note("the file does not say how fast moving statistics follow: a momentum of 0.9 is assumed")
-    return Read(found, lambda: maker.arrays, tuple(maker.builder.notes), maker.builder.before)
+    return Read(found, lambda: maker.arrays, tuple(maker.builder.notes), maker.builder.before,
+                tuple(one.name for one in graph.output))  # fmt: skip
 
 
 def _enter(graph: GraphProto, maker: Maker, size: Pair | None) -> None:

@@ -12,6 +12,7 @@ from archbuilder.graph.network import Graph
 from archbuilder.importing.abbreviating import abbreviated
 from archbuilder.importing.candidates import written
 from archbuilder.importing.matching import Beside, Matcher, attachments
+from archbuilder.importing.outputs import with_told_names
 from archbuilder.importing.own import own_tiles, with_templates
 from archbuilder.importing.paddings import with_named_paddings
 from archbuilder.importing.steps import row_of
@@ -33,8 +34,10 @@ _CLOSEST, _FIRSTS, _SECONDS = 8, 4, 6
 """How many kinds of units of its own are tried alone, beside how many of them others are, and how many others."""
 
 
-def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
-    """The shortest spec found that expands to the same network; `preprocessing` is what its weights expect.
+def spec_of(graph: Graph, name: str, preprocessing: str | None = None, outputs: Sequence[str] = ()) -> Spec:
+    """The shortest spec found that expands to the same network.
+
+    `preprocessing` is what its weights expect, and `outputs` are the names that its outputs are to have.
 
     Raises ArchbuilderError where none holds, since the network is beyond the bounds of specs.
     """
@@ -51,7 +54,7 @@ def spec_of(graph: Graph, name: str, preprocessing: str | None = None) -> Spec:
         if preprocessing:
             data["weights"] = {"preprocessing": preprocessing}
         try:
-            spec = _proven(data, name, wanted)
+            spec = _proven(with_told_names(data, outputs), name, wanted)
         except SpecError as error:
             why = error.diagnostics[0].message
             continue

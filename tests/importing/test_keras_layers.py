@@ -48,6 +48,10 @@ CASES: dict[str, tuple[list[dict[str, Any]], str]] = {
         [conv("a", "image", 8), layer("LayerScale", "x", "a", init_values=1e-6, projection_dim=8)],
         "[conv: {filters: 8, kernel: 3}, scale: {factor: 1.0e-6, learned: channel}]",
     ),
+    "images that are resized within the network": (
+        [conv("a", "image", 8), layer("Resizing", "x", "a", height=32, width=48, interpolation="bilinear")],
+        "[conv: {filters: 8, kernel: 3}, upsample: {factor: [2, 3], method: bilinear}]",
+    ),
     "the end of paths within each other": (
         [conv("a", "image", 8), conv("b", "a", 8), conv("c", "b", 8), layer("Add", "s", "c", "b"),
          layer("Add", "x", "s", "a")],
@@ -85,6 +89,34 @@ def test_models_within_models_and_names_of_a_users_own(tmp_path: Path) -> None:
     assert found.spec.network.unit.name == "basic"
 
 
+def test_images_that_are_resized_before_the_network(tmp_path: Path) -> None:
+    layers = [layer("InputLayer", "photo", batch_shape=[None, 40, 50, 3]),
+              layer("Rescaling", "r", "photo", scale=0.5, offset=0.0), layer("Resizing", "s", "r", height=16, width=16),
+              conv("x", "s", 8)]  # fmt: skip
+    found = imported(tmp_path, layers, "x")
+    assert archbuilder.verify(found.spec, written("[conv: {filters: 8, kernel: 3}]")).same
+    assert found.notes == (
+        "images are to arrive in the size 16x16: the file itself resized them (bilinear)",
+        "images are to arrive normalised: the file itself did that to pixels, by 0.5 * pixel",
+    )
+
+
+def test_outputs_keep_the_names_of_the_file(tmp_path: Path) -> None:
+    layers = [image(), conv("a", "image", 8), conv("b", "a", 8), layer("Flatten", "f", "b"),
+              layer("Dense", "box (x)", "f", units=4, use_bias=True), layer("Dense", "1", "f", units=2, use_bias=True)]  # fmt: skip
+    model = functional(layers, "1")
+    model["config"]["output_layers"] = [["box (x)", 0, 0], ["1", 0, 0]]
+    found = import_file(saved(model, tmp_path / "mine.keras"))
+    box, label = found.spec.network.outputs
+    assert box == "box_x"
+    assert found.notes == (f"of its outputs, 'box (x)' is box_x, '1' is {label}",)
+    model["config"]["output_layers"] = {"label": ["1", 0, 0], "input": ["b", 0, 0]}
+    found = import_file(saved(model, tmp_path / "mine.keras"))
+    label, features = found.spec.network.outputs
+    assert (label, features) == ("label", "tap1")
+    assert found.notes == ("of its outputs, 'input' is tap1",)
+
+
 def test_a_sequential_model(tmp_path: Path) -> None:
     layers = [image(), conv("a", "image", 8), layer("Flatten", "f", "a"),
               layer("Dense", "d", "f", units=4, use_bias=True, activation="softmax")]  # fmt: skip
@@ -115,6 +147,10 @@ def used_twice(name: str, *sources: str) -> dict[str, Any]:
         ([image(), layer("Rescaling", "r", "image", scale=2.0, offset=1.0), conv("a", "r", 3),
           layer("Rescaling", "b", "a", scale=2.0, offset=1.0), conv("x", "b", 3)],
          "its layer 'x' (Conv2D): something stands before it that the language has no word for"),
+        ([image(), conv("a", "image", 3), layer("Resizing", "x", "a", height=24, width=16)],
+         "its layer 'x' (Resizing): it makes images larger by no whole number"),
+        ([image(), layer("Resizing", "r", "image", height=8, width=8), conv("a", "r", 3), conv("b", "image", 3, stride=2),
+          layer("Add", "x", "a", "b")], "it goes on from images that it resized, and from those that arrive"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_is_named(layers: list[dict[str, Any]], told: str, tmp_path: Path) -> None:
