@@ -82,12 +82,14 @@ def command(text: str, number: int = 0) -> tuple[str, list[str]]:
 
 CANDIDATES = named(section("### Looking for a better recipe"))
 INGREDIENTS = named(section("### What each ingredient brings"))
+SEEDS = range(3)
 ALL_IMAGES = [run for run in RUNS if "all_images" in run]
 
 
 def test_every_run_is_quoted() -> None:
     quoted = {"he2015/resnet20", *(f"degradation/{file.stem}" for file in DEGRADATION.glob("*.yaml"))}
-    quoted |= {f"resnet20_fast/{name}" for name in {*CANDIDATES, *INGREDIENTS}}
+    quoted |= {"resnet20_fast/whole", *(f"resnet20_fast/{name}" for name in CANDIDATES)}
+    quoted |= {five(name, seed) for name in INGREDIENTS for seed in SEEDS}
     assert set(RUNS) == quoted | set(ALL_IMAGES)
     assert len(ALL_IMAGES) == 3
 
@@ -134,17 +136,45 @@ def test_all_images() -> None:
     assert f"missed by {91.25 - 100 * mean:.2f} points" in text
 
 
+def test_the_whole_command() -> None:
+    """Its accuracy and its time, in the page and in README, and the run of the recipe as it is."""
+    text, run = section("## resnet20_fast: CIFAR-10 in half an hour"), "resnet20_fast/whole"
+    spec, edits = command(text)
+    assert trained(spec, *edits) == as_measured(run)
+    seconds = json.loads((MEASURED / run / "seconds.json").read_text(encoding="utf-8"))
+    minutes = f"{seconds['train'] / 60:.1f} minutes"
+    assert f"**{percent(accuracy(run))} test accuracy after {minutes}**" in text
+    assert accuracy(run, "best") == accuracy(run)  # the page says that the best weights are the final ones
+    assert f"| {100 * accuracy(run):.1f} % test accuracy after {minutes} |" in page("README.md")
+
+
 @pytest.mark.parametrize("name", INGREDIENTS)
 def test_ingredients(name: str) -> None:
-    assert INGREDIENTS[name][1] == percent(accuracy(f"resnet20_fast/{name}"))
-
-
-def test_commands_of_the_ingredients() -> None:
     text = section("### What each ingredient brings")
-    spec, eight = command(text)
-    (steps, *_) = re.findall(r"^    \.\.\. --set '([^']*)'$", text, re.MULTILINE)
-    assert trained(spec, *eight) == as_measured("resnet20_fast/eight")
-    assert trained(spec, *eight, steps) == as_measured("resnet20_fast/steps")
+    spec, _ = command(text)
+    edits = ["", *re.findall(r"^    \.\.\. (.*)$", text, re.MULTILINE)][[*INGREDIENTS].index(name)]
+    said = ["training.stop={epochs: 5}", *shlex.split(edits)[1::2]]
+    for seed in SEEDS:
+        assert trained(spec, *said, f"training.seed={seed}") == as_measured(five(name, seed))
+    accuracies = [accuracy(five(name, seed)) for seed in SEEDS]
+    assert INGREDIENTS[name][1:] == [*map(percent, accuracies), spread(accuracies), difference(name, accuracies)]
+
+
+def five(name: str, seed: int) -> str:
+    """One of the runs of five epochs."""
+    return f"resnet20_fast/five/{name}-{seed}"
+
+
+def spread(values: list[float]) -> str:
+    return f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f} %"
+
+
+def difference(name: str, accuracies: list[float]) -> str:
+    """What a run has beside the first row, seed by seed."""
+    if name == "as_it_is":
+        return ""
+    apart = [100 * (one - accuracy(five("as_it_is", seed))) for seed, one in enumerate(accuracies)]
+    return f"{statistics.mean(apart):+.2f} ± {statistics.stdev(apart):.2f}"
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in DEGRADATION.glob("*.yaml")))
