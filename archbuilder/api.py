@@ -303,7 +303,8 @@ def import_model(
     """The spec of the network in a file of Keras or ONNX, with its `text`, and `notes` of what had to be assumed.
 
     It is written to `out`, and the weights of the file to `weights_out`, where these are given. `size` is the height
-    and width of images (one number: both) where the file leaves them open. Raises MissingError for what is not read.
+    and width of images (one number: both) where the file leaves them open. Raises MissingError for what is not read,
+    and UsageError for a size that is none.
     """
     from archbuilder.importing.importing import write
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from archbuilder.aliases import Array, Json
 from archbuilder.atomic_files import replace_file
+from archbuilder.bounds import SIDE
 from archbuilder.errors import MissingError, UsageError
 from archbuilder.expansion.expansion import expand
-from archbuilder.formatting import counted, printable
+from archbuilder.formatting import counted, printable, shortened
 from archbuilder.graph.network import Graph
 from archbuilder.graph.ops import Pair, show
 from archbuilder.importing import outputs
@@ -83,6 +84,8 @@ def write(
     force: bool = False,
 ) -> Imported:
     """Imports a file, and writes the spec and the weights where they are wanted."""
+    if size is not None and not (isinstance(size, Sequence) and len(size) == 2 and all(map(_is_side, size))):
+        raise UsageError(f"images have a size such as 224, or (224, 320), and not {shortened(repr(size))}")
     for target, suffixes in ((out, SUFFIXES), (weights, (WEIGHTS,))):
         if target is not None and target.suffix not in suffixes:
             raise UsageError(f"{printable(str(target))}: the name of the file ends in {suffixes[0]}")
@@ -97,6 +100,10 @@ def write(
     if out is not None:
         replace_file(out, lambda beside: beside.write_text(found.text, "utf-8"))
     return found
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int) and 1 <= value <= SIDE
 
 
 def _read(path: Path, size: Pair | None) -> Read:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import archbuilder
-from archbuilder.errors import MissingError
+from archbuilder.errors import MissingError, UsageError
 from archbuilder.importing.importing import Imported, import_file
 from tests.conftest import Call
 from tests.importing.keras_models import conv, functional, image, layer, norm, saved, tensor
@@ -191,3 +191,6 @@ def test_on_the_command_line(tmp_path: Path, call: Call) -> None:
     assert "the file says that images are 16x16, whatever was asked for" in call("import", path, "--size", "9").err
     assert "keras.models.load_model" in call("import", tmp_path).err
     assert archbuilder.import_model(path).spec.name == "a_b"
+    for size in ("64", 0, (64,), 2.5):
+        with pytest.raises(UsageError, match="images have a size such as 224"):
+            archbuilder.import_model(path, size=size)  # type: ignore[arg-type]
