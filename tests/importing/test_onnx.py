@@ -136,6 +136,15 @@ def images_of(spec: Spec) -> Array:
     return np.random.default_rng(3).normal(size=(4, *archbuilder.expand(spec).input.shape)).astype(np.float32)
 
 
+def test_outputs_keep_the_names_of_the_file(tmp_path: Path) -> None:
+    head = "head: [global_average_pool, {point: box}, {dense: {units: 5}}, softmax, {point: label}]\noutputs: [label, box]\n"
+    network = NETWORKS["residual"].split("head:")[0]
+    spec = load_text(f"archbuilder: 1\nname: small\ninput: [16, 16, 3]\n{network}{head}")
+    found = import_file(saved(model_of(handed(spec, bare=True)), tmp_path / "theirs.onnx"))
+    assert found.spec.network.outputs == ("label", "box")
+    assert archbuilder.verify(found.spec, spec).same
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("bare", [True, False], ids=["bare", "complete"])
 def test_what_was_written_comes_back(name: str, bare: bool, tmp_path: Path) -> None:
