@@ -111,12 +111,13 @@ def measured(name: str, original: Original, kind: Format) -> Json:
         begin = _seconds()
         try:
             kind.module().write(handover, path, options, handover.metadata(kind.name, kind.bound))
+            seconds = _seconds() - begin
+            compute = kind.module().load(path, handover)
         except ArchbuilderError as error:
             return {**here, "refused": str(error).splitlines()[0]}
-        seconds = _seconds() - begin
         written = [file for one in kind.files(path) for file in (one, *one.rglob("*")) if file.is_file()]
         size = sum(file.stat().st_size for file in written)
-        found = original.compare(kind.module().load(path, handover))
+        found = original.compare(compute)
     return {
         **here, "seconds": round(seconds, 2), "bytes": size,
         "difference": float(f"{found.worst:.2g}"), "apart": float(f"{found.apart:.2g}"),

@@ -19,6 +19,7 @@ import numpy as np
 
 from archbuilder.aliases import Array
 from archbuilder.errors import ArchbuilderError
+from archbuilder.exporting.borders import with_repeated_borders
 from archbuilder.exporting.calibration import calibration_images
 from archbuilder.exporting.comparing import Answers, Compute
 from archbuilder.exporting.formats import Options
@@ -49,6 +50,7 @@ class LiteRtWriter:
         with TemporaryDirectory() as name:
             folder = Path(name)
             if self.precision == "int8":
+                handover = with_repeated_borders(handover)
                 np.save(folder / CALIBRATION, calibration_images(handover, options.calibration).astype(np.float32))
             whole_model(handover).save(folder / NETWORK)
             _convert(folder, self.precision, handover)
@@ -69,8 +71,12 @@ class LiteRtWriter:
         places = _places(quick)
         logits = [_logits(slow, output, places[output.name]) for output in handover.outputs]
         with without_notices():
-            for one in (quick, slow):
-                one.allocate_tensors()
+            try:
+                for one in (quick, slow):
+                    one.allocate_tensors()
+            except (RuntimeError, ValueError):
+                name = printable(handover.graph.name)
+                raise ArchbuilderError(f"{name} cannot be written for LiteRT: its runtime refuses it") from None
 
         def compute(images: Array) -> Answers:
             found = [_of_image(image) for image in images.astype(np.float32)]

@@ -18,11 +18,13 @@ import archbuilder
 from archbuilder.aliases import Array
 from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.exporting import calibration, exporting, litert_file
+from archbuilder.exporting.borders import with_repeated_borders
 from archbuilder.exporting.calibration import LOST, Accuracy, calibration_images
 from archbuilder.exporting.comparing import Answers
 from archbuilder.exporting.exporting import export
 from archbuilder.exporting.formats import FORMATS, Format, Options
 from archbuilder.exporting.handover import Handover, of_run, of_spec, with_weights
+from archbuilder.graph import ops
 from archbuilder.spec import load
 from archbuilder.training.run.folder import Run
 from tests.exporting.lively import lively
@@ -104,7 +106,8 @@ def test_shortcuts_are_of_integers_and_layers_tell_their_error(learned: Run, tmp
 def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path: Path) -> None:
     for package in (*kind.packages, *kind.runtime):
         pytest.importorskip(package)
-    handover = handed("quickstart")
+    pool = "{max_pool: {size: 3, stride: 2, padding: symmetric}}"
+    handover = handed("quickstart", [f"stem=[{{conv: {{filters: 16, kernel: 3}}}}, norm, {pool}]"])
     with pytest.raises(UsageError, match="--calibration DIR"):
         export(handover, tmp_path / f"x{kind.suffix}", kind)
     done = export(handover, tmp_path / f"x{kind.suffix}", kind, Options(calibration=pictures))
@@ -112,6 +115,22 @@ def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path
     assert any("accuracy was not measured" in note for note in done.notes)
     assert done.comparison is not None
     assert 0 < done.comparison.difference < 0.5
+
+
+@pytest.mark.keras
+def test_maximum_by_a_border_that_is_repeated() -> None:
+    """Of numbers below zero as well, and where more than half of a window lies beyond the border."""
+    from archbuilder.exporting.keras_network import computed, logits_model
+
+    pools = [f"{{max_pool: {{size: 3, stride: {stride}, padding: {pads}}}}}" for stride, pads in (
+        (2, "symmetric"), (1, "[[2, 2], [2, 1]]"), (2, "[[0, 2], [1, 0]]"), (1, "same"))]  # fmt: skip
+    asked = handed("quickstart", [f"stem=[{{conv: {{filters: 16, kernel: 3}}}}, norm, {', '.join(pools)}]"])
+    repeated = with_repeated_borders(asked)
+    assert [one.op.padding for one in repeated.graph.nodes if isinstance(one.op, ops.MaxPool)] == [
+        "valid", "valid", "valid", "same"]  # fmt: skip
+    images = np.random.default_rng(0).normal(size=(4, *asked.input_shape)).astype(np.float32)
+    one, other = (computed(logits_model(each), images) for each in (asked, repeated))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_images_of_a_folder_are_framed(pictures: Path, tmp_path: Path) -> None:
