@@ -187,7 +187,10 @@ class _Nodes:
             case "layer":
                 self._layer_norm(op, learned)
             case "group":
-                self._add("GroupNormalization", *learned, num_groups=op.groups, epsilon=op.epsilon)
+                result = self._add("GroupNormalization", *learned, num_groups=op.groups, epsilon=op.epsilon)
+                # ONNX does not infer the shape of this one, and what follows could not be quantised.
+                shape = ("batch", channels, *self.shape[:-1])
+                self.draft.graph.value_info.append(helper.make_tensor_value_info(result, TensorProto.FLOAT, shape))
             case "instance":
                 self._add("InstanceNormalization", *learned, epsilon=op.epsilon)
             case _:

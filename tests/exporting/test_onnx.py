@@ -87,7 +87,14 @@ def compared(spec: Spec, folder: Path, *, bare: bool = False, fold: bool = False
 
     asked, path = handed(spec, bare=bare, fold=fold), folder / "x.onnx"
     onnx_file.write(asked, path, Options(), asked.metadata("onnx", None))
+    assert {*inferred(path)} >= {result for node in onnx.load(path).graph.node for result in node.output}
     return compare(handed(spec, bare=bare), onnx_file.load(path, asked))
+
+
+def inferred(path: Path) -> list[str]:
+    """The tensors whose shape other tools find."""
+    graph = onnx.shape_inference.infer_shapes(onnx.load(path), strict_mode=True).graph
+    return [one.name for one in (*graph.value_info, *graph.output) if one.type.tensor_type.HasField("shape")]
 
 
 @pytest.mark.keras
