@@ -13,6 +13,7 @@ import onnx
 from onnx import helper
 
 from archbuilder.aliases import Array
+from archbuilder.errors import ArchbuilderError
 from archbuilder.exporting import onnx_file
 from archbuilder.exporting.calibration import calibration_images
 from archbuilder.exporting.comparing import Compute
@@ -20,6 +21,7 @@ from archbuilder.exporting.folding import folded
 from archbuilder.exporting.formats import LayerError, Options
 from archbuilder.exporting.handover import Handover
 from archbuilder.exporting.onnx_ops import tensor_of
+from archbuilder.formatting import printable, shortened
 
 _AS_FLOATS = "_DequantizeLinear_Output"
 """What ONNX Runtime calls a tensor behind its integers; a ReLU is part of these, and its own tensor has none."""
@@ -39,7 +41,7 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
         tensors = {tensor_of(short.graph, node.name): node.name for node in short.graph.nodes[1:]}
         ours = {node.name for node in model.graph.node if node.name.partition(":")[0] in {*tensors}}
         outside = [node.name for node in model.graph.node if node.name not in ours or node.op_type == "Softmax"]
-        with _without_warnings():
+        with _without_warnings(), _told(handover):
             quantize_static(
                 plain, path, _Reader(model.graph.input[0].name, images), quant_format=QuantFormat.QDQ,
                 per_channel=True, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
@@ -65,6 +67,16 @@ def _without_warnings() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _told(handover: Handover) -> Iterator[None]:
+    """What ONNX Runtime refuses is an error of one line."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        why = shortened(str(error))
+        raise ArchbuilderError(f"{printable(handover.graph.name)}: ONNX Runtime does not quantise it: {why}") from None
 
 
 class _Reader:

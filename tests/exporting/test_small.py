@@ -117,6 +117,18 @@ def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path
     assert 0 < done.comparison.difference < 0.5
 
 
+def test_what_onnx_runtime_refuses_is_told(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quantization = pytest.importorskip("onnxruntime.quantization")
+
+    def refuse(*_others: object, **_more: object) -> None:
+        raise ValueError("no scale")
+
+    monkeypatch.setattr(quantization, "quantize_static", refuse)
+    with pytest.raises(ArchbuilderError, match="quickstart: ONNX Runtime does not quantise it: no scale"):
+        export(handed("quickstart"), tmp_path / "x.onnx", by_name("onnx-int8"), Options(calibration=pictures))
+    assert not (tmp_path / "x.onnx").exists()
+
+
 @pytest.mark.keras
 def test_maximum_by_a_border_that_is_repeated() -> None:
     """Of numbers below zero as well, and where more than half of a window lies beyond the border."""
