@@ -160,6 +160,12 @@ def test_ingredients(name: str) -> None:
     assert INGREDIENTS[name][1:] == [*map(percent, accuracies), spread(accuracies), difference(name, accuracies)]
 
 
+def test_both_precisions() -> None:
+    text = section("## bfloat16 beside float32")
+    for name, words in (("float32", "float32"), ("as_it_is", "bfloat16")):
+        assert f"{spread([accuracy(five(name, seed)) for seed in SEEDS])} in {words}" in text
+
+
 def five(name: str, seed: int) -> str:
     """One of the runs of five epochs."""
     return f"resnet20_fast/five/{name}-{seed}"
