@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +32,17 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
     path.write_bytes(model_of(handover, metadata).SerializeToString())
 
 
-def load(path: Path, handover: Handover) -> Compute:
-    """What ONNX Runtime computes, with the logits as further outputs; raises where the checker of ONNX does."""
+def load(path: Path, handover: Handover, called: Callable[[str, ModelProto], str] = lambda name, _: name) -> Compute:
+    """What ONNX Runtime computes, with the logits as further outputs; raises where the checker of ONNX does.
+
+    `called` finds the tensor of a node in the file that has another name there.
+    """
     import onnxruntime
 
     onnx.checker.check_model(path, full_check=True)
     model = onnx.load(path)
     logits = [handover.logits_node(one) for one in handover.outputs]
-    tensors = [tensor_of(handover.graph, name) for name in logits]
+    tensors = [called(tensor_of(handover.graph, name), model) for name in logits]
     given = [one.name for one in model.graph.output]
     model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in {*tensors})
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

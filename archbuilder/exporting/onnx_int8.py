@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from archbuilder.exporting.formats import LayerError, Options
 from archbuilder.exporting.handover import Handover
 from archbuilder.exporting.onnx_ops import tensor_of
 from archbuilder.formatting import printable, shortened
+from archbuilder.graph import ops
 
 _AS_FLOATS = "_DequantizeLinear_Output"
 """What ONNX Runtime calls a tensor behind its integers; a ReLU is part of these, and its own tensor has none."""
@@ -40,6 +41,8 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
         model = onnx.load(plain)
         tensors = {tensor_of(short.graph, node.name): node.name for node in short.graph.nodes[1:]}
         ours = {node.name for node in model.graph.node if node.name.partition(":")[0] in {*tensors}}
+        # ONNX Runtime cannot load a file that turns an image of integers where those do not go on behind it.
+        ours |= {node.name for node in model.graph.node if node.op_type == "Transpose" and node.input[0] in tensors}
         outside = [node.name for node in model.graph.node if node.name not in ours or node.op_type == "Softmax"]
         with _without_warnings(), _told(handover):
             quantize_static(
@@ -55,7 +58,14 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
 
 
 def load(path: Path, handover: Handover) -> Compute:
-    return onnx_file.load(path, folded(handover))
+    short = folded(handover)
+
+    def called(name: str, model: onnx.ModelProto) -> str:
+        if not isinstance(short.graph[name].op, ops.Activation):
+            return name
+        return _name_in({result for node in model.graph.node for result in node.output}, name) or name
+
+    return onnx_file.load(path, short, called)
 
 
 @contextmanager
@@ -101,6 +111,11 @@ def _errors(
             yield LayerError(name, error / size if size > 0 else error)
 
 
+def _name_in(made: Collection[str], name: str) -> str | None:
+    """The tensor behind the integers of a node's result, or else its own; None where nothing computes it any more."""
+    return next((one for one in (f"{name}{_AS_FLOATS}", name) if one in made), None)
+
+
 def _results(model: onnx.ModelProto, tensors: Sequence[str], images: Array) -> dict[str, Array]:
     """What the layers give that a model still computes under their names."""
     import onnxruntime
@@ -109,7 +124,7 @@ def _results(model: onnx.ModelProto, tensors: Sequence[str], images: Array) -> d
     copy.CopyFrom(model)
     made = {result for node in copy.graph.node for result in node.output}
     given = {one.name for one in copy.graph.output}
-    found = {name: next((one for one in (f"{name}{_AS_FLOATS}", name) if one in made), None) for name in tensors}
+    found = {name: _name_in(made, name) for name in tensors}
     names = {name: one for name, one in found.items() if one is not None}
     copy.graph.output.extend(helper.make_empty_tensor_value_info(one) for one in names.values() if one not in given)
     session = onnxruntime.InferenceSession(copy.SerializeToString(), providers=["CPUExecutionProvider"])

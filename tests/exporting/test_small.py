@@ -107,7 +107,8 @@ def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path
     for package in (*kind.packages, *kind.runtime):
         pytest.importorskip(package)
     pool = "{max_pool: {size: 3, stride: 2, padding: symmetric}}"
-    handover = handed("quickstart", [f"stem=[{{conv: {{filters: 16, kernel: 3}}}}, norm, {pool}]"])
+    heads = "head=[{point: features}, global_average_pool, {dense: {units: 10}}, softmax]", "outputs=[head, features]"
+    handover = handed("quickstart", [f"stem=[{{conv: {{filters: 16, kernel: 3}}}}, norm, {pool}]", *heads])
     with pytest.raises(UsageError, match="--calibration DIR"):
         export(handover, tmp_path / f"x{kind.suffix}", kind)
     done = export(handover, tmp_path / f"x{kind.suffix}", kind, Options(calibration=pictures))
