@@ -41,7 +41,7 @@ XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=tr
 """XLA, that of JAX included, takes much longer to optimise a program than a test takes to run it."""
 os.environ.setdefault("XLA_FLAGS", XLA)
 # On processors with AVX-512, the gradient of a 1x1 convolution of stride 2 over one image of 16x16x4 writes beyond its memory
-# in the oneDNN of TensorFlow 2.21, and the process dies. On others, TensorFlow does without oneDNN anyway.
+# in the oneDNN of TensorFlow 2.21, and the process dies.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 Golden = Callable[[str, str], None]
 TINY = """\

@@ -40,7 +40,7 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
         onnx_file.write(short, plain, options, metadata)
         model = onnx.load(plain)
         tensors = {tensor_of(short.graph, node.name): node.name for node in short.graph.nodes[1:]}
-        ours = {node.name for node in model.graph.node if node.name.partition(":")[0] in {*tensors}}
+        ours = {node.name for node in model.graph.node if node.name.partition(":")[0] in tensors}
         # ONNX Runtime cannot load a file that turns an image of integers where those do not go on behind it.
         ours |= {node.name for node in model.graph.node if node.op_type == "Transpose" and node.input[0] in tensors}
         outside = [node.name for node in model.graph.node if node.name not in ours or node.op_type == "Softmax"]

@@ -45,10 +45,8 @@ def handed(name: str, edits: list[str] | None = None) -> Handover:
 
 @pytest.fixture(scope="session")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run on digits that is worth something."""
-    return archbuilder.train(
-        "quickstart", out=tmp_path_factory.mktemp("runs") / "digits", epochs=8
-    )  # of fewer, integers lose more than is allowed on some processors
+    """A run on digits that is worth something; after fewer epochs, integers lose more than is allowed on some processors."""
+    return archbuilder.train("quickstart", out=tmp_path_factory.mktemp("runs") / "digits", epochs=8)
 
 
 @pytest.fixture
