@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, assert_never, cast
+from typing import Any, Literal, assert_never, cast
 
 import numpy as np
 
@@ -24,20 +24,9 @@ NETWORK, CALIBRATION, WRITTEN = "network.keras", "calibration.npy", "network.tfl
 def convert(folder: Path, precision: Precision, name: str) -> None:
     """Writes the network of a folder beside it, for one image at a time; `name` is that of a single output."""
     load_tensorflow()
-    import keras
     import tensorflow as tf
 
-    model = keras.models.load_model(folder / NETWORK)
-    values = [[one.numpy() for one in some] for some in (model.trainable_variables, model.non_trainable_variables)]
-
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        constants = ([tf.constant(value) for value in some] for some in values)
-        answers, _ = model.stateless_call(*constants, images, training=False)
-        return answers if isinstance(answers, dict) else {name: answers}
-
-    entry = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32, "images")
-    function = tf.function(serve).get_concrete_function(entry)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([_function(folder, name)], tf.Module())
     match precision:
         case "float32":
             pass
@@ -50,6 +39,23 @@ def convert(folder: Path, precision: Precision, name: str) -> None:
         case _:
             assert_never(precision)
     (folder / WRITTEN).write_bytes(converter.convert())
+
+
+def _function(folder: Path, name: str) -> Any:
+    """Of constants. Neither the model nor its weights stay in memory beside it."""
+    import keras
+    import tensorflow as tf
+
+    model = keras.models.load_model(folder / NETWORK)
+    values = [[one.numpy() for one in some] for some in (model.trainable_variables, model.non_trainable_variables)]
+
+    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        constants = ([tf.constant(value) for value in some] for some in values)
+        answers, _ = model.stateless_call(*constants, images, training=False)
+        return answers if isinstance(answers, dict) else {name: answers}
+
+    entry = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32, "images")
+    return tf.function(serve).get_concrete_function(entry)
 
 
 def _batches(images: Array) -> Iterator[list[Array]]:

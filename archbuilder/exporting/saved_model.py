@@ -20,7 +20,6 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
     """Raises UsageError where Keras computes by something else than TensorFlow."""
     if (loaded := backend()) != "tensorflow":
         raise UsageError(f"saved-model is written by TensorFlow, and KERAS_BACKEND is {loaded}")
-    import keras
     import tensorflow as tf
 
     from archbuilder.exporting.keras_network import whole_model
@@ -29,13 +28,14 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
     model = whole_model(handover)
     logits = {one.name: logits_of(handover.graph, model, one.node) for one in handover.outputs}
     answers = dict(zip(logits, model.outputs, strict=True))
-    images = [tf.TensorSpec((None, *handover.input_shape), tf.float32, "images")]
-    archive = keras.export.ExportArchive()
+    images = tf.TensorSpec((None, *handover.input_shape), tf.float32, "images")
+    folder = tf.Module()
+    folder.weights = [weight.value for weight in model.weights]  # Keras' own export writes each weight twice
     for name, outputs in (("serve", answers), ("logits", logits)):
         part = with_outputs(handover.graph, model, outputs, model.name)
-        archive.track(part)
-        archive.add_endpoint(name, part.__call__, images)
-    archive.write_out(path, verbose=False)
+        setattr(folder, name, tf.function(part.__call__, input_signature=[images]))
+    signatures = {"serving_default": folder.serve, "serve": folder.serve, "logits": folder.logits}
+    tf.saved_model.save(folder, path, signatures)
     (path / METADATA).parent.mkdir()
     (path / METADATA).write_text(json.dumps(metadata, indent=1), "utf-8")
 
