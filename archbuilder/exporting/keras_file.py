@@ -42,9 +42,10 @@ def load(path: Path, handover: Handover) -> Compute:
     import keras
 
     from archbuilder.exporting.keras_network import computed
-    from archbuilder.keras_model.build import logits_of, with_outputs
+    from archbuilder.keras_model.build import logits_of, recursion_for, with_outputs
 
-    model = keras.models.load_model(path)
+    with recursion_for(len(handover.graph.nodes)):
+        model = keras.models.load_model(path)
     logits = [logits_of(handover.graph, model, one.node) for one in handover.outputs]
     both = with_outputs(handover.graph, model, [*logits, *model.outputs], model.name)
 

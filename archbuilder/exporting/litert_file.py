@@ -97,7 +97,7 @@ class LiteRtWriter:
 def _convert(folder: Path, precision: Precision, handover: Handover) -> None:
     """By a process of its own, which can be stopped."""
     name, output = handover.graph.name, handover.outputs[0].name
-    words = (str(folder), precision, output, str(SECONDS))
+    words = (str(folder), precision, output, str(SECONDS), str(len(handover.graph.nodes)))
     command = [sys.executable, "-P", "-m", "archbuilder.exporting.litert_process", *words]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(  # noqa: S603

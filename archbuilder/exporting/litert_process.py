@@ -1,4 +1,5 @@
-"""The conversion of a Keras model to LiteRT, as a process of its own: `python -m ... FOLDER PRECISION OUTPUT SECONDS`.
+"""The conversion of a Keras model to LiteRT, as a process of its own:
+`python -m ... FOLDER PRECISION OUTPUT SECONDS NODES`.
 
 Variables become constants before LiteRT's converter sees them. Keras' own way leaves that to the converter, which does
 not come to an end with networks of some fifty layers.
@@ -21,12 +22,15 @@ NETWORK, CALIBRATION, WRITTEN = "network.keras", "calibration.npy", "network.tfl
 """The files of the folder."""
 
 
-def convert(folder: Path, precision: Precision, name: str) -> None:
-    """Writes the network of a folder beside it, for one image at a time; `name` is that of a single output."""
+def convert(folder: Path, precision: Precision, name: str, nodes: int) -> None:
+    """Writes the network of a folder beside it, for one image at a time.
+
+    `name` is that of a single output, `nodes` the number of those in the graph.
+    """
     load_tensorflow()
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_function(folder, name)], tf.Module())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([_function(folder, name, nodes)], tf.Module())
     match precision:
         case "float32":
             pass
@@ -41,12 +45,15 @@ def convert(folder: Path, precision: Precision, name: str) -> None:
     (folder / WRITTEN).write_bytes(converter.convert())
 
 
-def _function(folder: Path, name: str) -> Any:
+def _function(folder: Path, name: str, nodes: int) -> Any:
     """Of constants. Neither the model nor its weights stay in memory beside it."""
     import keras
     import tensorflow as tf
 
-    model = keras.models.load_model(folder / NETWORK)
+    from archbuilder.keras_model.build import recursion_for
+
+    with recursion_for(nodes):
+        model = keras.models.load_model(folder / NETWORK)
     values = [[one.numpy() for one in some] for some in (model.trainable_variables, model.non_trainable_variables)]
 
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -73,4 +80,4 @@ def _stop_after(seconds: int) -> None:
 
 if __name__ == "__main__":
     _stop_after(int(sys.argv[4]))
-    convert(Path(sys.argv[1]), cast(Precision, sys.argv[2]), sys.argv[3])
+    convert(Path(sys.argv[1]), cast(Precision, sys.argv[2]), sys.argv[3], int(sys.argv[5]))

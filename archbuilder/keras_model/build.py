@@ -34,7 +34,7 @@ def build_model(
     require_memory(4 * (graph.parameters + largest_layer(graph)), f"to make the weights of '{graph.name}' takes")
     require_memory(4 * values_at_once(graph), f"one image on its way through '{graph.name}' takes")
     places = {node.name: place for place, node in enumerate(graph.nodes)}
-    with _recursion_for(len(graph.nodes)):
+    with recursion_for(len(graph.nodes)):
         entry = _Layers(graph.input, seed).apply([])
         tensors: dict[str, Tensor] = {graph.input.name: prepare(entry) if prepare else entry}
         for node in graph.nodes[1:]:
@@ -51,6 +51,15 @@ def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
     """
     is_sum_of_two = isinstance(node.op, ops.Add) and len(node.inputs) == 2
     return sorted(node.inputs, key=places.__getitem__) if is_sum_of_two else node.inputs
+
+
+def chain(graph: Graph) -> int:
+    """Layers on the way that Keras walks back from the first output: so deep it comes when it loads a model."""
+    places = {node.name: place for place, node in enumerate(graph.nodes)}
+    length, node = 0, graph[graph.outputs[0]]
+    while node.inputs:
+        length, node = length + 1, graph[_inputs(node, places)[0]]
+    return length
 
 
 def without_probabilities(graph: Graph, model: keras.Model) -> keras.Model:
@@ -70,7 +79,7 @@ def logits_of(graph: Graph, model: keras.Model, output: str) -> Tensor:
 
 def with_outputs(graph: Graph, model: keras.Model, outputs: Any, name: str) -> keras.Model:
     """The model of a graph, of the same layers, with other outputs."""
-    with _recursion_for(len(graph.nodes)):
+    with recursion_for(len(graph.nodes)):
         return keras.Model(model.inputs[0], outputs, name=name)
 
 
@@ -355,7 +364,7 @@ def _l2(factor: float) -> keras.Regularizer | None:
 
 
 @contextmanager
-def _recursion_for(nodes: int) -> Iterator[None]:
+def recursion_for(nodes: int) -> Iterator[None]:
     """Keras walks a functional graph recursively, several frames for each layer of its longest chain."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, 1000 + 20 * nodes))

@@ -52,6 +52,21 @@ def test_each_format_answers_as_the_original(kind: Format, name: str, edits: lis
 
 
 @pytest.mark.keras
+def test_deeper_than_python_goes(tmp_path: Path) -> None:
+    spec = tmp_path / "deep.yaml"
+    unit = "{layers: [{add: {residual: [tanh], shortcut: []}}, tanh]}"
+    spec.write_text(
+        f"archbuilder: 1\nname: deep\ninput: [2, 2, 1]\nstem: []\ntemplates: {{units: {{tiny: {unit}}}}}\nunit: tiny\n"
+        "stages: [{units: 505}]\nhead: [flatten]\n",
+        "utf-8",
+    )
+    path = tmp_path / "deep.keras"
+    done = export(of_spec(load(spec)), path, format_of(path))
+    assert done.comparison is not None
+    assert any("sys.setrecursionlimit(100_000) has to come before load_model" in note for note in done.notes)
+
+
+@pytest.mark.keras
 def test_what_differs_is_not_written(tmp_path: Path) -> None:
     [kind] = [one for one in FORMATS if one.name == "safetensors"]
     writer = kind.module()
