@@ -238,6 +238,12 @@ def _pool(kind: type[ops.MaxPool | ops.AveragePool]) -> Make:
         config, value = layer.config, layer.value
         size, padding = read.pair(config["pool_size"]), read.padding(config)
         stride = read.pair(config["strides"] or config["pool_size"])
+        if isinstance(trick := value.trick, Response) and kind is ops.AveragePool:
+            *places, channels = value.node.shape
+            padded = (prod(places), channels + trick.size - 1, 1)
+            if (value.shape, size, stride, padding) != (padded, (1, trick.size), (1, 1), "valid"):
+                raise UnreadError("it is no part of a local response norm")
+            return Value(value.node, (prod(places), channels, 1), trick)
         if isinstance(value.trick, Border) and kind is ops.MaxPool and padding == "valid":
             return layer.add(kind(size, stride, value.trick.pads), replace(value, trick=None))
         return layer.add(kind(size, stride, padding))
@@ -263,13 +269,26 @@ def _over_channels(method: ops.PoolMethod) -> Make:
 
 
 def _zero_pad(layer: Layer) -> Value:
-    amounts, shape = read.pads(layer.config["padding"]), layer.shape
+    amounts, value = read.pads(layer.config["padding"]), layer.value
+    if isinstance(value.trick, Response):
+        return _around_channels(value, amounts)
+    shape = layer.shape
     if not layer.flips:
         return layer.add(ops.Pad(amounts))
     (top, bottom), (left, right) = amounts
     if (top, bottom, left) != (0, 0, 0):
         raise UnreadError("its channels come first")
     return layer.add(ops.PadChannels(shape[-1] + right))
+
+
+def _around_channels(value: Value, amounts: ops.Pads) -> Value:
+    """Zeros around the channels of an image, each of whose places is a row: a step of a local response norm."""
+    (top, bottom), (before, behind) = amounts
+    *size, channels = value.node.shape
+    if value.trick != Response() or value.shape != (prod(size), channels, 1) or (top, bottom) != (0, 0):
+        raise UnreadError("it pads something else than the channels of a local response norm")
+    trick = arithmetic.about(value.trick, before, behind)
+    return Value(value.node, (prod(size), channels + trick.size - 1, 1), trick)
 
 
 def _crop(layer: Layer) -> Value:
@@ -478,26 +497,6 @@ def _merge(kind: type[ops.Add | ops.Multiply | ops.Concat]) -> Make:
     return make
 
 
-def _pad3d(layer: Layer) -> Value:
-    """Zeros around the channels of an image that has one more axis: the first step of a local response norm."""
-    value = layer.value
-    rows, columns, (before, behind) = (_listed(one) for one in layer.config["padding"])
-    if value.trick != Response() or value.shape != (*value.node.shape, 1) or [*rows, *columns] != [0, 0, 0, 0]:
-        raise UnreadError("it pads something else than the channels of a local response norm")
-    trick = arithmetic.about(value.trick, read.count(before), read.count(behind))
-    return Value(value.node, (*value.node.shape[:2], value.node.shape[2] + trick.size - 1, 1), trick)
-
-
-def _pool3d(layer: Layer) -> Value:
-    value, config = layer.value, layer.config
-    trick = value.trick
-    if not isinstance(trick, Response) or _listed(config["pool_size"]) != [1, 1, trick.size] or {
-        *_listed(config["strides"])
-    } != {1}:  # fmt: skip
-        raise UnreadError("it is no part of a local response norm")
-    return Value(value.node, (*value.node.shape, 1), trick)
-
-
 def _power(layer: Layer) -> Value:
     exponent = next((one for one in layer.call.arguments if isinstance(one, int | float)), None)
     if exponent is None or (found := arithmetic.power(layer.value, float(exponent))) is None:
@@ -550,8 +549,8 @@ _LAYERS: Mapping[str, Make] = {
     "ELU": _elu, "MaxPooling2D": _pool(ops.MaxPool),
     "AveragePooling2D": _pool(ops.AveragePool), "GlobalAveragePooling2D": _global(ops.GlobalAveragePool),
     "GlobalMaxPooling2D": _global(ops.GlobalMaxPool), "GlobalAveragePooling1D": _over_channels("average"),
-    "GlobalMaxPooling1D": _over_channels("max"), "ZeroPadding2D": _zero_pad, "ZeroPadding3D": _pad3d,
-    "AveragePooling3D": _pool3d, "Cropping2D": _crop, "Cropping1D": _crop1d, "Permute": _permute,
+    "GlobalMaxPooling1D": _over_channels("max"), "ZeroPadding2D": _zero_pad,
+    "Cropping2D": _crop, "Cropping1D": _crop1d, "Permute": _permute,
     "UpSampling2D": _upsample, "Resizing": _resizing, "Pad": _pad, "Power": _power, "Flatten": _flatten,
     "Dropout": _dropout, "SpatialDropout2D": _dropout, "Reshape": _reshape, "Rescaling": _rescaling,
     "Normalization": _normalization, "Identity": lambda layer: layer.value,

@@ -315,10 +315,9 @@ class _Layers:
         height, width, channels = self.node.shape
         before = (op.size - 1) // 2
         squares = layers.Multiply(name=f"{self.name}.squares")([tensor, tensor])
-        volume = layers.Reshape((height, width, channels, 1), name=f"{self.name}.volume")(squares)
-        padding = ((0, 0), (0, 0), (before, op.size - 1 - before))
-        padded = layers.ZeroPadding3D(padding, name=f"{self.name}.pad")(volume)
-        means = layers.AveragePooling3D((1, 1, op.size), 1, name=f"{self.name}.means")(padded)
+        rows = layers.Reshape((height * width, channels, 1), name=f"{self.name}.rows")(squares)
+        padded = layers.ZeroPadding2D(((0, 0), (before, op.size - 1 - before)), name=f"{self.name}.pad")(rows)
+        means = layers.AveragePooling2D((1, op.size), 1, name=f"{self.name}.means")(padded)
         flat = layers.Reshape((height, width, channels), name=f"{self.name}.flat")(means)
         base = layers.Rescaling(op.alpha, op.bias, name=f"{self.name}.base")(flat)
         return layers.Multiply(name=self.name)([tensor, keras.ops.power(base, -op.beta)])

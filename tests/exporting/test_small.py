@@ -116,7 +116,7 @@ def test_shortcuts_are_of_integers_and_layers_tell_their_error(learned: Run, tmp
 def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path: Path) -> None:
     for package in (*kind.packages, *kind.runtime):
         pytest.importorskip(package)
-    pool = "{max_pool: {size: 3, stride: 2, padding: symmetric}}"
+    pool = "{local_response_norm: {size: 4}}, {max_pool: {size: 3, stride: 2, padding: symmetric}}"
     heads = "head=[{point: features}, global_average_pool, {dense: {units: 10}}, softmax]", "outputs=[head, features]"
     handover = handed("quickstart", [f"stem=[{{conv: {{filters: 16, kernel: 3}}}}, norm, {pool}]", *heads])
     with pytest.raises(UsageError, match="--calibration DIR"):
