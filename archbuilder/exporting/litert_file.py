@@ -24,9 +24,8 @@ from archbuilder.exporting.calibration import calibration_images
 from archbuilder.exporting.comparing import Answers, Compute
 from archbuilder.exporting.formats import Options
 from archbuilder.exporting.handover import Handover, Output
-from archbuilder.exporting.litert_process import CALIBRATION, NETWORK, WRITTEN, Precision
+from archbuilder.exporting.litert_process import CALIBRATION, NETWORK, WRITTEN, Precision, interpreters
 from archbuilder.formatting import printable
-from archbuilder.machine.hardware import cores
 from archbuilder.machine.loading import without_notices
 
 SECONDS = 240
@@ -61,24 +60,11 @@ class LiteRtWriter:
             archive.writestr(METADATA, json.dumps(metadata, indent=1))
 
     def load(self, path: Path, handover: Handover) -> Compute:
-        """The answers of the runtime as its users have it, the logits without its delegates, which keep nothing."""
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        content = path.read_bytes()
-        quick = Interpreter(model_content=content, num_threads=cores())
-        slow = Interpreter(
-            model_content=content, num_threads=cores(), experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )  # fmt: skip
+        """The answers of the runtime as its users have it, the logits without its delegates."""
+        with without_notices():
+            quick, slow = interpreters(path.read_bytes())
         places = _places(quick)
         logits = [_logits(slow, output, places[output.name]) for output in handover.outputs]
-        with without_notices():
-            try:
-                for one in (quick, slow):
-                    one.allocate_tensors()
-            except (RuntimeError, ValueError):
-                name = printable(handover.graph.name)
-                raise ArchbuilderError(f"{name} cannot be written for LiteRT: its runtime refuses it") from None
 
         def compute(images: Array) -> Answers:
             found = [_of_image(image) for image in images.astype(np.float32)]
@@ -104,8 +90,9 @@ def _convert(folder: Path, precision: Precision, handover: Handover) -> None:
         command, env=environment, capture_output=True, text=True, errors="replace", check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    if done.returncode != 0 or not (folder / WRITTEN).is_file():
-        raise ArchbuilderError(f"{printable(name)} cannot be written for LiteRT: {_why(done, handover)}")
+    if done.returncode != 0:
+        why = "its runtime refuses it" if (folder / WRITTEN).is_file() else _why(done, handover)
+        raise ArchbuilderError(f"{printable(name)} cannot be written for LiteRT: {why}")
 
 
 def _why(done: subprocess.CompletedProcess[str], handover: Handover) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, assert_never, cast
 
 import numpy as np
 
 from archbuilder.aliases import Array
+from archbuilder.exporting.calibration import NOTHING
+from archbuilder.machine.hardware import cores
 from archbuilder.machine.loading import load_tensorflow
 
 Precision = Literal["float32", "float16", "int8"]
@@ -33,16 +36,18 @@ def convert(folder: Path, precision: Precision, name: str, nodes: int) -> None:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([_function(folder, name, nodes)], tf.Module())
     match precision:
         case "float32":
-            pass
+            written = converter.convert()
         case "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
+            written = converter.convert()
         case "int8":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = lambda: _batches(np.load(folder / CALIBRATION))
+            written = _quantised(converter)
         case _:
             assert_never(precision)
-    (folder / WRITTEN).write_bytes(converter.convert())
+    (folder / WRITTEN).write_bytes(written)
 
 
 def _function(folder: Path, name: str, nodes: int) -> Any:
@@ -65,6 +70,46 @@ def _function(folder: Path, name: str, nodes: int) -> Any:
     return tf.function(serve).get_concrete_function(entry)
 
 
+def _quantised(converter: Any) -> bytes:
+    """With integers for the ranges that the images of the calibration gave.
+
+    What was zero for all of them, such as a relu that nothing passes, has a range of one. The converter alone gives it
+    one of nearly nothing, which the runtime refuses, or dies of.
+    """
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    converter._experimental_calibrate_only = True
+    network = flatbuffer_utils.convert_bytearray_to_object(bytearray(converter.convert()))
+    for tensor in network.subgraphs[0].tensors:
+        ranges = tensor.quantization
+        if ranges is not None and ranges.min is not None and max(ranges.max) - min(ranges.min) < NOTHING:
+            ranges.min, ranges.max = [0.0], [1.0]
+    quantised: bytes = mlir_quantize(bytes(flatbuffer_utils.convert_object_to_bytearray(network)))
+    return quantised
+
+
+def interpreters(content: bytes) -> tuple[Any, Any]:
+    """The runtime as its users have it, and without its delegates, which keep nothing that is between the layers."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    quick = Interpreter(model_content=content, num_threads=cores())
+    slow = Interpreter(
+        model_content=content, num_threads=cores(), experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )  # fmt: skip
+    for one in (quick, slow):
+        one.allocate_tensors()
+    return quick, slow
+
+
+def try_out(path: Path) -> None:
+    """Ends in an error, or in death, where the runtime refuses a file; where there is no runtime, nothing is tried."""
+    if find_spec("ai_edge_litert") is not None:
+        for one in interpreters(path.read_bytes()):
+            one.invoke()
+
+
 def _batches(images: Array) -> Iterator[list[Array]]:
     return ([image[None]] for image in images)
 
@@ -81,3 +126,4 @@ def _stop_after(seconds: int) -> None:
 if __name__ == "__main__":
     _stop_after(int(sys.argv[4]))
     convert(Path(sys.argv[1]), cast(Precision, sys.argv[2]), sys.argv[3], int(sys.argv[5]))
+    try_out(Path(sys.argv[1]) / WRITTEN)

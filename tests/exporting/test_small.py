@@ -119,6 +119,9 @@ def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path
     pool = "{local_response_norm: {size: 4}}, {max_pool: {size: 3, stride: 2, padding: symmetric}}"
     heads = "head=[{point: features}, global_average_pool, {dense: {units: 10}}, softmax]", "outputs=[head, features]"
     handover = handed("quickstart", [f"stem=[{{conv: {{filters: 16, kernel: 3}}}}, norm, {pool}]", *heads])
+    norm = "stage1/unit1/residual/norm1"
+    shut = {**handover.weights[norm], "beta": np.full((16,), -1000, np.float32)}  # no image passes the relu behind it
+    handover = with_weights(handover, {**handover.weights, norm: shut})
     with pytest.raises(UsageError, match="--calibration DIR"):
         export(handover, tmp_path / f"x{kind.suffix}", kind)
     done = export(handover, tmp_path / f"x{kind.suffix}", kind, Options(calibration=pictures))
