@@ -8,7 +8,7 @@ not come to an end with networks of some fifty layers.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, assert_never, cast
@@ -23,6 +23,14 @@ from archbuilder.machine.loading import load_tensorflow
 Precision = Literal["float32", "float16", "int8"]
 NETWORK, CALIBRATION, WRITTEN = "network.keras", "calibration.npy", "network.tflite"
 """The files of the folder."""
+
+_AS_THEY_ARRIVE = {
+    "MAX_POOL_2D", "AVERAGE_POOL_2D", "REDUCE_MAX", "REDUCE_MIN", "MAXIMUM", "MINIMUM", "CONCATENATION", "RESHAPE",
+    "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "PAD", "PADV2", "MIRROR_PAD", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V",
+    "GATHER", "PACK", "UNPACK", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH",
+    "BROADCAST_TO", "TILE",
+}  # fmt: skip
+"""Operators of LiteRT whose integers mean in the result what they mean in what arrives."""
 
 
 def convert(folder: Path, precision: Precision, name: str, nodes: int) -> None:
@@ -71,22 +79,36 @@ def _function(folder: Path, name: str, nodes: int) -> Any:
 
 
 def _quantised(converter: Any) -> bytes:
-    """With integers for the ranges that the images of the calibration gave.
-
-    What was zero for all of them, such as a relu that nothing passes, has a range of one. The converter alone gives it
-    one of nearly nothing, which the runtime refuses, or dies of.
-    """
+    """With integers for the ranges that the images of the calibration gave, once they are such that nothing is lost."""
     from tensorflow.lite.python.convert import mlir_quantize
     from tensorflow.lite.tools import flatbuffer_utils
 
     converter._experimental_calibrate_only = True
     network = flatbuffer_utils.convert_bytearray_to_object(bytearray(converter.convert()))
-    for tensor in network.subgraphs[0].tensors:
-        ranges = tensor.quantization
-        if ranges is not None and ranges.min is not None and max(ranges.max) - min(ranges.min) < NOTHING:
-            ranges.min, ranges.max = [0.0], [1.0]
+    kinds = [flatbuffer_utils.opcode_to_name(network, place) for place in range(len(network.operatorCodes))]
+    for graph in network.subgraphs:
+        found = (tensor.quantization for tensor in graph.tensors)
+        ranges = {place: one for place, one in enumerate(found) if one is not None and one.min is not None}
+        _widen(ranges, [(kinds[op.opcodeIndex], op.inputs, op.outputs) for op in graph.operators])
     quantised: bytes = mlir_quantize(bytes(flatbuffer_utils.convert_object_to_bytearray(network)))
     return quantised
+
+
+def _widen(ranges: Mapping[int, Any], steps: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
+    """Ranges that the converter loses nothing by.
+
+    What was zero for all images, such as a relu that nothing passes, has a range of one: of nearly nothing, the runtime
+    refuses it, or dies. What gives values as they arrive has the range of these: the converter has one range for both,
+    and takes that of the result, to which a maximum would cut off all that it is taken of.
+    """
+    for one in ranges.values():
+        if max(one.max) - min(one.min) < NOTHING:
+            one.min, one.max = [0.0], [1.0]
+    for kind, inputs, outputs in steps:
+        for result in (ranges[place] for place in outputs if place in ranges and kind in _AS_THEY_ARRIVE):
+            both = [result, *(ranges[place] for place in inputs if place in ranges)]
+            result.min = [min(low for one in both for low in one.min)]
+            result.max = [max(high for one in both for high in one.max)]
 
 
 def interpreters(content: bytes) -> tuple[Any, Any]:

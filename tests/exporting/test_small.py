@@ -112,6 +112,16 @@ def test_shortcuts_are_of_integers_and_layers_tell_their_error(learned: Run, tmp
 
 
 @pytest.mark.keras
+def test_litert_keeps_what_a_maximum_is_taken_of(pictures: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    handover = handed("quickstart", ["unit={basic: {attention: [cbam]}}"])
+    options = Options(calibration=pictures)
+    done = export(handover, tmp_path / "x.tflite", by_name("litert-int8"), options)
+    assert done.comparison is not None
+    assert done.comparison.difference < 0.2
+
+
+@pytest.mark.keras
 @pytest.mark.parametrize("kind", QUANTISED, ids=lambda kind: kind.name)
 def test_a_spec_is_calibrated_on_a_folder(kind: Format, pictures: Path, tmp_path: Path) -> None:
     for package in (*kind.packages, *kind.runtime):
