@@ -24,6 +24,10 @@ _FUNCTIONS: Mapping[ops.Function, Callable[[Tensor], Tensor]] = {
     "tanh": tf.tanh,
 }
 
+_BLOCK = 16
+"""On processors with AVX-512, oneDNN computes so many channels at once. Where fewer arrive at a 1x1 convolution with a
+stride, its gradient in TensorFlow 2.21 writes beyond its memory, unless all threads have equally many images."""
+
 
 def convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:
     """What a convolution without its bias makes of images `(n, H, W, C)`."""
@@ -34,10 +38,13 @@ def convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:
     padding = "SAME" if pads == same else "VALID"
     if padding == "VALID" and any(map(any, pads)):  # explicit padding inside the convolution is many times slower
         images = tf.pad(images, ((0, 0), *pads, (0, 0)))
+    stride = op.stride
+    if op.kernel == (1, 1) and stride != (1, 1) and channels < _BLOCK:
+        images, stride = images[:, :: stride[0], :: stride[1]], (1, 1)
     if op.groups == channels > 1 and op.stride[0] == op.stride[1]:
         by_channel = tf.reshape(kernel, (*op.kernel, channels, op.filters // channels))
-        return tf.nn.depthwise_conv2d(images, by_channel, (1, *op.stride, 1), padding, dilations=op.dilation)
-    return tf.nn.conv2d(images, kernel, op.stride, padding, dilations=op.dilation)
+        return tf.nn.depthwise_conv2d(images, by_channel, (1, *stride, 1), padding, dilations=op.dilation)
+    return tf.nn.conv2d(images, kernel, stride, padding, dilations=op.dilation)
 
 
 def transposed(op: ops.ConvTranspose, images: Tensor, kernel: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from archbuilder.spec import load
 from archbuilder.spec.normalisation import Unchanged
 from archbuilder.training.evaluator import Evaluator
 from archbuilder.training.tensorflow.forward import Forward
+from archbuilder.training.tensorflow.functions import convolved
 from archbuilder.training.tensorflow.inference import logits_of
 from tests.grouped import require_grouped_gradients
 
@@ -347,3 +348,14 @@ def test_a_norm_is_not_folded_where_others_see_the_convolution() -> None:
     for training in (False, True):
         probabilities = tf.nn.softmax(Forward(graph, model).logits(images(), training))
         np.testing.assert_allclose(probabilities, model(images(), training=training), atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("channels", "stride"), [(4, 1), (16, 2)])
+def test_few_channels_lose_rows_before_a_1x1_convolution(channels: int, stride: int) -> None:
+    """Where oneDNN is on, its gradient otherwise kills the process, but not on every processor."""
+    op = conv(16, kernel=(1, 1), stride=(2, 2))
+    with tf.Graph().as_default() as traced:
+        made = convolved(op, tf.zeros((3, 7, 6, channels)), tf.zeros((1, 1, channels, 16)))
+    assert made.shape == (3, 4, 3, 16)
+    [convolution] = [one for one in traced.get_operations() if one.type == "Conv2D"]
+    assert convolution.get_attr("strides") == [1, stride, stride, 1]
