@@ -4,8 +4,8 @@ archbuilder export runs/first -o first.onnx
 python examples/evaluate_exported.py first.onnx                 # a network of digits, on the test images of quickstart
 python examples/evaluate_exported.py first.onnx photos/test     # any other, on a folder with a folder for each class
 
-Takes ONNX, LiteRT, `.keras`, SavedModel, and code in Keras or PyTorch with its weights beside it. Accuracy is of the
-answer that is largest.
+Takes ONNX, LiteRT, `.keras`, SavedModel, and code in Keras or PyTorch with its weights beside it, of a run that learned
+classes. Whole images are brought to the size of the input: where the spec cuts out the middle, `evaluate` finds more.
 """
 
 import json
@@ -22,7 +22,7 @@ from PIL import Image
 Answers = Callable[[Any], Any]
 """From float32 of 0 to 255, (images, height, width, channels), to a row of probabilities for each image."""
 About = dict[str, Any]
-"""What is said of the network by its key, as JSON: `classes`, or the size of its `input`."""
+"""What is said of the network, as JSON: its `classes`, its `input` and its `outputs`."""
 AT_ONCE = 500
 
 
@@ -65,7 +65,7 @@ def code(path: Path) -> tuple[About, Answers]:
         model, weights = network(), path.with_suffix(".h5")
         model.load_weights(weights, by_name=True)
         with h5py.File(weights) as file:
-            about = {key: file.attrs[f"archbuilder/{key}"].tobytes() for key in ("classes", "input")}
+            about = {key: file.attrs[f"archbuilder/{key}"].tobytes() for key in ("classes", "input", "outputs")}
         return about, model.predict_on_batch
     import torch
     from safetensors import safe_open
@@ -83,7 +83,7 @@ def _in_archive(path: Path) -> About:
     return about
 
 
-RUNTIMES = {".onnx": onnx, ".tflite": litert, ".keras": keras_file, ".py": code, "": saved_model}
+RUNTIMES = {".onnx": onnx, ".tflite": litert, ".keras": keras_file, ".py": code}
 
 
 def digits() -> Iterator[tuple[Image.Image, str]]:
@@ -104,8 +104,15 @@ def images_in(folder: Path) -> Iterator[tuple[Image.Image, str]]:
 
 
 def main(model: str, folder: str | None = None) -> None:
-    about, answers = RUNTIMES[Path(model).suffix](Path(model))
+    path = Path(model)
+    runtime = saved_model if path.is_dir() else RUNTIMES.get(path.suffix)
+    if runtime is None:
+        sys.exit(f"{path} has none of the suffixes {', '.join(RUNTIMES)}")
+    about, answers = runtime(path)
     classes, taken = json.loads(about["classes"]), json.loads(about["input"])
+    names = [output["name"] for output in json.loads(about["outputs"])]
+    if names != ["probabilities"] or not classes or taken["values"] != "pixels from 0 to 255":
+        sys.exit(f"{path} does not give the probabilities of classes that it names, for pixels")
     height, width, channels = taken["height"], taken["width"], taken["channels"]
 
     def pixels(image: Image.Image) -> Any:
@@ -113,6 +120,8 @@ def main(model: str, folder: str | None = None) -> None:
         return np.asarray(sized, np.float32).reshape(height, width, channels)
 
     labelled = list(images_in(Path(folder)) if folder else digits())
+    if not labelled:
+        sys.exit(f"there are no images in the folders of {folder}")
     right = 0
     for start in range(0, len(labelled), AT_ONCE):
         images, labels = zip(*labelled[start : start + AT_ONCE], strict=True)

@@ -40,7 +40,7 @@ LIGHT = "not keras"
 XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 """XLA, that of JAX included, takes much longer to optimise a program than a test takes to run it."""
 os.environ.setdefault("XLA_FLAGS", XLA)
-# On processors with AVX-512, oneDNN's gradient of a 1x1 convolution with a stride kills the process where less than 16 channels
+# On processors with AVX-512, oneDNN's gradient of a 1x1 convolution with a stride kills the process where fewer than 16 channels
 # arrive. Training goes round that; the gradients of Keras models do not, by which tests find receptive fields.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 Golden = Callable[[str, str], None]

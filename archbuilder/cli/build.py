@@ -179,7 +179,7 @@ def _read_weights(path: Path | None, choices: Choices, graph: Graph, as_json: bo
 
 def _compile(graph: Graph, weights: Transfer | None, output: Path | None, check: bool, as_json: bool) -> None:
     load_tensorflow()
-    from archbuilder.exporting.keras_file import save_model
+    from archbuilder.exporting.keras_file import notes, save_model
     from archbuilder.keras_model.build import build_model
     from archbuilder.keras_model.check import differences
 
@@ -196,3 +196,4 @@ def _compile(graph: Graph, weights: Transfer | None, output: Path | None, check:
     if output:
         save_model(model, output)
         say(output, err=as_json)
+        print_notes(notes(graph))

@@ -23,8 +23,8 @@ from archbuilder.training.run.folder import Run
 
 CALIBRATED = 200
 """How many images the ranges of activations are measured on."""
-NOTHING = 1e-6
-"""Less is the range of what is zero for all images, behind a relu that nothing passes; without more, integers fail."""
+SMALLEST_RANGE = 1e-6
+"""Values in less are zero on all images, as behind a relu that nothing passes; integers need a wider range."""
 MOST_MACS = 10**12
 """The multiply-adds of all these images, of which LiteRT's converter does some 10^10 a second."""
 MEASURED = 10_000

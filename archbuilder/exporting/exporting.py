@@ -16,7 +16,6 @@ from archbuilder.exporting.folding import folded
 from archbuilder.exporting.formats import DEFAULT, Format, LayerError, Options
 from archbuilder.exporting.handover import Handover, of_run, of_spec
 from archbuilder.formatting import percent, printable
-from archbuilder.graph.network import Graph
 from archbuilder.machine.loading import load_tensorflow
 from archbuilder.spec import Spec, edit, load
 from archbuilder.spec.edits import Edits
@@ -28,8 +27,6 @@ from archbuilder.weights.choices import Choices
 Subject = str | Path | Spec | Run
 """A spec, by its name or path, or a run, by its folder."""
 _WHICH: tuple[Which, ...] = get_args(Which)
-_FRAMES = 900
-"""Python stops at 1,000, of which who loads a model has used some."""
 _OF_SAVED_MODEL = "saved_model.pb"
 """What a folder has to hold to be replaced."""
 _AMPLIFIED = (
@@ -93,20 +90,16 @@ def export(
 
 
 def _notes(handover: Handover, comparison: Comparison | None, worth: Accuracy | None, kind: Format) -> Iterator[str]:
-    if kind.name == "keras" and _is_too_deep(handover.graph):
-        yield "Keras recurses deeper than Python lets it: sys.setrecursionlimit(100_000) has to come before load_model"
+    if kind.name == "keras":
+        from archbuilder.exporting.keras_file import notes
+
+        yield from notes(handover.graph)
     if comparison is not None and kind.bound is not None and comparison.apart < kind.bound:
         yield f"all images give nearly the same (two differ by {comparison.apart:.1g}): the comparison says little"
     if comparison is not None and kind.bound is None and comparison.apart < comparison.difference:
         yield f"two of the images differ by less than that ({comparison.apart:.1g}): accuracy alone counts"
     if kind.bound is None and worth is None:
         yield "its accuracy was not measured: there is no test set"
-
-
-def _is_too_deep(graph: Graph) -> bool:
-    from archbuilder.keras_model.build import chain
-
-    return chain(graph) > _FRAMES
 
 
 def require_free(files: tuple[Path, ...], force: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,15 @@ from archbuilder.errors import UsageError
 from archbuilder.exporting.comparing import Answers, Compute
 from archbuilder.exporting.formats import Options
 from archbuilder.exporting.handover import Handover
+from archbuilder.graph.network import Graph
 
 if TYPE_CHECKING:
     import keras
 
 METADATA = "archbuilder.json"
 """The member of the archive that Keras does not look at."""
+LEVELS = 900
+"""Python stops at a depth of 1,000, of which who loads a model has used some."""
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -27,6 +31,14 @@ def save_model(model: keras.Model, path: Path) -> None:
         raise UsageError(f"a model is saved to a file that ends in .keras, not to {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, model.save)
+
+
+def notes(graph: Graph) -> Iterator[str]:
+    """What those have to know who load the file of a network."""
+    from archbuilder.keras_model.build import levels
+
+    if levels(graph) > LEVELS:
+        yield "Keras recurses deeper than Python lets it: sys.setrecursionlimit(100_000) has to come before load_model"
 
 
 def write(handover: Handover, path: Path, options: Options, metadata: dict[str, str]) -> None:

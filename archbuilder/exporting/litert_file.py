@@ -30,8 +30,8 @@ from archbuilder.machine.loading import without_notices
 
 SECONDS = 240
 """The longest that the processor may work on a conversion; on a busy machine that takes longer by the clock."""
-MEMORY = 25
-"""What the converter takes, in sizes of the weights: measured with a VGG-16 of 54 M parameters."""
+OWN_MEMORY, MEMORY = 10**9, 24
+"""Bytes that the converter takes, and those for each byte of the weights; measured with VGG-16 on images of 96x96."""
 METADATA = "archbuilder.json"
 """The member of the archive behind the model, which the runtime does not look at."""
 _NOT_THERE = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -91,19 +91,19 @@ def _convert(folder: Path, precision: Precision, handover: Handover) -> None:
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if done.returncode != 0:
-        why = "its runtime refuses it" if (folder / WRITTEN).is_file() else _why(done, handover)
+        why = _why(done, handover.graph.parameters, (folder / WRITTEN).is_file())
         raise ArchbuilderError(f"{printable(name)} cannot be written for LiteRT: {why}")
 
 
-def _why(done: subprocess.CompletedProcess[str], handover: Handover) -> str:
+def _why(done: subprocess.CompletedProcess[str], parameters: int, is_written: bool) -> str:
     if missing := ", ".join(sorted(set(_NOT_THERE.findall(done.stderr)))):
         return f"LiteRT has no {missing}"
     if done.returncode == -getattr(signal, "SIGXCPU", 0):
         return f"its converter did not come to an end within {SECONDS} seconds of the processor"
     if done.returncode == -getattr(signal, "SIGKILL", 0):
-        memory = MEMORY * 4 * handover.graph.parameters / 1e9
-        return f"its converter was killed, as happens where memory runs out: it may take some {memory:.1f} GB"
-    return "its converter fails"
+        memory = OWN_MEMORY + MEMORY * 4 * parameters
+        return f"its converter was killed, as happens where memory runs out: it may take some {memory / 1e9:.0f} GB"
+    return "its runtime refuses it" if is_written else "its converter fails"
 
 
 def _places(interpreter: Any) -> dict[str, int]:

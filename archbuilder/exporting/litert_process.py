@@ -16,7 +16,7 @@ from typing import Any, Literal, assert_never, cast
 import numpy as np
 
 from archbuilder.aliases import Array
-from archbuilder.exporting.calibration import NOTHING
+from archbuilder.exporting.calibration import SMALLEST_RANGE
 from archbuilder.machine.hardware import cores
 from archbuilder.machine.loading import load_tensorflow
 
@@ -28,7 +28,7 @@ _AS_THEY_ARRIVE = {
     "MAX_POOL_2D", "AVERAGE_POOL_2D", "REDUCE_MAX", "REDUCE_MIN", "MAXIMUM", "MINIMUM", "CONCATENATION", "RESHAPE",
     "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "PAD", "PADV2", "MIRROR_PAD", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V",
     "GATHER", "PACK", "UNPACK", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH",
-    "BROADCAST_TO", "TILE",
+    "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "BROADCAST_TO", "TILE",
 }  # fmt: skip
 """Operators of LiteRT whose integers mean in the result what they mean in what arrives."""
 
@@ -89,26 +89,28 @@ def _quantised(converter: Any) -> bytes:
     for graph in network.subgraphs:
         found = (tensor.quantization for tensor in graph.tensors)
         ranges = {place: one for place, one in enumerate(found) if one is not None and one.min is not None}
-        _widen(ranges, [(kinds[op.opcodeIndex], op.inputs, op.outputs) for op in graph.operators])
+        widen(ranges, [(kinds[op.opcodeIndex], op.inputs, op.outputs) for op in graph.operators])
     quantised: bytes = mlir_quantize(bytes(flatbuffer_utils.convert_object_to_bytearray(network)))
     return quantised
 
 
-def _widen(ranges: Mapping[int, Any], steps: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
-    """Ranges that the converter loses nothing by.
+def widen(ranges: Mapping[int, Any], steps: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
+    """Changes the ranges of tensors so that the converter loses nothing by them.
 
-    What was zero for all images, such as a relu that nothing passes, has a range of one: of nearly nothing, the runtime
-    refuses it, or dies. What gives values as they arrive has the range of these: the converter has one range for both,
-    and takes that of the result, to which a maximum would cut off all that it is taken of.
+    It uses one range for what arrives at a maximum and for what that gives, and takes the range of the result, which
+    would cut off all but the largest. So the result has the range of both. What is zero for all images, such as a relu
+    that nothing passes, has a range of one: of nearly nothing, the runtime refuses it, or dies.
     """
-    for one in ranges.values():
-        if max(one.max) - min(one.min) < NOTHING:
-            one.min, one.max = [0.0], [1.0]
     for kind, inputs, outputs in steps:
-        for result in (ranges[place] for place in outputs if place in ranges and kind in _AS_THEY_ARRIVE):
+        if kind not in _AS_THEY_ARRIVE:
+            continue
+        for result in (ranges[place] for place in outputs if place in ranges):
             both = [result, *(ranges[place] for place in inputs if place in ranges)]
             result.min = [min(low for one in both for low in one.min)]
             result.max = [max(high for one in both for high in one.max)]
+    for one in ranges.values():
+        if max(0.0, *one.max) - min(0.0, *one.min) < SMALLEST_RANGE:
+            one.min, one.max = [0.0], [1.0]
 
 
 def interpreters(content: bytes) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from onnx import helper
 from archbuilder.aliases import Array
 from archbuilder.errors import ArchbuilderError
 from archbuilder.exporting import onnx_file
-from archbuilder.exporting.calibration import NOTHING, calibration_images
+from archbuilder.exporting.calibration import SMALLEST_RANGE, calibration_images
 from archbuilder.exporting.comparing import Compute
 from archbuilder.exporting.folding import folded
 from archbuilder.exporting.formats import LayerError, Options
@@ -48,7 +48,7 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
             quantize_static(
                 plain, path, _Reader(model.graph.input[0].name, images), quant_format=QuantFormat.QDQ,
                 per_channel=True, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
-                nodes_to_exclude=outside, extra_options={"MinimumRealRange": NOTHING},
+                nodes_to_exclude=outside, extra_options={"MinimumRealRange": SMALLEST_RANGE},
             )  # fmt: skip
         written = onnx.load(path)
         helper.set_model_props(written, metadata)

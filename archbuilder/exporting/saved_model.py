@@ -29,13 +29,13 @@ def write(handover: Handover, path: Path, options: Options, metadata: dict[str, 
     logits = {one.name: logits_of(handover.graph, model, one.node) for one in handover.outputs}
     answers = dict(zip(logits, model.outputs, strict=True))
     images = tf.TensorSpec((None, *handover.input_shape), tf.float32, "images")
-    folder = tf.Module()
-    folder.weights = [weight.value for weight in model.weights]  # Keras' own export writes each weight twice
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]  # Keras' own export writes each weight twice
     for name, outputs in (("serve", answers), ("logits", logits)):
         part = with_outputs(handover.graph, model, outputs, model.name)
-        setattr(folder, name, tf.function(part.__call__, input_signature=[images]))
-    signatures = {"serving_default": folder.serve, "serve": folder.serve, "logits": folder.logits}
-    tf.saved_model.save(folder, path, signatures)
+        setattr(module, name, tf.function(part.__call__, input_signature=[images]))
+    signatures = {"serving_default": module.serve, "serve": module.serve, "logits": module.logits}
+    tf.saved_model.save(module, path, signatures)
     (path / METADATA).parent.mkdir()
     (path / METADATA).write_text(json.dumps(metadata, indent=1), "utf-8")
 

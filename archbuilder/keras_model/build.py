@@ -53,13 +53,21 @@ def _inputs(node: Node, places: Mapping[str, int]) -> Sequence[str]:
     return sorted(node.inputs, key=places.__getitem__) if is_sum_of_two else node.inputs
 
 
-def chain(graph: Graph) -> int:
-    """Layers on the way that Keras walks back from the first output: so deep it comes when it loads a model."""
+def levels(graph: Graph) -> int:
+    """How deep Keras recurses when it loads the model of a graph, in nodes: it walks back from each output."""
     places = {node.name: place for place, node in enumerate(graph.nodes)}
-    length, node = 0, graph[graph.outputs[0]]
-    while node.inputs:
-        length, node = length + 1, graph[_inputs(node, places)[0]]
-    return length
+    deepest, seen = 0, set[str]()
+    for output in graph.outputs:
+        way = [iter([output])]
+        while way:
+            name = next((one for one in way[-1] if one not in seen), None)
+            if name is None:
+                way.pop()
+            else:
+                seen.add(name)
+                way.append(iter(_inputs(graph[name], places)))
+                deepest = max(deepest, len(way) - 1)
+    return deepest
 
 
 def without_probabilities(graph: Graph, model: keras.Model) -> keras.Model:

@@ -17,6 +17,7 @@ from archbuilder.errors import ArchbuilderError, MissingError, UsageError
 from archbuilder.exporting.exporting import export, require_free
 from archbuilder.exporting.formats import FORMATS, Format, Options, format_of
 from archbuilder.exporting.handover import Handover, of_run, of_spec, with_weights
+from archbuilder.exporting.keras_file import notes
 from archbuilder.spec import load
 from archbuilder.training.objective import Scaling
 from archbuilder.training.run.folder import Run
@@ -64,6 +65,9 @@ def test_deeper_than_python_goes(tmp_path: Path) -> None:
     done = export(of_spec(load(spec)), path, format_of(path))
     assert done.comparison is not None
     assert any("sys.setrecursionlimit(100_000) has to come before load_model" in note for note in done.notes)
+    several = load(spec, ["stem=[{point: early}]", "outputs=[early, head]"])
+    assert list(notes(archbuilder.expand(several))) == list(notes(archbuilder.expand(spec))) != []
+    assert list(notes(archbuilder.expand("he2016/resnet1001"))) == []
 
 
 @pytest.mark.keras

@@ -41,7 +41,7 @@ def convolved(op: ops.Conv, images: Tensor, kernel: Tensor) -> Tensor:
     stride = op.stride
     if op.kernel == (1, 1) and stride != (1, 1) and channels < _BLOCK:
         images, stride = images[:, :: stride[0], :: stride[1]], (1, 1)
-    if op.groups == channels > 1 and op.stride[0] == op.stride[1]:
+    if op.groups == channels > 1 and stride[0] == stride[1]:
         by_channel = tf.reshape(kernel, (*op.kernel, channels, op.filters // channels))
         return tf.nn.depthwise_conv2d(images, by_channel, (1, *stride, 1), padding, dilations=op.dilation)
     return tf.nn.conv2d(images, kernel, stride, padding, dilations=op.dilation)
