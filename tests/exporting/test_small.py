@@ -27,7 +27,7 @@ from archbuilder.exporting.comparing import Answers
 from archbuilder.exporting.exporting import export
 from archbuilder.exporting.formats import FLOAT32, FORMATS, Format, Options
 from archbuilder.exporting.handover import Handover, of_run, of_spec, with_weights
-from archbuilder.exporting.litert_process import widen
+from archbuilder.exporting.litert_process import WRITTEN, widen
 from archbuilder.graph import ops
 from archbuilder.spec import load
 from archbuilder.training.run.folder import Run
@@ -248,17 +248,22 @@ def test_a_conversion_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.keras
 @pytest.mark.parametrize(
-    ("status", "said", "why"),
-    [(1, "error: 'tf.Erf' op is neither a custom op nor a flex op\n", "LiteRT has no Erf"),
-     (-9, "", "its converter was killed, as happens where memory runs out: it may take some 1 GB"),
-     (-11, "", "its converter fails")],
+    ("status", "said", "written", "why"),
+    [(1, "error: 'tf.Erf' op is neither a custom op nor a flex op\n", False, "LiteRT has no Erf"),
+     (-9, "", False, "its converter was killed, as happens where memory runs out: it may take some 1 GB"),
+     (-11, "", False, "its converter fails"), (-6, "", True, "its runtime refuses it")],
 )  # fmt: skip
 def test_why_the_converter_failed(
-    status: int, said: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    status: int, said: str, written: bool, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("ai_edge_litert")
-    failed: Any = subprocess.CompletedProcess([], status, "", said)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+
+    def run(command: list[str], **_: Any) -> Any:
+        if written:
+            Path(command[4], WRITTEN).touch()
+        return subprocess.CompletedProcess(command, status, "", said)
+
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ArchbuilderError, match=f"quickstart cannot be written for LiteRT: {why}$"):
         export(handed("quickstart"), tmp_path / "x.tflite", by_name("litert"))
 
